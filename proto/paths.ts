@@ -1,0 +1,46 @@
+/** Where programs meet on a node. All below one directory that a reboot clears; tests give it another root. */
+export const DEFAULT_RUN_DIRECTORY = '/run/berth';
+
+export interface RunPaths {
+  readonly root: string;
+  /** VolumeAttachment records: `volumes/<pod UID>/<key>.json`. */
+  readonly volumes: string;
+  /** NetworkAttachment records: `networks/<key>.json`. */
+  readonly networks: string;
+  /** One directory per pod VM: `pods/<sandbox id>/`. */
+  readonly pods: string;
+}
+
+export function runPaths(root: string): RunPaths {
+  return { root, volumes: `${root}/volumes`, networks: `${root}/networks`, pods: `${root}/pods` };
+}
+
+/** Files of a pod's directory. Socket paths must fit sun_path (107 bytes). */
+export interface PodPaths {
+  readonly directory: string;
+  readonly record: string;
+  /** ttrpc: containerd's and berth's services. */
+  readonly shimSocket: string;
+  readonly qmpSocket: string;
+  /** virtio-serial ports of the guest. */
+  readonly controlSocket: string;
+  readonly stdioSocket: string;
+  readonly console: string;
+  readonly vmmLog: string;
+  readonly shimLog: string;
+}
+
+export function podPaths(run: RunPaths, sandboxId: string): PodPaths {
+  const directory = `${run.pods}/${sandboxId}`;
+  return {
+    directory,
+    record: `${directory}/pod.json`,
+    shimSocket: `${directory}/shim.sock`,
+    qmpSocket: `${directory}/qmp.sock`,
+    controlSocket: `${directory}/control.sock`,
+    stdioSocket: `${directory}/stdio.sock`,
+    console: `${directory}/console.log`,
+    vmmLog: `${directory}/vmm.log`,
+    shimLog: `${directory}/shim.log`,
+  };
+}

@@ -1,0 +1,32 @@
+import * as v from 'valibot';
+import { parsePodUid, parseSandboxId, parseVolumeId } from './ids.ts';
+import { absolutePath, count, defineRecord, filled, id } from './record.ts';
+
+export const SANDBOX_STATES = ['creating', 'running', 'stopping', 'stopped', 'failed'] as const;
+export type SandboxState = (typeof SANDBOX_STATES)[number];
+
+/** pid and start time (field 22 of /proc/PID/stat): together they name a process even after the pid is reused. */
+export const processIdentitySchema = v.strictObject({ pid: count, startTicks: count });
+export type ProcessIdentity = v.InferOutput<typeof processIdentitySchema>;
+
+/**
+ * /run/berth/pods/<sandbox id>/pod.json: one pod VM. Written by the pod's shim alone, removed when the pod has ended.
+ * Read by the CLI and by whoever clears up after a crash.
+ */
+export const sandboxRecord = defineRecord('sandbox', 1, {
+  id: id(parseSandboxId),
+  podUid: id(parsePodUid),
+  state: v.picklist(SANDBOX_STATES),
+  bundle: absolutePath,
+  netnsPath: v.optional(absolutePath),
+  createdAtMs: count,
+  shim: processIdentitySchema,
+  vmm: v.optional(processIdentitySchema),
+  /** What the planner chose for each source, and why (design rule: transport never changes silently). */
+  choices: v.array(v.strictObject({ source: filled, chosen: filled, reason: filled })),
+  volumes: v.array(v.strictObject({ volumeId: id(parseVolumeId), containerPath: filled })),
+  interfaces: v.array(v.strictObject({ name: filled, addresses: v.array(v.string()) })),
+  /** Why it is `failed`, for a person. */
+  failure: v.optional(v.string()),
+});
+export type Sandbox = ReturnType<typeof sandboxRecord.decode>;

@@ -1,0 +1,52 @@
+import { bool, type MessageType, message, messages, string, strings, uint } from './protobuf.ts';
+import { method } from './ttrpc.ts';
+
+/**
+ * berth's own service of a pod's shim: `berth.shim.v1.Shim` over ttrpc on `shim.sock`. The CLI drives a pod with it;
+ * containerd's task and sandbox services will stand beside it on the same socket.
+ */
+export const SHIM_SERVICE = 'berth.shim.v1.Shim';
+
+const empty = message({});
+
+/** A volume published at `targetPath` on the host, to be mounted at `containerPath`. */
+const volume = message({ targetPath: string(1), containerPath: string(2), readOnly: bool(3) });
+
+const create = message({
+  /** OCI bundle: a directory with config.json and a root file system. */
+  bundle: string(1),
+  /** Network namespace of the pod; empty: the VM has no NIC. */
+  netnsPath: string(2),
+  /** Empty: taken from the volumes' attachments, else the sandbox id. */
+  podUid: string(3),
+  volumes: messages(4, volume),
+  /** Directory of the guest manifest. */
+  guestDirectory: string(5),
+  memoryMib: uint(6),
+  vcpus: uint(7),
+  /** FIFOs as containerd makes them; empty: discarded. */
+  stdin: string(8),
+  stdout: string(9),
+  stderr: string(10),
+  /** tcg, kvm. */
+  accelerator: string(11),
+  /** How long the guest may take from spawn to hello. */
+  bootTimeoutMs: uint(12),
+  /** QEMU binary; empty: the first of the PATH. */
+  qemu: string(13),
+});
+export type CreatePod = MessageType<typeof create>;
+
+const phase = message({ name: string(1), milliseconds: uint(2) });
+
+export const shimMethods = {
+  /** Plans, leases, boots, formats if need be, mounts, creates the container. On failure everything is undone. */
+  create: method('Create', create, message({ phases: messages(1, phase), reasons: strings(2) })),
+  start: method('Start', empty, empty),
+  wait: method('Wait', empty, message({ exitCode: uint(1) })),
+  kill: method('Kill', message({ signal: uint(1), all: bool(2) }), empty),
+  /** Orderly end: container, sync, unmount, power off; then the shim exits. Kills what does not end in time. */
+  stop: method('Stop', message({ timeoutMs: uint(1) }), empty),
+};
+
+export type ShimMethods = typeof shimMethods;

@@ -1,0 +1,30 @@
+import type { RecordCodec } from '../../proto/record.ts';
+import type { System } from './port.ts';
+
+/** A record on disk: one codec, one path, written whole or not at all. */
+export interface RecordFile<T> {
+  readonly path: string;
+  /** Undefined if there is no file. Throws `malformed` or `unsupported` for one that cannot be read. */
+  load(): Promise<T | undefined>;
+  save(value: T): Promise<void>;
+  /** False if there was none. */
+  remove(): Promise<boolean>;
+}
+
+/** `durable` for records in a pool, which must survive a crash of the host; records in /run die with it anyway. */
+export function recordFile<T>(
+  system: System,
+  codec: RecordCodec<T>,
+  path: string,
+  options: { durable: boolean },
+): RecordFile<T> {
+  return {
+    path,
+    async load() {
+      const bytes = await system.readFile(path);
+      return bytes === undefined ? undefined : codec.decode(new TextDecoder().decode(bytes), path);
+    },
+    save: (value) => system.writeFile(path, new TextEncoder().encode(codec.encode(value)), { mode: 0o600, ...options }),
+    remove: () => system.remove(path, options),
+  };
+}

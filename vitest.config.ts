@@ -1,0 +1,24 @@
+import { defineConfig } from 'vitest/config';
+
+/** Layers run one after another (groupOrder): a virtual machine never competes with unit tests for two cores. */
+const layer = (name: string, order: number, include: string[], testTimeout: number) => ({
+  test: {
+    name,
+    include,
+    testTimeout,
+    hookTimeout: testTimeout,
+    sequence: { groupOrder: order },
+    ...(name === 'unit' ? {} : { fileParallelism: false, maxWorkers: 1 }),
+  },
+});
+
+export default defineConfig({
+  test: {
+    projects: [
+      layer('unit', 0, ['{proto,csi,cni,runtime,deploy,bench}/**/*.test.ts'], 10_000),
+      layer('host', 1, ['test/host/**/*.test.ts'], 60_000),
+      layer('conformance', 2, ['test/conformance/**/*.test.ts'], 60_000),
+      layer('vm', 3, ['test/vm/**/*.test.ts'], 300_000),
+    ],
+  },
+});
