@@ -1,0 +1,76 @@
+import type { AgentInterface, AgentStorage } from '../../proto/agent.ts';
+import type { Fault } from '../../proto/fault.ts';
+import type { GuestManifest } from '../../proto/guest-manifest.ts';
+import type { PodUid, SandboxId } from '../../proto/ids.ts';
+import type { NetworkAttachment, NicDns } from '../../proto/network-attachment.ts';
+import type { PodPaths } from '../../proto/paths.ts';
+import type { Sandbox } from '../../proto/sandbox-record.ts';
+import type { VolumeAttachment } from '../../proto/volume-attachment.ts';
+import type { VolumeFilesystem } from '../../proto/volume-filesystem.ts';
+import type { VolumeSpec } from '../../proto/volume-spec.ts';
+import type { Accelerator, VmmCapabilities, VmSpec } from '../vmm/port.ts';
+import type { OciSpec } from './oci-spec.ts';
+
+/** What is asked for: everything in it comes from outside and has been checked for shape, not for sense. */
+export interface PlanRequest {
+  readonly id: SandboxId;
+  readonly podUid: PodUid;
+  readonly bundle: string;
+  readonly spec: OciSpec;
+  /** `--volume TARGET:/path`; under containerd the same pairs come from the mounts of the spec. */
+  readonly volumes: readonly VolumeRequest[];
+  readonly memoryMib: number;
+  readonly vcpus: number;
+  readonly accelerator: Accelerator;
+}
+
+export interface VolumeRequest {
+  readonly targetPath: string;
+  readonly containerPath: string;
+  readonly readOnly: boolean;
+}
+
+/** What the shim read before it asked: records and facts, so that planning itself touches nothing. */
+export interface PlanFacts {
+  readonly volumes: readonly VolumeFacts[];
+  readonly networks: readonly NetworkAttachment[];
+  /** What is mounted at each requested target path: the topmost mount there, or undefined. */
+  readonly mounts: ReadonlyMap<string, { readonly fsType: string; readonly source: string } | undefined>;
+  readonly guest: { readonly manifest: GuestManifest; readonly directory: string };
+  readonly capabilities: VmmCapabilities;
+  readonly paths: PodPaths;
+  /** Of the host, for guests whose own calibration fails under emulation; 0 if unknown. */
+  readonly tscKhz: number;
+}
+
+/** A published volume, with what its directory in the pool says. */
+export interface VolumeFacts {
+  readonly attachment: VolumeAttachment;
+  readonly spec: VolumeSpec;
+  readonly filesystem: VolumeFilesystem;
+}
+
+export interface Plan {
+  readonly vm: VmSpec;
+  readonly guest: GuestPlan;
+  readonly choices: Sandbox['choices'];
+}
+
+/** What the agent is told, in this order: sandbox, volumes, container. */
+export interface GuestPlan {
+  readonly hostname: string;
+  readonly dns: NicDns;
+  readonly interfaces: readonly AgentInterface[];
+  readonly volumes: readonly {
+    readonly facts: VolumeFacts;
+    readonly storage: AgentStorage;
+    readonly containerPath: string;
+  }[];
+  /** config.json for the guest's crun. */
+  readonly spec: OciSpec;
+  readonly rootfs: { readonly shareTag: string; readonly readOnly: boolean };
+}
+
+export type PlanResult =
+  | { readonly kind: 'plan'; readonly plan: Plan }
+  | { readonly kind: 'refusal'; readonly fault: Fault };
