@@ -211,6 +211,16 @@ class Reader {
     throw new Fault('malformed', 'number longer than ten bytes');
   }
 
+  /** Of any value, also those above 2^53 and the ten bytes of a negative one: nobody wants to know it. */
+  private skipVarint(): void {
+    for (let index = 0; index < 10; index += 1) {
+      const byte = this.input[this.offset++];
+      if (byte === undefined) throw new Fault('malformed', 'message ends within a number');
+      if (byte < 0x80) return;
+    }
+    throw new Fault('malformed', 'number longer than ten bytes');
+  }
+
   bytes(): Uint8Array {
     const length = this.varint();
     const end = this.offset + length;
@@ -221,7 +231,7 @@ class Reader {
   }
 
   skip(wire: number): void {
-    if (wire === VARINT) this.varint();
+    if (wire === VARINT) this.skipVarint();
     else if (wire === BYTES) this.bytes();
     else if (wire === 1 || wire === 5) this.offset += wire === 1 ? 8 : 4;
     else throw new Fault('malformed', `wire type ${wire}`);

@@ -25,15 +25,18 @@ export const ttrpcRequest = message({
   metadata: messages(5, message({ key: string(1), value: string(2) })),
 });
 
-/** google.rpc.Status; `details` carries one Any whose value is a Fault's fields as JSON (type URL FAULT_DETAIL). */
-const status = message({
+/**
+ * google.rpc.Status; `details` carries one Any whose value is `{"code", "fields"}` of a Fault as JSON (type URL
+ * FAULT_DETAIL).
+ */
+export const ttrpcStatus = message({
   code: uint(1),
   message: string(2),
   details: messages(3, message({ typeUrl: string(1), value: bytes(2) })),
 });
-export const FAULT_DETAIL = 'berth.v1.FaultFields';
+export const FAULT_DETAIL = 'berth.v1.Fault';
 
-export const ttrpcResponse = message({ status: optional(1, status), payload: bytes(2) });
+export const ttrpcResponse = message({ status: optional(1, ttrpcStatus), payload: bytes(2) });
 
 export function encodeFrame(frame: Frame): Uint8Array {
   const out = new Uint8Array(HEADER_BYTES + frame.payload.length);
@@ -83,6 +86,8 @@ export interface Method<Request, Reply> {
   readonly request: Message<Request>;
   readonly reply: Message<Reply>;
 }
+/** The methods of a service. Its messages differ from method to method, so the table knows nothing of their types. */
+export type MethodTable = Readonly<Record<string, Method<unknown, unknown>>>;
 export type RequestOf<M> = M extends Method<infer Request, infer _Reply> ? Request : never;
 export type ReplyOf<M> = M extends Method<infer _Request, infer Reply> ? Reply : never;
 
