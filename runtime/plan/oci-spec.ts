@@ -24,9 +24,15 @@ const schema = v.looseObject({
   root: v.looseObject({ path: v.pipe(v.string(), v.minLength(1)), readonly: v.optional(v.boolean()) }),
   hostname: v.optional(v.string()),
   mounts: v.optional(v.array(mount)),
-  hooks: v.optional(v.unknown()),
+  hooks: v.optional(v.record(v.string(), v.array(v.unknown()))),
   annotations: v.optional(v.record(v.string(), v.string())),
-  linux: v.optional(v.looseObject({ namespaces: v.optional(v.array(namespace)) })),
+  linux: v.optional(
+    v.looseObject({
+      namespaces: v.optional(v.array(namespace)),
+      cgroupsPath: v.optional(v.string()),
+      devices: v.optional(v.array(v.looseObject({ path: v.string() }))),
+    }),
+  ),
 });
 export type OciSpec = v.InferOutput<typeof schema>;
 

@@ -34,8 +34,10 @@ export interface VolumeRequest {
 export interface PlanFacts {
   readonly volumes: readonly VolumeFacts[];
   readonly networks: readonly NetworkAttachment[];
-  /** What is mounted at each requested target path: the topmost mount there, or undefined. */
+  /** What is mounted at each of `volumeTargets(request)`: the topmost mount exactly there, or undefined. */
   readonly mounts: ReadonlyMap<string, { readonly fsType: string; readonly source: string } | undefined>;
+  /** What stands at the root of the bundle's config.json, `rootPath(request)`. */
+  readonly root: 'directory' | 'other' | 'absent';
   readonly guest: { readonly manifest: GuestManifest; readonly directory: string };
   readonly capabilities: VmmCapabilities;
   readonly paths: PodPaths;
@@ -56,16 +58,19 @@ export interface Plan {
   readonly choices: Sandbox['choices'];
 }
 
+/** A disk of the pod, mounted once in the guest, however many places of the container show it. */
+export interface VolumePlan {
+  readonly facts: VolumeFacts;
+  readonly storage: AgentStorage;
+  readonly containerPaths: readonly string[];
+}
+
 /** What the agent is told, in this order: sandbox, volumes, container. */
 export interface GuestPlan {
   readonly hostname: string;
   readonly dns: NicDns;
   readonly interfaces: readonly AgentInterface[];
-  readonly volumes: readonly {
-    readonly facts: VolumeFacts;
-    readonly storage: AgentStorage;
-    readonly containerPath: string;
-  }[];
+  readonly volumes: readonly VolumePlan[];
   /** config.json for the guest's crun. */
   readonly spec: OciSpec;
   readonly rootfs: { readonly shareTag: string; readonly readOnly: boolean };
