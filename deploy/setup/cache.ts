@@ -1,0 +1,74 @@
+import { randomBytes } from 'node:crypto';
+import { access, mkdir, readdir, rename, utimes } from 'node:fs/promises';
+import { join } from 'node:path';
+import { execa } from 'execa';
+import { contentHash } from './content-hash.ts';
+import { withMachineLock } from './machine-lock.ts';
+import { timed } from './progress.ts';
+
+const PARTIAL = '.partial-';
+
+/** What set-up made and any checkout of this machine may use: outside the checkout, so that a fresh clone is fast. */
+export const cacheRoot = (): string => process.env['BERTH_CACHE_DIR'] ?? '/var/cache/berth';
+
+/** Something that takes long to make and depends on nothing but its inputs. */
+export interface CacheEntry {
+  /** Short noun of the directory's name: `toolchain`. */
+  readonly name: string;
+  /** What a person reads while it is made: `guest image`. */
+  readonly title: string;
+  /** Everything that decides the content: package lists, scripts. */
+  readonly inputs: readonly (string | Uint8Array)[];
+  /** Fills the empty directory. */
+  readonly fill: (directory: string) => Promise<void>;
+}
+
+/**
+ * The entry's directory, filled by this process unless it was before. It is made under another name and renamed when it
+ * is whole and on disk: whatever carries the final name is complete, and what was left half-made is removed.
+ */
+export async function ensureCached(entry: CacheEntry): Promise<string> {
+  const root = cacheRoot();
+  const directory = join(root, `${entry.name}-${contentHash(entry.inputs).slice(0, 16)}`);
+  if (await isPresent(directory)) return directory;
+  return withMachineLock(join(root, 'lock'), async () => {
+    await sweepPartial(root);
+    if (await isPresent(directory)) return directory;
+    const partial = join(root, `${PARTIAL}${entry.name}-${randomBytes(6).toString('hex')}`);
+    await timed(`setup: ${entry.title}`, async () => {
+      await mkdir(partial, { mode: 0o755 });
+      try {
+        await entry.fill(partial);
+        await execa('sync', ['--file-system', partial]);
+        await rename(partial, directory);
+      } catch (error) {
+        await removeTree(partial);
+        throw error;
+      }
+    });
+    return directory;
+  });
+}
+
+/** Only under the lock: nobody else's half-made entry can be there. */
+async function sweepPartial(root: string): Promise<void> {
+  for (const name of await readdir(root)) {
+    if (name.startsWith(PARTIAL)) await removeTree(join(root, name));
+  }
+}
+
+/** A chroot of a killed set-up may still have /proc or /dev mounted: never delete through a mount. */
+async function removeTree(directory: string): Promise<void> {
+  await execa('rm', ['--recursive', '--force', '--one-file-system', directory]);
+}
+
+async function isPresent(directory: string): Promise<boolean> {
+  try {
+    await access(directory);
+  } catch {
+    return false;
+  }
+  const now = new Date();
+  await utimes(directory, now, now);
+  return true;
+}
