@@ -7,8 +7,9 @@ import { Fault } from './fault.ts';
  *   u8 kind, u8 stream, u16 length, u32 stdio id, u64 offset
  *
  * `data` carries bytes of a stream from `offset`; `end` says that the stream ends at `offset`; `ack` that the receiver
- * has handed on everything below `offset`. A sender has at most WINDOW_BYTES unacknowledged and keeps them, so that
- * after a reconnect it can resume from the receiver's last offset; one slow stream never blocks another.
+ * has handed on everything below `offset`. The end counts as one byte, so that it can be acknowledged too. A sender has
+ * at most WINDOW_BYTES unacknowledged and keeps them; after a reconnect it sends them again and the receiver drops what
+ * it knows. One slow stream never blocks another.
  */
 export const MAX_DATA_BYTES = 32 << 10;
 export const WINDOW_BYTES = 256 << 10;
