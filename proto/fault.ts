@@ -8,6 +8,7 @@ export const FAULT_CODES = [
   'malformed', // bytes that do not decode (JSON, record, frame)
   'not-found',
   'exists', // the name is taken by something incompatible
+  'out-of-range', // a well-formed size or position that cannot be had
   'precondition', // legal, but not in the present state
   'busy', // another verb holds it; try again
   'exhausted', // space, slots, memory

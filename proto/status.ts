@@ -6,6 +6,7 @@ export const STATUS_OF_FAULT = {
   malformed: 3,
   'not-found': 5, // NOT_FOUND
   exists: 6, // ALREADY_EXISTS
+  'out-of-range': 11, // OUT_OF_RANGE
   precondition: 9, // FAILED_PRECONDITION
   busy: 10, // ABORTED
   exhausted: 8, // RESOURCE_EXHAUSTED
@@ -26,6 +27,7 @@ const FAULT_OF_STATUS: Readonly<Record<number, FaultCode>> = {
   8: 'exhausted',
   9: 'precondition',
   10: 'busy',
+  11: 'out-of-range',
   12: 'unsupported',
   14: 'environment',
 };
