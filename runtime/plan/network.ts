@@ -1,0 +1,92 @@
+import type { AgentInterface } from '../../proto/agent.ts';
+import { Fault } from '../../proto/fault.ts';
+import {
+  type NetworkAttachment,
+  type NicConfig,
+  type NicDns,
+  type NicRoute,
+  networkAttachmentKey,
+} from '../../proto/network-attachment.ts';
+import type { Sandbox } from '../../proto/sandbox-record.ts';
+import type { Nic } from '../vmm/port.ts';
+
+export interface NetworkPlan {
+  readonly nics: readonly Nic[];
+  readonly interfaces: readonly AgentInterface[];
+  /** Of the first attachment that has any: a guest has one resolv.conf. */
+  readonly dns: NicDns;
+  readonly choices: Sandbox['choices'];
+}
+
+const NO_DNS: NicDns = { nameservers: [], search: [], options: [] };
+
+/** One virtio-net NIC for each wired pod interface, which takes over that interface's identity. */
+export function planNetwork(networks: readonly NetworkAttachment[]): NetworkPlan {
+  const wired = networks.map((attachment) => ({ attachment, nic: wiredNic(attachment) }));
+  checkUnique(
+    'name',
+    wired.map(({ attachment }) => attachment.ifName),
+  );
+  checkUnique(
+    'MAC address',
+    wired.map(({ nic }) => nic.mac),
+  );
+  return {
+    nics: wired.map(({ attachment, nic }, index) => ({
+      id: `nic${index}`,
+      tap: attachment.tap.name,
+      mac: nic.mac,
+      mtu: nic.mtu,
+    })),
+    interfaces: wired.map(({ attachment, nic }) => toAgentInterface(attachment.ifName, nic)),
+    dns: wired.find(({ nic }) => hasDns(nic.dns))?.nic.dns ?? NO_DNS,
+    choices: wired.map(({ attachment }) => ({
+      source: `interface ${attachment.ifName} of network ${attachment.network}`,
+      chosen: `virtio-net on ${attachment.tap.name}`,
+      reason: 'the TAP that CNI ADD joined to the interface by tc redirect',
+    })),
+  };
+}
+
+export const hasDns = (dns: NicDns): boolean => dns.nameservers.length + dns.search.length + dns.options.length > 0;
+
+function wiredNic(attachment: NetworkAttachment): NicConfig {
+  if (attachment.state === 'ready' && attachment.nic !== undefined) return attachment.nic;
+  const key = networkAttachmentKey(attachment);
+  const message = `network attachment ${key} is ${attachment.state}, not wired to its end; run CNI ADD again`;
+  throw new Fault('precondition', message, { fields: { attachment: key, state: attachment.state } });
+}
+
+function checkUnique(what: string, values: readonly string[]): void {
+  const twice = values.find((value, index) => values.indexOf(value) !== index);
+  if (twice === undefined) return;
+  throw new Fault('precondition', `two interfaces of the pod have the ${what} ${twice}; a guest needs them different`);
+}
+
+function toAgentInterface(name: string, nic: NicConfig): AgentInterface {
+  return {
+    name,
+    mac: nic.mac,
+    mtu: nic.mtu,
+    addresses: nic.addresses.map(({ address, peer = '', broadcast = '', scope }) => ({
+      address,
+      peer,
+      broadcast,
+      scope,
+    })),
+    routes: inOrder(nic.routes).map(({ gateway = '', source = '', metric = 0, mtu = 0, ...route }) => ({
+      ...route,
+      gateway,
+      source,
+      metric,
+      mtu,
+    })),
+    neighbours: nic.neighbours,
+  };
+}
+
+/** The kernel refuses a gateway that no route reaches yet: what is directly connected goes first. */
+function inOrder(routes: readonly NicRoute[]): readonly NicRoute[] {
+  const isDirect = ({ gateway }: NicRoute) => gateway === undefined;
+  return [...routes.filter(isDirect), ...routes.filter((route) => !isDirect(route))];
+}
