@@ -1,0 +1,55 @@
+import { existsSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { PassThrough, Writable } from 'node:stream';
+import { buffer, text } from 'node:stream/consumers';
+import { execa } from 'execa';
+import { describe, expect, it } from 'vitest';
+import { openContainerStdio } from './container-stdio.ts';
+
+function streams() {
+  return { stdin: new PassThrough(), stdout: new PassThrough(), stderr: new PassThrough() };
+}
+
+describe('standard streams of a container', () => {
+  it('carries both outputs whole and apart, and ends them when told to', async () => {
+    const own = streams();
+    const stdio = await openContainerStdio(own);
+    const out = buffer(own.stdout);
+    const err = text(own.stderr);
+    await execa('sh', ['-c', `head -c 1000000 /dev/zero >${stdio.stdout}; echo oops >${stdio.stderr}`]);
+    await execa('sh', ['-c', `echo a second writer >${stdio.stderr}`]);
+    await stdio.drained();
+    own.stdout.end();
+    own.stderr.end();
+    expect((await out).length).toBe(1_000_000);
+    expect(await err).toBe('oops\na second writer\n');
+    await stdio.remove();
+    expect(existsSync(dirname(stdio.stdout))).toBe(false);
+  });
+
+  it('ends outputs that nobody ever wrote to', async () => {
+    const stdio = await openContainerStdio(streams());
+    await stdio.drained();
+    await stdio.remove();
+    await stdio.remove();
+  });
+
+  it('hands input on to a reader that comes later, with its end', async () => {
+    const own = streams();
+    const stdio = await openContainerStdio(own);
+    const input = 'x'.repeat(300_000);
+    own.stdin.end(input);
+    const reader = execa('cat', [stdio.stdin]);
+    stdio.forwardStdin();
+    expect((await reader).stdout).toBe(input);
+    await stdio.drained();
+    await stdio.remove();
+  });
+
+  it('goes on reading when the own output breaks', async () => {
+    const broken = new Writable({ write: (_chunk, _encoding, done) => done(new Error('EPIPE')) });
+    const stdio = await openContainerStdio({ ...streams(), stdout: broken });
+    await execa('sh', ['-c', `head -c 1000000 /dev/zero >${stdio.stdout}`]);
+    await stdio.remove();
+  });
+});

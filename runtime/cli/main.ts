@@ -1,0 +1,59 @@
+import type { Command, Prepared } from './command.ts';
+import { demoCommand } from './demo.ts';
+import { formatFailure } from './format-failure.ts';
+import { psCommand } from './ps.ts';
+import { runCommand } from './run.ts';
+import { stopCommand } from './stop.ts';
+import { versionCommand } from './version.ts';
+
+const COMMANDS: readonly Command[] = [runCommand, stopCommand, psCommand, demoCommand, versionCommand];
+
+const width = Math.max(...COMMANDS.map(({ name }) => name.length));
+const HELP = `berth: storage and network for pod VMs
+
+Usage: berth COMMAND [ARGUMENTS]
+
+${COMMANDS.map(({ name, summary }) => `  ${name.padEnd(width)}  ${summary}`).join('\n')}
+
+"berth COMMAND --help" explains a command by examples.
+`;
+
+/** Exit status: the command's own; 2 for a command line that is wrong, when nothing was done. */
+async function main([name, ...args]: readonly string[]): Promise<number> {
+  if (name === undefined || ['help', '--help', '-h'].includes(name)) return say(name === undefined ? 2 : 0, HELP);
+  const command = COMMANDS.find((one) => one.name === (name === '--version' ? 'version' : name));
+  if (command === undefined) return complain(`berth: "${name}" is no command of berth\n`, 'berth --help');
+  if (asksForHelp(args)) return say(0, command.help);
+  let execute: Prepared;
+  try {
+    execute = command.prepare(args);
+  } catch (error) {
+    return complain(formatFailure(error), `berth ${command.name} --help`);
+  }
+  return execute();
+}
+
+/** `--help` anywhere among the flags wins over whatever is wrong with the others. */
+function asksForHelp(args: readonly string[]): boolean {
+  const end = args.indexOf('--');
+  return (end < 0 ? args : args.slice(0, end)).some((arg) => arg === '--help' || arg === '-h');
+}
+
+function say(exitCode: number, text: string): number {
+  process.stdout.write(text);
+  return exitCode;
+}
+
+function complain(failure: string, hint: string): number {
+  process.stderr.write(`${failure}Try "${hint}".\n`);
+  return 2;
+}
+
+// Not by a drained event loop: a terminal's stdin, once read, would hold it.
+main(process.argv.slice(2)).then(
+  (exitCode) => process.exit(exitCode),
+  (error: unknown) => {
+    process.stderr.write(formatFailure(error));
+    process.exit(1);
+  },
+);

@@ -1,0 +1,34 @@
+import { resolve } from 'node:path';
+import { DEFAULT_RUN_DIRECTORY } from '../../proto/paths.ts';
+import { createNodeSystem } from '../system/node/system.ts';
+import { type Command, parseFlags } from './command.ts';
+import { formatPods } from './format-pods.ts';
+import { listPods } from './list-pods.ts';
+
+export const psCommand: Command = {
+  name: 'ps',
+  summary: 'list the pod VMs of this node',
+  help: `berth ps: the pod VMs of this node
+
+Usage: berth ps [FLAGS]
+
+One line for each record below the run directory. STATE is what the pod's shim recorded last, or "dead" when the shim
+is gone and could not say so.
+
+  --json         the records themselves, as a JSON array, each with "alive"
+  --run-dir DIR  default ${DEFAULT_RUN_DIRECTORY}
+`,
+  prepare(args) {
+    const { values } = parseFlags(args, {
+      options: {
+        json: { type: 'boolean', default: false },
+        'run-dir': { type: 'string', default: DEFAULT_RUN_DIRECTORY },
+      },
+    });
+    return async () => {
+      const pods = await listPods(createNodeSystem(), resolve(values['run-dir']));
+      process.stdout.write(values.json ? `${JSON.stringify(pods, null, 2)}\n` : formatPods(pods, Date.now()));
+      return 0;
+    };
+  },
+};

@@ -1,0 +1,40 @@
+import { execa } from 'execa';
+import { Fault } from '../../proto/fault.ts';
+import { SHIM_SERVICE, type ShimMethods, shimMethods } from '../../proto/shim.ts';
+import { createNodeSystem } from '../system/node/system.ts';
+import { type Client, createClient } from '../system/rpc/ttrpc-client.ts';
+
+export type ShimClient = Client<ShimMethods>;
+
+export interface ShimCommand {
+  readonly program: string;
+  readonly id: string;
+  readonly bundle: string;
+  readonly runDirectory: string;
+}
+
+/** Has a shim started as containerd would: `start` leaves the pod's process behind and prints its socket's address. */
+export async function startShim(command: ShimCommand): Promise<ShimClient> {
+  const { program, id, bundle, runDirectory } = command;
+  const args = ['-namespace', 'berth', '-id', id, '-bundle', bundle, '-run-dir', runDirectory, 'start'];
+  const result = await execa(program, args, { reject: false, stdin: 'ignore' });
+  if (result.exitCode !== 0) {
+    throw new Fault('exec', `the shim of pod ${id} did not start: ${result.stderr || result.message}`);
+  }
+  return connectShim(result.stdout.trim().replace(/^unix:\/\//, ''));
+}
+
+/** Fault `io` with cause.code ENOENT or ECONNREFUSED when no shim listens on the socket. */
+export async function connectShim(socket: string): Promise<ShimClient> {
+  return createClient(await createNodeSystem().connect(socket), SHIM_SERVICE, shimMethods);
+}
+
+/** Ends the pod; resolves when its shim is gone too. Forgives one that is gone already. */
+export async function stopPod(shim: ShimClient, timeoutMs: number): Promise<void> {
+  try {
+    await shim.call('stop', { timeoutMs });
+  } catch (error) {
+    if (!(error instanceof Fault) || error.code !== 'io') throw error;
+  }
+  await shim.closed;
+}
