@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { parseStartTicks } from './list-pods.ts';
+import { parseStartTicks } from './process-identity.ts';
 
 describe('start time of a process', () => {
   it('is field 22, whatever the command is called', () => {
