@@ -1,0 +1,109 @@
+import { randomBytes } from 'node:crypto';
+import { chmod, copyFile, mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { basename, dirname, join } from 'node:path';
+import { build } from 'esbuild';
+import { Fault } from '../../proto/fault.ts';
+import { contentHash } from './content-hash.ts';
+import { ENGINE_LIBRARY, ensureNativeHost, type NativeHost } from './native-host.ts';
+import { runInToolchain } from './toolchain.ts';
+
+/** Below the root of the repository, where all commands and tests run. */
+const APP_ASSEMBLY = 'runtime/engine/app.S';
+
+export interface NativeProgram {
+  /** TypeScript file whose first import is runtime/system/native/polyfill.ts. */
+  readonly entry: string;
+  /** The binary; its source map goes beside it, as `<output>.map`. */
+  readonly output: string;
+  /** Constants: name -> JavaScript expression. */
+  readonly define?: Readonly<Record<string, string>>;
+}
+
+export interface NativeBinary {
+  /** Part of the file name in every stack trace, and `debugId` of the source map that reads it. */
+  readonly buildId: string;
+}
+
+interface Bundle {
+  readonly code: string;
+  readonly map: string;
+}
+
+/**
+ * Bundles a TypeScript program, compiles it to bytecode and links it with engine and native host into one static
+ * binary. The output appears whole or not at all; several builds may run at once.
+ */
+export async function buildNative(program: NativeProgram, toolchain: string): Promise<NativeBinary> {
+  const [host, bundle] = await Promise.all([ensureNativeHost(toolchain), bundleProgram(program)]);
+  const buildId = contentHash([bundle.code, host.directory]).slice(0, 12);
+  const fileName = `${basename(program.output)}-${buildId}.js`;
+  const directory = await mkdtemp(join(tmpdir(), 'berth-native-'));
+  try {
+    await linkProgram(directory, bundle.code, fileName, host, toolchain);
+    await mkdir(dirname(program.output), { recursive: true });
+    await place(program.output, 0o755, (path) => copyFile(join(directory, 'program'), path));
+    const map = JSON.stringify({ ...JSON.parse(bundle.map), file: fileName, debugId: buildId });
+    await place(`${program.output}.map`, 0o644, (path) => writeFile(path, map));
+  } finally {
+    await rm(directory, { recursive: true, force: true });
+  }
+  return { buildId };
+}
+
+async function bundleProgram(program: NativeProgram): Promise<Bundle> {
+  const result = await build({
+    entryPoints: [program.entry],
+    outfile: 'program.js',
+    write: false,
+    bundle: true,
+    platform: 'neutral',
+    mainFields: ['module', 'main'],
+    format: 'iife',
+    target: 'es2023',
+    charset: 'utf8',
+    legalComments: 'none',
+    sourcemap: 'external',
+    define: { ...program.define },
+    logLevel: 'silent',
+  }).catch((error: unknown) => {
+    throw new Fault('exec', `${program.entry} does not bundle`, { cause: error });
+  });
+  const text = (suffix: string) => result.outputFiles.find((file) => file.path.endsWith(suffix))?.text ?? '';
+  return { code: text('.js'), map: text('.map') };
+}
+
+/** Leaves the binary `program` in `directory`. */
+async function linkProgram(
+  directory: string,
+  code: string,
+  fileName: string,
+  host: NativeHost,
+  toolchain: string,
+): Promise<void> {
+  await writeFile(join(directory, 'app.js'), code);
+  await copyFile(APP_ASSEMBLY, join(directory, 'app.S'));
+  for (const name of ['host.a', 'compile']) await copyFile(join(host.directory, name), join(directory, name));
+  // -u: main comes out of the archive, with all that it refers to.
+  const link = `gcc -static -s -o program app.S -u main host.a ${ENGINE_LIBRARY} -lm`;
+  await runInToolchain(toolchain, directory, [
+    'sh',
+    '-ec',
+    `./compile app.js "$1" app.bytecode\n${link}`,
+    'sh',
+    fileName,
+  ]);
+}
+
+/** Writes under another name, then renames: a reader sees the old file or the new one. */
+async function place(path: string, mode: number, write: (temporary: string) => Promise<unknown>): Promise<void> {
+  const temporary = `${path}.${randomBytes(6).toString('hex')}.tmp`;
+  try {
+    await write(temporary);
+    await chmod(temporary, mode);
+    await rename(temporary, path);
+  } catch (error) {
+    await rm(temporary, { force: true });
+    throw new Fault('io', `could not write ${path}`, { cause: error });
+  }
+}

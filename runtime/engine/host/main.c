@@ -1,0 +1,45 @@
+// The native host: the engine, its `sys` object, and the program's bytecode, which app.S links in.
+#include <signal.h>
+#include <unistd.h>
+
+#include "fatal.h"
+#include "loop.h"
+#include "verbs.h"
+
+#define STACK_SIZE (1024 * 1024)
+
+extern const uint8_t app_bytecode[], app_bytecode_end[];
+
+static const VerbTable *const tables[] = {
+    &watch_verbs,  &timer_verbs, &file_verbs,  &path_verbs,    &stat_verbs, &mount_verbs,
+    &socket_verbs, &ioctl_verbs, &spawn_verbs, &process_verbs, &self_verbs, &text_verbs,
+};
+
+static void install_sys(JSContext *ctx) {
+  JSValue sys = JS_NewObject(ctx);
+  for (size_t i = 0; i < sizeof tables / sizeof *tables; i++) {
+    JS_SetPropertyFunctionList(ctx, sys, tables[i]->entries, tables[i]->count);
+  }
+  JSValue global = JS_GetGlobalObject(ctx);
+  set_value(ctx, global, "sys", sys);
+  JS_FreeValue(ctx, global);
+}
+
+int main(int argc, char **argv) {
+  set_arguments(argc, argv);
+  signal(SIGPIPE, SIG_IGN);  // a peer that is gone is an EPIPE
+  JSRuntime *runtime = JS_NewRuntime();
+  JSContext *ctx = runtime ? JS_NewContext(runtime) : NULL;
+  if (!ctx) die("out of memory");
+  JS_SetMaxStackSize(runtime, STACK_SIZE);
+  JS_SetHostPromiseRejectionTracker(runtime, track_rejection, NULL);
+  install_sys(ctx);
+  size_t size = (size_t)(app_bytecode_end - app_bytecode);
+  JSValue app = JS_ReadObject(ctx, app_bytecode, size, JS_READ_OBJ_BYTECODE);
+  if (JS_IsException(app)) die_uncaught(ctx);
+  JSValue result = JS_EvalFunction(ctx, app);
+  if (JS_IsException(result)) die_uncaught(ctx);
+  JS_FreeValue(ctx, result);
+  run_loop(ctx);
+  _exit(0);  // the kernel frees faster than we do
+}
