@@ -1,0 +1,111 @@
+import { randomBytes } from 'node:crypto';
+import { chmod, mkdir, open, readdir, readFile, rename, rm, rmdir, unlink } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
+import { Fault } from '../../../proto/fault.ts';
+import type { System, WriteOptions } from '../port.ts';
+import { errorCode, run } from './exec.ts';
+import { connectUnix, listenUnix } from './unix-socket.ts';
+
+const nodeSystem: System = {
+  readFile: (path) =>
+    attempt(`could not read ${path}`, async () => {
+      try {
+        return new Uint8Array(await readFile(path));
+      } catch (error) {
+        if (isAbsence(error)) return undefined;
+        throw error;
+      }
+    }),
+  writeFile: (path, data, options) => attempt(`could not write ${path}`, () => replaceFile(path, data, options)),
+  remove: (path, { durable } = { durable: false }) =>
+    attempt(`could not remove ${path}`, async () => {
+      const removed = await removeEntry(path);
+      if (removed && durable) await syncDirectory(dirname(path));
+      return removed;
+    }),
+  list: (directory) =>
+    attempt(`could not list ${directory}`, async () => {
+      try {
+        return (await readdir(directory)).sort();
+      } catch (error) {
+        if (isAbsence(error)) return [];
+        throw error;
+      }
+    }),
+  makeDirectory: (path, mode) =>
+    attempt(`could not make the directory ${path}`, async () => {
+      await mkdir(path, { recursive: true, mode });
+    }),
+  connect: connectUnix,
+  listen: listenUnix,
+  run,
+  sleep: (milliseconds) => setTimeout(milliseconds),
+  now: () => performance.now(),
+  randomBytes: (length) => new Uint8Array(randomBytes(length)),
+};
+
+/** The port on Node: for servers, the CLI and tests. */
+export function createNodeSystem(): System {
+  return nodeSystem;
+}
+
+/** Makes what happened to a directory's names survive a crash. */
+export async function syncDirectory(directory: string): Promise<void> {
+  const handle = await open(directory, 'r');
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+async function replaceFile(path: string, data: Uint8Array, { mode, durable }: WriteOptions): Promise<void> {
+  const temporary = `${path}.${randomBytes(6).toString('hex')}.tmp`;
+  try {
+    const handle = await open(temporary, 'wx', mode);
+    try {
+      await handle.writeFile(data);
+      if (durable) await handle.sync();
+    } finally {
+      await handle.close();
+    }
+    await chmod(temporary, mode); // whatever the umask
+    await rename(temporary, path);
+  } catch (error) {
+    await rm(temporary, { force: true });
+    throw error;
+  }
+  if (durable) await syncDirectory(dirname(path));
+}
+
+async function removeEntry(path: string): Promise<boolean> {
+  try {
+    await unlink(path);
+    return true;
+  } catch (error) {
+    if (isAbsence(error)) return false;
+    if (errorCode(error) !== 'EISDIR' && errorCode(error) !== 'EPERM') throw error;
+  }
+  try {
+    await rmdir(path);
+    return true;
+  } catch (error) {
+    if (isAbsence(error)) return false;
+    throw error;
+  }
+}
+
+function isAbsence(error: unknown): boolean {
+  return errorCode(error) === 'ENOENT' || errorCode(error) === 'ENOTDIR';
+}
+
+/** Everything that the file system refuses is a Fault `io` whose cause carries the errno name. */
+async function attempt<T>(failure: string, body: () => Promise<T>): Promise<T> {
+  try {
+    return await body();
+  } catch (cause) {
+    if (cause instanceof Fault) throw cause;
+    throw new Fault('io', failure, { cause });
+  }
+}
