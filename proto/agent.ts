@@ -78,6 +78,11 @@ export const agentMethods = {
   ),
   /** Host name, resolv.conf, interfaces with addresses, routes and neighbours. */
   setUpSandbox: method('SetUpSandbox', setUpSandbox, empty),
+  /**
+   * `precondition` when the device carries a signature. The host asks before it records `formatting`: that state then
+   * proves that nothing foreign is on the device, and FormatVolume may resume after a crash.
+   */
+  checkBlank: method('CheckBlank', message({ serial: string(1) }), empty),
   /** mkfs. `precondition` when the device carries a signature and `resume` is not set: nothing was written then. */
   formatVolume: method('FormatVolume', formatVolume, message({ uuid: string(1) })),
   mountVolume: method('MountVolume', storage, message({ capacityBytes: uint(1) })),

@@ -17,7 +17,7 @@ import { faultOfWire } from './fault-status.ts';
 
 export interface CallOptions {
   /** Fault `timeout` then; the peer may still carry the call out. Without it, a call waits as long as the connection. */
-  readonly timeoutMs?: number;
+  readonly timeoutMs?: number | undefined;
 }
 
 export interface Client<M extends MethodTable> {

@@ -1,0 +1,47 @@
+import { asFault, Fault } from '../../proto/fault.ts';
+import { HelloScanner, helloLine } from '../../proto/hello.ts';
+import { prefixedStream } from '../system/channel/prefixed-stream.ts';
+import type { ByteStream, System } from '../system/port.ts';
+
+const NONCE_BYTES = 16;
+
+/**
+ * Connects to one of the guest's virtio-serial ports, a socket that the VMM serves, and shakes hands with the agent
+ * (proto/hello.ts). The VMM holds our line back until the guest opens its port, so one line is enough however long the
+ * boot takes. Fault `timeout` if the agent does not echo it in time, `io` if the VMM goes away before.
+ */
+export async function connectChannel(
+  system: System,
+  port: { readonly name: string; readonly socket: string },
+  timeoutMs: number,
+): Promise<ByteStream> {
+  const stream = await system.connect(port.socket);
+  let isLate = false;
+  const timer = setTimeout(() => {
+    isLate = true;
+    stream.close();
+  }, timeoutMs);
+  try {
+    return await shakeHands(stream, toHex(system.randomBytes(NONCE_BYTES)));
+  } catch (error) {
+    stream.close();
+    if (isLate) throw new Fault('timeout', `the guest did not say hello on ${port.name} within ${timeoutMs} ms`);
+    throw asFault(error, 'io', `${port.name}: the connection to the guest broke`);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+async function shakeHands(stream: ByteStream, nonce: string): Promise<ByteStream> {
+  await stream.write(helloLine(nonce));
+  const scanner = new HelloScanner(nonce);
+  for (let chunk = await stream.read(); chunk !== undefined; chunk = await stream.read()) {
+    const found = scanner.push(chunk);
+    if (found !== undefined) return prefixedStream(found.rest, stream);
+  }
+  throw new Fault('io', 'the VMM closed the channel before the guest said hello');
+}
+
+function toHex(bytes: Uint8Array): string {
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
+}
