@@ -42,11 +42,16 @@ export const debianArguments = (tree: DebianTree): string[] => [
   ...(tree.customize ?? []).map((hook) => `--customize-hook=${hook}`),
 ];
 
-/** Installs Debian packages of the guest's release below `directory`, which is empty. */
-export async function installDebianTree(directory: string, tree: DebianTree): Promise<void> {
+/** Installs Debian packages of the guest's release below `directory`, which is empty. Hooks see `environment`. */
+export async function installDebianTree(
+  directory: string,
+  tree: DebianTree,
+  environment: Readonly<Record<string, string>> = {},
+): Promise<void> {
   await checkKeyring();
   const argv = [...debianArguments(tree), SUITE, directory, ...DEBIAN_SOURCES];
-  const result = await execa('mmdebstrap', argv, { reject: false, all: true, stdin: 'ignore', env: { LC_ALL: 'C' } });
+  const env = { LC_ALL: 'C', ...environment };
+  const result = await execa('mmdebstrap', argv, { reject: false, all: true, stdin: 'ignore', env });
   if (!result.failed) return;
   throw new Fault('exec', `mmdebstrap could not install ${tree.packages.length} packages of Debian ${SUITE}`, {
     cause: new Error((result.all ?? '').trim().split('\n').slice(-20).join('\n') || result.shortMessage),
