@@ -7,6 +7,8 @@ import { Fault } from '../../proto/fault.ts';
 export interface Programs {
   readonly berth: string;
   readonly csi: string;
+  /** The CSI protocol, for clients. */
+  readonly csiProto: string;
   readonly cniDirectory: string;
   readonly shim: string;
   readonly guestDirectory: string;
@@ -18,6 +20,7 @@ export function findPrograms(from: string = fileURLToPath(import.meta.url)): Pro
   return {
     berth: join(dist, 'berth.js'),
     csi: join(dist, 'berth-csi.js'),
+    csiProto: join(dist, '..', 'proto', 'csi.proto'),
     cniDirectory: join(dist, 'cni'),
     shim: join(dist, 'shim', 'containerd-shim-berth-v2'),
     guestDirectory: join(dist, 'guest'),

@@ -1,0 +1,50 @@
+import { Client, credentials, type ServiceError } from '@grpc/grpc-js';
+import { loadSync, type PackageDefinition, type ServiceDefinition } from '@grpc/proto-loader';
+import { Fault } from '../../proto/fault.ts';
+import { faultOfStatus } from '../../proto/status.ts';
+
+export type CsiService = 'Identity' | 'Controller' | 'Node';
+
+/** A gRPC client of a CSI driver, as kubelet and its sidecars are. Fields have their names of csi.proto. */
+export interface CsiClient {
+  /** Throws the driver's status as a Fault. */
+  call(service: CsiService, verb: string, request: object): Promise<object>;
+  close(): void;
+}
+
+/** What kubelet waits for a CSI call. */
+const DEADLINE_MS = 120_000;
+
+/** Connects to a unix socket; a call waits until the driver listens. `protoPath` is csi.proto. */
+export function createCsiClient(socket: string, protoPath: string): CsiClient {
+  const definition = loadSync(protoPath, {
+    keepCase: true,
+    longs: Number,
+    enums: String,
+    defaults: true,
+    oneofs: true,
+  });
+  const client = new Client(`unix:${socket}`, credentials.createInsecure());
+  return {
+    call(service, verb, request) {
+      const method = findService(definition, service)[verb];
+      if (method === undefined) throw new Fault('internal', `csi.proto has no ${service}.${verb}`);
+      const options = { deadline: Date.now() + DEADLINE_MS, waitForReady: true } as const;
+      return new Promise((resolve, reject) => {
+        const settle = (error: ServiceError | null, reply?: object) => {
+          if (error === null && reply !== undefined) resolve(reply);
+          else reject(faultOfStatus(error?.code ?? 13, `${verb}: ${error?.details ?? 'no answer'}`));
+        };
+        const { path, requestSerialize, responseDeserialize } = method;
+        client.makeUnaryRequest(path, requestSerialize, responseDeserialize, request, options, settle);
+      });
+    },
+    close: () => client.close(),
+  };
+}
+
+function findService(definition: PackageDefinition, service: CsiService): ServiceDefinition {
+  const found = definition[`csi.v1.${service}`];
+  if (found === undefined || 'format' in found) throw new Fault('internal', `csi.proto has no service ${service}`);
+  return found;
+}
