@@ -60,8 +60,7 @@ static const char *prepare_child(Spawn *spawn) {
   sigset_t none;
   sigemptyset(&none);
   sigprocmask(SIG_SETMASK, &none, NULL);
-  execvpe(spawn->file ? spawn->file : spawn->argv[0], spawn->argv,
-          spawn->env ? spawn->env : environ);
+  execvp(spawn->file ? spawn->file : spawn->argv[0], spawn->argv);
   return "exec";
 }
 
@@ -77,8 +76,11 @@ static JSValue start_child(JSContext *ctx, Spawn *spawn) {
   sigset_t all, before;
   sigfillset(&all);
   sigprocmask(SIG_BLOCK, &all, &before);  // no handler of ours may run in the child
+  char **own_environment = environ;
+  if (spawn->env) environ = spawn->env;  // also what the child's exec searches PATH in
   pid_t pid = clone(child_main, stack + sizeof stack, CLONE_VM | CLONE_VFORK | SIGCHLD, spawn);
   int number = errno;
+  environ = own_environment;
   sigprocmask(SIG_SETMASK, &before, NULL);
   if (pid < 0) return throw_errno(ctx, "clone", NULL, number);
   if (!spawn->failed_call) return JS_NewInt32(ctx, pid);

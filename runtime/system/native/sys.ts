@@ -42,7 +42,7 @@ export interface Exit {
 
 export interface SpawnRequest {
   readonly argv: readonly string[];
-  /** Searched in PATH if it has no slash. Default: argv[0]. */
+  /** Searched in the PATH of `env` if it has no slash. Default: argv[0]. */
   readonly file?: string;
   /** KEY=value; default: the own environment. */
   readonly env?: readonly string[];
@@ -109,6 +109,7 @@ export interface Sys {
   bind(fd: number, address: Uint8Array): void;
   connect(fd: number, address: Uint8Array): number;
   listen(fd: number, backlog: number): void;
+  /** A non-blocking descriptor. */
   accept(fd: number): number;
   setsockopt(fd: number, level: number, option: number, value: number): void;
   /** SO_ERROR and its like. */
@@ -131,12 +132,13 @@ export interface Sys {
   setNonBlocking(fd: number): void;
   setns(fd: number, type: number): void;
   unshare(flags: number): void;
-  /** `argument` is read and written by the kernel. */
+  /** `argument` is read and written by the kernel. EINVAL for requests that engine/host/ioctl.c does not list. */
   ioctl(fd: number, request: number, argument: Uint8Array | number): number;
   sethostname(name: string): void;
   reboot(command: number): void;
 
   // Self
+  /** [0] is the name that the program was called by. */
   args(): string[];
   env(): Record<string, string>;
   /** Monotonic, milliseconds. */

@@ -1,0 +1,48 @@
+import { Fault } from '../../../proto/fault.ts';
+import { attempt, isErrno } from './errors.ts';
+import { writeAll } from './file.ts';
+import { EAGAIN, LOCK, O, sys } from './sys.ts';
+
+const SEEK_SET = 0;
+
+export type Lease =
+  /** Held: as long as this descriptor, or a copy that a child inherited, is open. */
+  | { readonly fd: number }
+  /** The text of whoever holds it; empty if they have not written it yet. */
+  | { readonly heldBy: string };
+
+/**
+ * Takes a volume's lease: the lock of the file `path`, which must exist, and names the owner in it. The file is never
+ * replaced, because the lock belongs to its inode, and the lock is the truth whatever the text says.
+ */
+export function acquireLease(path: string, ownerText: string): Lease {
+  const fd = openLease(path);
+  try {
+    if (attempt(`could not lock ${path}`, () => sys.flock(fd, LOCK.EX | LOCK.NB)) === EAGAIN) {
+      const heldBy = new TextDecoder().decode(sys.readFile(path));
+      sys.close(fd);
+      return { heldBy };
+    }
+    attempt(`could not write the owner into ${path}`, () => writeOwner(fd, ownerText));
+    return { fd };
+  } catch (error) {
+    sys.close(fd);
+    throw error;
+  }
+}
+
+function openLease(path: string): number {
+  try {
+    return attempt(`could not open the lease ${path}`, () => sys.open(path, O.RDWR));
+  } catch (error) {
+    if (!isErrno(error, 'ENOENT')) throw error;
+    throw new Fault('not-found', `the volume has no lease file ${path}`, { fields: { path }, cause: error });
+  }
+}
+
+function writeOwner(fd: number, ownerText: string): void {
+  const data = new TextEncoder().encode(ownerText);
+  sys.lseek(fd, 0, SEEK_SET);
+  writeAll(fd, data);
+  sys.ftruncate(fd, data.length);
+}
