@@ -10,9 +10,14 @@ const READS_PER_TURN = 16;
 const STDERR_TAIL_BYTES = 2000;
 const scratch = new Uint8Array(READ_BYTES);
 
+export interface NativeCommand extends Command {
+  /** Open files of this process that the child gets as descriptors 3, 4, ... */
+  readonly descriptors?: readonly number[];
+}
+
 /** Runs a program to its end, as `System.run` says. */
-export async function run(command: Command): Promise<Completed> {
-  const { file, args, env, cwd, timeoutMs } = command;
+export async function run(command: NativeCommand): Promise<Completed> {
+  const { file, args, env, cwd, timeoutMs, descriptors = [] } = command;
   const [stdin, stdout, stderr] = [command.stdin && sys.pipe(), sys.pipe(), sys.pipe()];
   const fds = [stdin?.[0] ?? -1, stdout[1], stderr[1]];
   const child = spawnWith(fds, [stdin?.[1], stdout[0], stderr[0]], () =>

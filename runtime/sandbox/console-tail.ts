@@ -1,0 +1,16 @@
+import type { System } from '../system/port.ts';
+
+const TAIL_LINES = 20;
+
+/** What the guest said last on its console, for an error message; empty if there is nothing. */
+export async function readConsoleTail(system: System, path: string): Promise<string> {
+  const bytes = await system.readFile(path).catch(() => undefined);
+  return bytes === undefined ? '' : tailOf(new TextDecoder().decode(bytes));
+}
+
+/** Without the carriage returns of a serial line and the escape sequences of a terminal. */
+export function tailOf(text: string): string {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: that is what an escape sequence begins with
+  const plain = text.replace(/\r/g, '').replace(/\u001b\[[0-9;?]*[A-Za-z]/g, '');
+  return plain.trimEnd().split('\n').slice(-TAIL_LINES).join('\n');
+}

@@ -1,0 +1,100 @@
+import { Fault } from '../../proto/fault.ts';
+import { attempt, isAbsence } from '../system/native/errors.ts';
+import { acquireLease } from '../system/native/lease.ts';
+import { run } from '../system/native/run.ts';
+import { createStream } from '../system/native/stream.ts';
+import { O, S_IF, S_IFMT, type Stat, sys } from '../system/native/sys.ts';
+import { createNativeSystem } from '../system/native/system.ts';
+import type { ByteStream } from '../system/port.ts';
+import type { HeldLease, Netns, SandboxHost } from './host.ts';
+
+/** This program, also when its file has been replaced since. */
+const OWN_PROGRAM = '/proc/self/exe';
+
+/** The host as the static binary sees it. */
+export function createNativeHost(): SandboxHost {
+  return {
+    system: createNativeSystem(),
+    describePath(path) {
+      const stat = attempt(`could not look at ${path}`, () => sys.stat(path));
+      if (stat === null) return 'absent';
+      return typeOf(stat) === S_IF.DIR ? 'directory' : 'other';
+    },
+    openNetns,
+    takeLease(path, ownerText) {
+      const lease = acquireLease(path, ownerText);
+      return 'fd' in lease ? owned(lease.fd) : lease;
+    },
+    openFifo,
+    async writeDurable(path, content, mode, lease) {
+      const args = ['write-durable', path, mode.toString(8)];
+      const { exitCode, stderr } = await run({ file: OWN_PROGRAM, args, stdin: content, descriptors: [lease.fd] });
+      if (exitCode === 0) return;
+      const said = new TextDecoder().decode(stderr).trim();
+      throw new Fault('io', `could not write ${path}${said === '' ? '' : `: ${said}`}`, { fields: { path } });
+    },
+  };
+}
+
+/** A descriptor of ours and the way to close it, once. */
+function owned(fd: number): HeldLease {
+  let isOpen = true;
+  return {
+    fd,
+    close() {
+      if (isOpen) sys.close(fd);
+      isOpen = false;
+    },
+  };
+}
+
+function openNetns(path: string): Netns {
+  let fd: number;
+  try {
+    fd = attempt(`could not open the network namespace ${path}`, () => sys.open(path, O.RDONLY));
+  } catch (error) {
+    if (!isAbsence(error)) throw error;
+    throw new Fault('not-found', `there is no network namespace ${path}`, { fields: { path }, cause: error });
+  }
+  const { dev, ino } = sys.fstat(fd);
+  return { ...owned(fd), id: `${dev}:${ino}` };
+}
+
+/**
+ * Output is opened read-write: a reader that comes late, or goes and comes back, finds what was written, and none that
+ * is gone kills us with SIGPIPE. Input is opened for reading only, or its end would never come; a FIFO without a writer
+ * yet would read as ended, so the first read waits until there is something to see.
+ */
+function openFifo(path: string, direction: 'read' | 'write'): ByteStream {
+  const flags = (direction === 'read' ? O.RDONLY : O.RDWR) | O.NONBLOCK;
+  const fd = attempt(`could not open the FIFO ${path}`, () => sys.open(path, flags));
+  if (typeOf(sys.fstat(fd)) !== S_IF.FIFO) {
+    sys.close(fd);
+    throw new Fault('invalid', `${path} is no FIFO`, { fields: { path } });
+  }
+  const stream = createStream(fd, path);
+  return direction === 'read' ? afterFirstWriter(fd, stream) : stream;
+}
+
+function afterFirstWriter(fd: number, stream: ByteStream): ByteStream {
+  let firstNews: Promise<void> | undefined;
+  let stopWaiting = (): void => {};
+  return {
+    async read() {
+      firstNews ??= new Promise((resolve) => {
+        stopWaiting = resolve;
+        sys.watch(fd, resolve, null);
+      });
+      await firstNews;
+      return stream.read();
+    },
+    write: (data) => stream.write(data),
+    close() {
+      firstNews ??= Promise.resolve();
+      stream.close();
+      stopWaiting();
+    },
+  };
+}
+
+const typeOf = (stat: Stat): number => stat.mode & S_IFMT;

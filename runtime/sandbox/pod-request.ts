@@ -1,0 +1,70 @@
+import { Fault } from '../../proto/fault.ts';
+import { type PodUid, parsePodUid, type SandboxId } from '../../proto/ids.ts';
+import type { RunPaths } from '../../proto/paths.ts';
+import type { CreatePod } from '../../proto/shim.ts';
+import { NO_POD } from '../../proto/volume-attachment.ts';
+import { type OciSpec, parseOciSpec } from '../plan/oci-spec.ts';
+import type { PlanRequest, VolumeRequest } from '../plan/types.ts';
+import type { System } from '../system/port.ts';
+import type { Accelerator } from '../vmm/port.ts';
+import { readAttachments } from './published-volumes.ts';
+
+const ACCELERATORS = ['tcg', 'kvm'] as const satisfies readonly Accelerator[];
+
+/** The request of the wire, checked for shape, with the bundle's config.json. Throws `invalid` naming the field. */
+export async function readPodRequest(
+  system: System,
+  run: RunPaths,
+  id: SandboxId,
+  request: CreatePod,
+): Promise<PlanRequest> {
+  const bundle = absolute('bundle', request.bundle);
+  absolute('guest_directory', request.guestDirectory);
+  if (request.netnsPath !== '') absolute('netns_path', request.netnsPath);
+  for (const volume of request.volumes) absolute('volumes.target_path', volume.targetPath);
+  return {
+    id,
+    podUid: await findPodUid(system, run, id, request),
+    bundle,
+    spec: await readSpec(system, bundle),
+    volumes: request.volumes,
+    memoryMib: request.memoryMib,
+    vcpus: request.vcpus,
+    accelerator: parseAccelerator(request.accelerator),
+  };
+}
+
+/** A pod without an API server has the name that its volumes were published under, else its own. */
+async function findPodUid(system: System, run: RunPaths, id: SandboxId, request: CreatePod): Promise<PodUid> {
+  if (request.podUid !== '') return parsePodUid(request.podUid, 'pod_uid');
+  const targets = request.volumes.map(({ targetPath }: VolumeRequest) => targetPath);
+  const attachments = await readAttachments(system, run, targets);
+  return attachments.find(({ podUid }) => podUid !== NO_POD)?.podUid ?? parsePodUid(id);
+}
+
+async function readSpec(system: System, bundle: string): Promise<OciSpec> {
+  const path = `${bundle}/config.json`;
+  const bytes = await system.readFile(path);
+  if (bytes === undefined) throw new Fault('not-found', `${bundle} is no OCI bundle: there is no ${path}`);
+  let value: unknown;
+  try {
+    value = JSON.parse(new TextDecoder().decode(bytes));
+  } catch (cause) {
+    throw new Fault('malformed', `${path} is not JSON`, { cause });
+  }
+  return parseOciSpec(value, path);
+}
+
+function absolute(field: string, path: string): string {
+  if (path.startsWith('/')) return path;
+  throw new Fault('invalid', `${field} is ${JSON.stringify(path)}, but must be an absolute path`, {
+    fields: { field },
+  });
+}
+
+function parseAccelerator(value: string): Accelerator {
+  const known = ACCELERATORS.find((one) => one === value);
+  if (known !== undefined) return known;
+  const message = `accelerator is ${JSON.stringify(value)}, but must be one of ${ACCELERATORS.join(', ')}`;
+  throw new Fault('invalid', message, { fields: { field: 'accelerator' } });
+}

@@ -1,0 +1,50 @@
+import { Fault } from '../../proto/fault.ts';
+import type { RunPaths } from '../../proto/paths.ts';
+import { type VolumeAttachment, volumeAttachmentRecord } from '../../proto/volume-attachment.ts';
+import { volumeFilesystemRecord } from '../../proto/volume-filesystem.ts';
+import { VOLUME_FILES, volumeSpecRecord } from '../../proto/volume-spec.ts';
+import type { VolumeFacts } from '../plan/types.ts';
+import type { System } from '../system/port.ts';
+import { recordFile } from '../system/record-file.ts';
+
+/**
+ * The attachments at any of `targets`, whichever pod they are for. A record that cannot be read is a refusal: it may be
+ * the one that is asked for, and what a path stands for is not to be guessed.
+ */
+export async function readAttachments(
+  system: System,
+  run: RunPaths,
+  targets: readonly string[],
+): Promise<readonly VolumeAttachment[]> {
+  const found: VolumeAttachment[] = [];
+  if (targets.length === 0) return found;
+  for (const pod of await system.list(run.volumes)) {
+    for (const name of await system.list(`${run.volumes}/${pod}`)) {
+      if (!name.endsWith('.json')) continue;
+      const path = `${run.volumes}/${pod}/${name}`;
+      const attachment = await recordFile(system, volumeAttachmentRecord, path, { durable: false }).load();
+      if (attachment !== undefined && targets.includes(attachment.targetPath)) found.push(attachment);
+    }
+  }
+  return found;
+}
+
+/** Each attachment with the records of its volume's directory. */
+export function readVolumes(system: System, attachments: readonly VolumeAttachment[]): Promise<readonly VolumeFacts[]> {
+  return Promise.all(
+    attachments.map(async (attachment) => {
+      const file = (name: string) => `${attachment.volumeDirectory}/${name}`;
+      const spec = await recordFile(system, volumeSpecRecord, file(VOLUME_FILES.spec), { durable: true }).load();
+      const fsFile = recordFile(system, volumeFilesystemRecord, file(VOLUME_FILES.filesystem), { durable: true });
+      const filesystem = await fsFile.load();
+      if (spec === undefined) throw missing(attachment, file(VOLUME_FILES.spec));
+      if (filesystem === undefined) throw missing(attachment, file(VOLUME_FILES.filesystem));
+      return { attachment, spec, filesystem };
+    }),
+  );
+}
+
+function missing({ volumeId, targetPath }: VolumeAttachment, path: string): Fault {
+  const message = `volume ${volumeId} is published at ${targetPath}, but there is no ${path}; was the volume deleted?`;
+  return new Fault('precondition', message, { fields: { volumeId, path } });
+}

@@ -1,0 +1,29 @@
+import { asFault, Fault } from '../../proto/fault.ts';
+import type { System } from '../system/port.ts';
+import type { Vm, VmExit } from '../vmm/port.ts';
+import { readConsoleTail } from './console-tail.ts';
+import { within } from './deadline.ts';
+
+/** The guest's channels break a moment before the VMM's end is known. */
+const EXIT_NEWS_MS = 1_000;
+
+/**
+ * Why something that needed the guest failed: if the VMM is gone, that is the reason; in any case with what the guest
+ * said last on its console (fields.console).
+ */
+export async function explainVmFailure(system: System, vm: Vm, consolePath: string, thrown: unknown): Promise<Fault> {
+  const fault = asFault(thrown, 'internal', 'unexpected error');
+  const exit = fault.code === 'io' ? await within(EXIT_NEWS_MS, vm.exited) : undefined;
+  const { code, message, fields } = exit === undefined ? fault : { ...vmEnded(exit), fields: fault.fields };
+  const console = await readConsoleTail(system, consolePath);
+  return new Fault(code, message, {
+    fields: console === '' ? fields : { ...fields, console },
+    cause: exit === undefined ? fault.cause : fault,
+  });
+}
+
+/** The VMM ended without being asked. */
+function vmEnded({ code, signal, lastWords }: VmExit): { code: 'exec'; message: string } {
+  const how = signal > 0 ? `was killed by signal ${signal}` : `exited with status ${code}`;
+  return { code: 'exec', message: `the VMM ${how}${lastWords === '' ? '' : `: ${lastWords}`}` };
+}
