@@ -23,7 +23,7 @@ export async function run(command: NativeCommand): Promise<Completed> {
   const child = spawnWith(fds, [stdin?.[1], stdout[0], stderr[0]], () =>
     spawnChild({
       argv: [file, ...args],
-      fds,
+      fds: [...fds, ...descriptors],
       ...(env === undefined ? {} : { env: toEnvironmentList(env) }),
       ...(cwd === undefined ? {} : { cwd }),
     }),
