@@ -37,7 +37,7 @@ const WORD_RULE = 'letters, digits, "_", "." and "-", beginning with a letter or
 export const parsePodUid = parser<PodUid>('pod UID', WORD, 128, `at most 128 ${WORD_RULE}`);
 export const parseSandboxId = parser<SandboxId>('sandbox id', WORD, 64, `at most 64 ${WORD_RULE}`);
 export const parseCniContainerId = parser<CniContainerId>('CNI_CONTAINERID', WORD, 128, `at most 128 ${WORD_RULE}`);
-export const parseNetworkName = parser<NetworkName>('network name', WORD, 100, `at most 100 ${WORD_RULE}`);
+export const parseNetworkName = parser<NetworkName>('network name', WORD, 80, `at most 80 ${WORD_RULE}`);
 export const parseVolumeId = parser<VolumeId>('volume id', WORD, 128, `at most 128 ${WORD_RULE}`);
 export const parseIfName = parser<IfName>(
   'interface name',

@@ -1,0 +1,81 @@
+import { Fault } from '../proto/fault.ts';
+import type { NetworkAttachment } from '../proto/network-attachment.ts';
+import type { Log } from '../runtime/system/log.ts';
+import type { Netlink } from '../runtime/system/netlink/connection.ts';
+import { openNetlink } from '../runtime/system/netlink/socket.ts';
+import type { System } from '../runtime/system/port.ts';
+import type { RecordFile } from '../runtime/system/record-file.ts';
+import { withUndo } from '../runtime/system/undo.ts';
+import { applyPlan } from './apply.ts';
+import { attachmentFile, loadIfReadable } from './attachment-file.ts';
+import { variableFault } from './codes.ts';
+import { type CniResult, type JsonObject, parseChainInput, parseNetworkConfig } from './conf.ts';
+import type { PodAttachment } from './env.ts';
+import { currentNetnsId, enterNetns } from './netns.ts';
+import { type AddPlan, planAdd } from './plan.ts';
+import { describePodInterface } from './pod-interface.ts';
+import { addResult } from './result.ts';
+
+const BOOT_ID = '/proc/sys/kernel/random/boot_id';
+
+export interface AddCall {
+  readonly system: System;
+  readonly log: Log;
+  readonly attachment: PodAttachment;
+  /** The network configuration. */
+  readonly json: JsonObject;
+}
+
+/** Wires the pod's interface to a TAP and records what the guest is to take over. Leaves nothing when it fails. */
+export async function add(call: AddCall): Promise<CniResult> {
+  const { cniVersion } = parseNetworkConfig(call.json);
+  const { prevResult } = parseChainInput(call.json);
+  const { plan, netlink, file } = await prepare(call);
+  const tap = await withUndo(call.log, (undo) => applyPlan(plan, { netlink, file, undo }));
+  const { name, mac = '', mtu } = tap;
+  return addResult(cniVersion, prevResult, { name, mac, mtu, sandbox: call.attachment.netnsPath });
+}
+
+/** What ADD would do; nothing is changed. */
+export async function explainAdd(call: AddCall): Promise<AddPlan> {
+  return (await prepare(call)).plan;
+}
+
+interface Prepared {
+  readonly plan: AddPlan;
+  /** Of the pod's namespace, which the process is in from here on. */
+  readonly netlink: Netlink;
+  readonly file: RecordFile<NetworkAttachment>;
+}
+
+async function prepare({ system, log, attachment, json }: AddCall): Promise<Prepared> {
+  const config = parseNetworkConfig(json);
+  const { dns } = parseChainInput(json);
+  const file = attachmentFile(system, config, attachment);
+  const previous = await loadIfReadable(file, log);
+  const bootId = await readBootId(system);
+  const netnsId = enterPodNetns(attachment.netnsPath);
+  const netlink = openNetlink();
+  const pod = describePodInterface(netlink, attachment.ifName);
+  const request = { network: config.network, attachment, netnsId, bootId, dns };
+  return { plan: planAdd(request, pod, previous), netlink, file };
+}
+
+function enterPodNetns(path: string): string {
+  const own = currentNetnsId();
+  const netns = enterNetns(path);
+  if (netns === undefined)
+    throw variableFault(`CNI_NETNS is ${JSON.stringify(path)}, where there is no network namespace`);
+  if (netns.id === own) {
+    throw variableFault(
+      `CNI_NETNS is ${JSON.stringify(path)}, the plugin's own network namespace: a VM needs one of its own`,
+    );
+  }
+  return netns.id;
+}
+
+export async function readBootId(system: System): Promise<string> {
+  const bytes = await system.readFile(BOOT_ID);
+  if (bytes === undefined) throw new Fault('environment', `${BOOT_ID} is not there: mount /proc`);
+  return new TextDecoder().decode(bytes).trim();
+}

@@ -1,0 +1,42 @@
+import { describeError, Fault } from '../proto/fault.ts';
+import { type NetworkAttachment, networkAttachmentKey, networkAttachmentRecord } from '../proto/network-attachment.ts';
+import { runPaths } from '../proto/paths.ts';
+import type { Log } from '../runtime/system/log.ts';
+import type { System } from '../runtime/system/port.ts';
+import { type RecordFile, recordFile } from '../runtime/system/record-file.ts';
+import type { NetworkConfig } from './conf.ts';
+import type { Attachment } from './env.ts';
+
+const DIRECTORY_MODE = 0o700;
+
+/** The record of an attachment. The directory is made when it is first written to. */
+export function attachmentFile(
+  system: System,
+  config: NetworkConfig,
+  attachment: Attachment,
+): RecordFile<NetworkAttachment> {
+  const { networks } = runPaths(config.runDirectory);
+  const key = networkAttachmentKey({ network: config.network, ...attachment });
+  const file = recordFile(system, networkAttachmentRecord, `${networks}/${key}.json`, { durable: false });
+  return {
+    ...file,
+    async save(record) {
+      await system.makeDirectory(networks, DIRECTORY_MODE);
+      await file.save(record);
+    },
+  };
+}
+
+/** The record; undefined if there is none or it cannot be read: the kernel's own marks must do then. */
+export async function loadIfReadable(
+  file: RecordFile<NetworkAttachment>,
+  log: Log,
+): Promise<NetworkAttachment | undefined> {
+  try {
+    return await file.load();
+  } catch (error) {
+    if (!(error instanceof Fault) || (error.code !== 'malformed' && error.code !== 'unsupported')) throw error;
+    log.warn('record cannot be read, going on without it', { path: file.path, error: describeError(error) });
+    return undefined;
+  }
+}

@@ -1,0 +1,36 @@
+import { Fault, type FaultCode } from '../proto/fault.ts';
+
+/** Codes below 100 are those of the specification (CNI 1.1.0, section 5, "Error"); from 100 on they are ours. */
+export const CNI_CODE_OF_FAULT = {
+  invalid: 7,
+  malformed: 6,
+  'out-of-range': 7,
+  'not-found': 100,
+  exists: 101,
+  precondition: 102,
+  exhausted: 103,
+  unsupported: 104,
+  environment: 105,
+  exec: 106,
+  io: 5,
+  busy: 11,
+  timeout: 11,
+  // ErrInternal of libcni.
+  internal: 999,
+} as const satisfies Record<FaultCode, number>;
+
+const INCOMPATIBLE_VERSION = 1;
+const INVALID_VARIABLES = 4;
+
+/** For the codes that name a subject, which no FaultCode does. `message` holds the version that was asked for. */
+export const versionFault = (message: string): Fault =>
+  new Fault('unsupported', message, { fields: { cniCode: INCOMPATIBLE_VERSION } });
+
+/** `message` holds the names of the environment variables, as the specification demands. */
+export const variableFault = (message: string, cause?: unknown): Fault =>
+  new Fault('invalid', message, { fields: { cniCode: INVALID_VARIABLES }, cause });
+
+export function cniCodeOf(fault: Fault): number {
+  const subject = fault.fields['cniCode'];
+  return typeof subject === 'number' ? subject : CNI_CODE_OF_FAULT[fault.code];
+}

@@ -1,0 +1,94 @@
+import * as v from 'valibot';
+import { Fault } from '../proto/fault.ts';
+import { type NetworkName, parseNetworkName } from '../proto/ids.ts';
+import { DEFAULT_RUN_DIRECTORY } from '../proto/paths.ts';
+import { absolutePath, id } from '../proto/record.ts';
+import { LOG_LEVELS, type LogLevel } from '../runtime/system/log.ts';
+import { type CniVersion, parseCniVersion } from './version.ts';
+
+/**
+ * The network configuration on standard input (CNI 1.1.0, section 1). Keys of the specification that are not ours to
+ * read (`type`, `ipam`, `args`, `capabilities`, `runtimeConfig`) may be there and are not looked at.
+ */
+export interface NetworkConfig {
+  readonly cniVersion: CniVersion;
+  readonly network: NetworkName;
+  /** Where records are. Default: /run/berth. */
+  readonly runDirectory: string;
+  /** Lines on standard error, which container engines show when a plugin fails. Default: warn. */
+  readonly logLevel: LogLevel;
+}
+
+const dns = v.looseObject({
+  nameservers: v.optional(v.array(v.string())),
+  domain: v.optional(v.string()),
+  search: v.optional(v.array(v.string())),
+  options: v.optional(v.array(v.string())),
+});
+export type CniDns = v.InferOutput<typeof dns>;
+
+/** What every version from 0.3.0 to 1.1.0 has in common; all else passes through untouched. */
+const result = v.looseObject({
+  interfaces: v.optional(v.array(v.looseObject({ name: v.string(), sandbox: v.optional(v.string()) })), []),
+  dns: v.optional(dns),
+});
+export type CniResult = v.InferOutput<typeof result>;
+
+const ownKeys = {
+  runDir: v.optional(absolutePath, DEFAULT_RUN_DIRECTORY),
+  logLevel: v.optional(v.picklist(LOG_LEVELS), 'warn'),
+};
+const networkConfig = v.looseObject({ name: id((name) => parseNetworkName(name, 'the value')), ...ownKeys });
+const chainInput = v.looseObject({ prevResult: result, dns: v.optional(dns) });
+
+export type JsonObject = Readonly<Record<string, unknown>>;
+
+/** Throws `malformed`. */
+export function parseJsonObject(text: string): JsonObject {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (cause) {
+    throw new Fault('malformed', 'the network configuration on standard input is not JSON', { cause });
+  }
+  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as JsonObject;
+  throw new Fault('malformed', 'the network configuration on standard input is not a JSON object');
+}
+
+/** Reads what every verb needs. Throws `invalid` naming the key, or the Fault of an incompatible version. */
+export function parseNetworkConfig(json: JsonObject): NetworkConfig {
+  const cniVersion = parseCniVersion(json['cniVersion']);
+  refuseMisspeltKeys(json);
+  const { name, runDir, logLevel } = check(networkConfig, json);
+  return { cniVersion, network: name, runDirectory: runDir, logLevel };
+}
+
+/** Reads what the plugins before this one in the chain have left, for ADD. Throws `invalid` if there is nothing. */
+export function parseChainInput(json: JsonObject): { prevResult: CniResult; dns: CniDns | undefined } {
+  if (json['prevResult'] === undefined) {
+    throw new Fault(
+      'invalid',
+      'network configuration: prevResult is missing: berth must be chained after the plugin that makes the interface',
+    );
+  }
+  const { prevResult, dns } = check(chainInput, json);
+  return { prevResult, dns: prevResult.dns?.nameservers?.length ? prevResult.dns : (dns ?? prevResult.dns) };
+}
+
+function check<S extends v.GenericSchema>(schema: S, json: JsonObject): v.InferOutput<S> {
+  const parsed = v.safeParse(schema, json, { abortEarly: true });
+  if (parsed.success) return parsed.output;
+  const [issue] = parsed.issues;
+  const key = v.getDotPath(issue) ?? '(whole)';
+  throw new Fault('invalid', `network configuration: ${key}: ${issue.message}`, { fields: { key } });
+}
+
+/** Unknown keys are for others, unless they look like ours: `rundir` would silently leave the records elsewhere. */
+function refuseMisspeltKeys(json: JsonObject): void {
+  const plain = (key: string): string => key.toLowerCase().replaceAll(/[-_]/g, '');
+  for (const own of Object.keys(ownKeys)) {
+    const misspelt = Object.keys(json).find((key) => key !== own && plain(key) === plain(own));
+    if (misspelt === undefined) continue;
+    throw new Fault('invalid', `network configuration: ${misspelt}: unknown key; it is spelt ${own}`);
+  }
+}

@@ -1,0 +1,70 @@
+import '../runtime/system/native/polyfill.ts';
+import { createLog, type Log } from '../runtime/system/log.ts';
+import { sys } from '../runtime/system/native/sys.ts';
+import { createNativeSystem } from '../runtime/system/native/system.ts';
+import { add, explainAdd } from './add.ts';
+import { variableFault } from './codes.ts';
+import { type JsonObject, parseJsonObject, parseNetworkConfig } from './conf.ts';
+import { del } from './del.ts';
+import { parseAddVariables, parseDelVariables, parseVerb, type Verb } from './env.ts';
+import { errorResult } from './result.ts';
+import { readStdin, writeStderr, writeStdout } from './stdio.ts';
+import { refuseVerbBeforeItsTime, versionResult } from './version.ts';
+
+interface Call {
+  readonly json: JsonObject;
+  /** Print what ADD would do, and do nothing. */
+  readonly explain: boolean;
+}
+
+/** What each verb prints; undefined is nothing at all. */
+const VERBS: Record<Verb, (call: Call) => Promise<unknown>> = {
+  ADD: async ({ json, explain }) => {
+    const attachment = parseAddVariables(sys.env());
+    const call = { system: createNativeSystem(), log: openLog(json), attachment, json };
+    return explain ? explainAdd(call) : add(call);
+  },
+  DEL: async ({ json }) => {
+    const attachment = parseDelVariables(sys.env());
+    return del({ system: createNativeSystem(), log: openLog(json), attachment, json });
+  },
+  CHECK: (call) => refuse('CHECK', call),
+  GC: (call) => refuse('GC', call),
+  STATUS: (call) => refuse('STATUS', call),
+  VERSION: async ({ json }) => versionResult(json['cniVersion']),
+};
+
+/** A verb that this plugin does not do: an error rather than a success that would mean something. */
+async function refuse(verb: Verb, { json }: Call): Promise<never> {
+  refuseVerbBeforeItsTime(verb, parseNetworkConfig(json).cniVersion);
+  throw variableFault(`CNI_COMMAND ${verb} is not supported by this plugin; it does ADD, DEL and VERSION`);
+}
+
+function openLog(json: JsonObject): Log {
+  return createLog(writeStderr, parseNetworkConfig(json).logLevel);
+}
+
+async function main(): Promise<number> {
+  let asked: unknown;
+  try {
+    const verb = parseVerb(sys.env());
+    const explain = sys.args().includes('--explain');
+    if (explain && verb !== 'ADD') throw variableFault(`CNI_COMMAND is ${verb}, but --explain is for ADD`);
+    const json = parseJsonObject(await readInput(verb));
+    asked = json['cniVersion'];
+    const printed = await VERBS[verb]({ json, explain });
+    if (printed !== undefined) await writeStdout(`${JSON.stringify(printed, null, explain ? 2 : undefined)}\n`);
+    return 0;
+  } catch (error) {
+    await writeStdout(`${JSON.stringify(errorResult(asked, error))}\n`);
+    return 1;
+  }
+}
+
+/** An engine that only asks for the version may send nothing. */
+async function readInput(verb: Verb): Promise<string> {
+  const text = await readStdin();
+  return verb === 'VERSION' && text.trim() === '' ? '{}' : text;
+}
+
+void main().then(sys.exit);

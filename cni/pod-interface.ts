@@ -1,0 +1,37 @@
+import { Fault } from '../proto/fault.ts';
+import type { NicAddress, NicNeighbour, NicRoute } from '../proto/network-attachment.ts';
+import { listAddresses } from '../runtime/system/netlink/address.ts';
+import type { Netlink } from '../runtime/system/netlink/connection.ts';
+import { type Link, listLinks } from '../runtime/system/netlink/link.ts';
+import { listPermanentNeighbours } from '../runtime/system/netlink/neighbour.ts';
+import { listRoutes, RT_TABLE_MAIN } from '../runtime/system/netlink/route.ts';
+import { findIngress, type IngressKind } from '../runtime/system/netlink/tc.ts';
+
+/** The pod's interface as the plugins before have left it, and what else is in its namespace. */
+export interface PodInterface {
+  readonly link: Link;
+  readonly addresses: readonly NicAddress[];
+  /** Of table main, those that the kernel made too. */
+  readonly routes: readonly NicRoute[];
+  readonly neighbours: readonly NicNeighbour[];
+  readonly ingress: IngressKind | undefined;
+  readonly links: readonly Link[];
+}
+
+/** Reads only. Throws `not-found` if the namespace has no interface of that name. */
+export function describePodInterface(netlink: Netlink, ifName: string): PodInterface {
+  const links = listLinks(netlink);
+  const link = links.find(({ name }) => name === ifName);
+  if (link === undefined) {
+    const present = links.map(({ name }) => name).join(', ');
+    throw new Fault('not-found', `CNI_IFNAME: the network namespace has no interface ${ifName}; it has ${present}`);
+  }
+  return {
+    link,
+    addresses: listAddresses(netlink, link),
+    routes: listRoutes(netlink, link, RT_TABLE_MAIN),
+    neighbours: listPermanentNeighbours(netlink, link),
+    ingress: findIngress(netlink, link),
+    links,
+  };
+}

@@ -1,0 +1,53 @@
+import { EAGAIN, sys } from '../runtime/system/native/sys.ts';
+
+const STDIN = 0;
+const STDOUT = 1;
+const STDERR = 2;
+const CHUNK_BYTES = 16 << 10;
+/** A network configuration is a few kilobytes: beyond this it is not one. */
+const MAX_INPUT_BYTES = 4 << 20;
+
+/** Standard input to its end. */
+export async function readStdin(): Promise<string> {
+  let input = new Uint8Array(CHUNK_BYTES);
+  let length = 0;
+  for (;;) {
+    const count = sys.read(STDIN, input, length, input.length - length);
+    if (count === 0 || length > MAX_INPUT_BYTES) return sys.utf8Decode(input.subarray(0, length));
+    if (count === EAGAIN) await untilReady(STDIN, 'readable');
+    else length += count;
+    if (length === input.length) input = grow(input);
+  }
+}
+
+/** The only writing to standard output: what the container engine parses. */
+export async function writeStdout(text: string): Promise<void> {
+  const bytes = sys.utf8Encode(text);
+  for (let offset = 0; offset < bytes.length; ) {
+    const count = sys.write(STDOUT, bytes, offset);
+    if (count === EAGAIN) await untilReady(STDOUT, 'writable');
+    else offset += count;
+  }
+}
+
+/** A line of the log. What standard error does not take at once is lost: a log must not hold up a pod. */
+export function writeStderr(line: string): void {
+  sys.write(STDERR, sys.utf8Encode(line));
+}
+
+/** The parent may have made the pipe non-blocking. */
+function untilReady(fd: number, direction: 'readable' | 'writable'): Promise<void> {
+  return new Promise((resolve) => {
+    const ready = (): void => {
+      sys.watch(fd, null, null);
+      resolve();
+    };
+    sys.watch(fd, direction === 'readable' ? ready : null, direction === 'writable' ? ready : null);
+  });
+}
+
+function grow(input: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
+  const grown = new Uint8Array(input.length * 2);
+  grown.set(input);
+  return grown;
+}

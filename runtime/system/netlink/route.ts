@@ -1,0 +1,140 @@
+import { Fault } from '../../../proto/fault.ts';
+import type { NicRoute } from '../../../proto/network-attachment.ts';
+import { Attributes } from './attributes.ts';
+import type { Netlink } from './connection.ts';
+import { addressFamily, formatIpAddress, parseIpAddress, parseIpPrefix } from './ip-address.ts';
+import type { LinkRef } from './link.ts';
+import { type NetlinkRequest, NLM_F } from './message.ts';
+import { MessageBuilder } from './message-builder.ts';
+
+const RTM_NEWROUTE = 24;
+const RTM_GETROUTE = 26;
+/** struct rtmsg: u8 family, destination and source length, tos, table, protocol, scope, type; u32 flags. */
+const RTMSG_BYTES = 12;
+/** RTA_*, linux/rtnetlink.h. */
+const RTA = {
+  DST: 1,
+  OIF: 4,
+  GATEWAY: 5,
+  PRIORITY: 6,
+  PREFSRC: 7,
+  METRICS: 8,
+  MULTIPATH: 9,
+  TABLE: 15,
+  VIA: 18,
+} as const;
+const RTAX_MTU = 2;
+const RTNH_F_ONLINK = 4;
+/** A cached exception (a path MTU, a redirect), not a route that somebody made. */
+const RTM_F_CLONED = 0x200;
+/** `rtm_table` of a number that does not fit: RTA_TABLE has it. */
+const RT_TABLE_COMPAT = 252;
+
+export const RT_TABLE_MAIN = 254;
+
+/** Routes of a table that leave by an interface. Throws `unsupported` for one that has several next hops. */
+export function listRoutes(netlink: Netlink, link: LinkRef, table: number): NicRoute[] {
+  const words = `list routes of ${link.name}`;
+  return ([4, 6] as const).flatMap((family) => {
+    const payload = new MessageBuilder().u8(addressFamily(family), 0, 0, 0, 0, 0, 0, 0).u32(0).finish();
+    return netlink
+      .dump({ words, type: RTM_GETROUTE, flags: 0, payload })
+      .flatMap((message) => parseRoute(message.payload) ?? [])
+      .filter(({ route }) => route.family === family && route.table === table)
+      .filter(({ interfaces, route }) => leavesBy(interfaces, link, route))
+      .map(({ route }) => route);
+  });
+}
+
+/** Makes a route, or replaces the one of the same destination and metric. */
+export function replaceRoute(netlink: Netlink, link: LinkRef, route: NicRoute): void {
+  netlink.request(encodeRoute(link, route));
+}
+
+export function encodeRoute(link: LinkRef, route: NicRoute): NetlinkRequest {
+  const { family, bytes, prefixLength } = parseIpPrefix(route.destination);
+  const shortTable = route.table < 256 ? route.table : RT_TABLE_COMPAT;
+  const message = new MessageBuilder()
+    .u8(addressFamily(family), prefixLength, 0, 0, shortTable, route.protocol, route.scope, route.type)
+    .u32(route.onlink ? RTNH_F_ONLINK : 0)
+    .u32Attribute(RTA.TABLE, route.table)
+    .u32Attribute(RTA.OIF, link.index);
+  if (prefixLength > 0) message.bytesAttribute(RTA.DST, bytes);
+  if (route.gateway !== undefined) writeGateway(message, family, route.gateway);
+  if (route.source !== undefined) message.bytesAttribute(RTA.PREFSRC, parseIpAddress(route.source).bytes);
+  if (route.metric !== undefined) message.u32Attribute(RTA.PRIORITY, route.metric);
+  const { mtu } = route;
+  if (mtu !== undefined) message.attribute(RTA.METRICS, (metrics) => metrics.u32Attribute(RTAX_MTU, mtu));
+  const via = route.gateway === undefined ? '' : ` via ${route.gateway}`;
+  return {
+    words: `set route ${route.destination}${via} on ${link.name}`,
+    type: RTM_NEWROUTE,
+    flags: NLM_F.CREATE | NLM_F.REPLACE,
+    payload: message.finish(),
+  };
+}
+
+export interface FoundRoute {
+  readonly route: NicRoute;
+  /** Indexes of the interfaces by which it leaves; more than one for a multipath route. */
+  readonly interfaces: readonly number[];
+}
+
+/** Undefined for what is not a route of IPv4 or IPv6, or only a cached exception of one. */
+export function parseRoute(payload: Uint8Array): FoundRoute | undefined {
+  const [rtmFamily, prefixLength = 0, , , shortTable = 0, protocol = 0, scope = 0, type = 0] = payload;
+  const family = rtmFamily === addressFamily(4) ? 4 : 6;
+  const flags = new DataView(payload.buffer, payload.byteOffset, payload.length).getUint32(8, true);
+  if (rtmFamily !== addressFamily(family) || (flags & RTM_F_CLONED) !== 0) return undefined;
+  const attributes = new Attributes(payload, RTMSG_BYTES);
+  const anywhere = new Uint8Array(family === 4 ? 4 : 16);
+  const gateway = parseGateway(attributes);
+  const source = attributes.bytes(RTA.PREFSRC);
+  const metric = attributes.u32(RTA.PRIORITY);
+  const mtu = attributes.nested(RTA.METRICS)?.u32(RTAX_MTU);
+  const route: NicRoute = {
+    family,
+    destination: `${formatIpAddress(attributes.bytes(RTA.DST) ?? anywhere)}/${prefixLength}`,
+    ...(gateway === undefined ? {} : { gateway }),
+    ...(source === undefined ? {} : { source: formatIpAddress(source) }),
+    scope,
+    type,
+    protocol,
+    table: attributes.u32(RTA.TABLE) ?? shortTable,
+    ...(metric === undefined ? {} : { metric }),
+    ...(mtu === undefined ? {} : { mtu }),
+    onlink: (flags & RTNH_F_ONLINK) !== 0,
+  };
+  const oif = attributes.u32(RTA.OIF);
+  return { route, interfaces: oif === undefined ? nextHopInterfaces(attributes.bytes(RTA.MULTIPATH)) : [oif] };
+}
+
+/** The gateway of an IPv4 route may be an IPv6 address (RFC 8950): struct rtvia is u16 family and the address. */
+function writeGateway(message: MessageBuilder, family: 4 | 6, gateway: string): void {
+  const parsed = parseIpAddress(gateway);
+  if (parsed.family === family) message.bytesAttribute(RTA.GATEWAY, parsed.bytes);
+  else message.attribute(RTA.VIA, (via) => via.u16(addressFamily(parsed.family)).bytes(parsed.bytes));
+}
+
+function parseGateway(attributes: Attributes): string | undefined {
+  const bytes = attributes.bytes(RTA.GATEWAY) ?? attributes.bytes(RTA.VIA)?.subarray(2);
+  return bytes === undefined ? undefined : formatIpAddress(bytes);
+}
+
+/** RTA_MULTIPATH is an array of struct rtnexthop: u16 length with its attributes, u8 flags, u8 hops, i32 interface. */
+function nextHopInterfaces(hops: Uint8Array | undefined): number[] {
+  const interfaces: number[] = [];
+  if (hops === undefined) return interfaces;
+  const view = new DataView(hops.buffer, hops.byteOffset, hops.length);
+  for (let at = 0; at + 8 <= hops.length; ) {
+    interfaces.push(view.getInt32(at + 4, true));
+    at += Math.max(8, (view.getUint16(at, true) + 3) & ~3);
+  }
+  return interfaces;
+}
+
+function leavesBy(interfaces: readonly number[], link: LinkRef, route: NicRoute): boolean {
+  if (!interfaces.includes(link.index)) return false;
+  if (interfaces.length === 1) return true;
+  throw new Fault('unsupported', `route ${route.destination} of ${link.name} has several next hops; give it one`);
+}
