@@ -36,7 +36,7 @@ export async function runMainJob(programs: Programs, scratch: string, journal: J
       pool,
       protoPath: programs.csiProto,
     });
-    const request = { name: 'data', pool: pool.name, sizeBytes: GIB, kubeletDirectory: '/run/kubelet' };
+    const request = { name: 'data', pool: pool.name, sizeBytes: GIB, kubeletDirectory: '/run/kubelet', root: '' };
     const volume = await createDemoVolume(csi.client, request);
     const target = await volume.publish('pod1');
     saw(`volume ${volume.id}, blank`);
@@ -97,7 +97,8 @@ export async function runMainJob(programs: Programs, scratch: string, journal: J
     await volume.unstage();
     await volume.delete();
     await csi.stop();
-    checkEqual('what is left', [...links, ...(await findRemains(DEFAULT_RUN_DIRECTORY, pool.directory))], []);
+    const places = { root: '', runDirectory: DEFAULT_RUN_DIRECTORY, poolDirectory: pool.directory };
+    checkEqual('what is left', [...links, ...(await findRemains(places))], []);
     saw('no process, link, mount, record or volume of berth is left');
   });
 }

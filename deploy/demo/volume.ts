@@ -1,5 +1,5 @@
 import { mkdir } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import * as v from 'valibot';
 import { decodeWith } from '../../proto/record.ts';
 import type { CsiClient } from './csi-client.ts';
@@ -27,11 +27,13 @@ export interface VolumeRequest {
   readonly sizeBytes: number;
   /** Where kubelet keeps what it stages and publishes. */
   readonly kubeletDirectory: string;
+  /** Where the driver's root is for this process; empty if it is its own. */
+  readonly root: string;
 }
 
 /** CreateVolume and NodeStageVolume. */
 export async function createDemoVolume(csi: CsiClient, request: VolumeRequest): Promise<DemoVolume> {
-  const { name, pool, sizeBytes, kubeletDirectory } = request;
+  const { name, pool, sizeBytes, kubeletDirectory, root } = request;
   const reply = await csi.call('Controller', 'CreateVolume', {
     name,
     capacity_range: { required_bytes: sizeBytes },
@@ -40,7 +42,7 @@ export async function createDemoVolume(csi: CsiClient, request: VolumeRequest): 
   });
   const { volume_id, volume_context } = decodeWith(created, reply, 'CreateVolume').volume;
   const staging_target_path = join(kubeletDirectory, 'staging', name);
-  await mkdir(staging_target_path, { recursive: true });
+  await mkdir(`${root}${staging_target_path}`, { recursive: true });
   const staged = { volume_id, staging_target_path, volume_capability: CAPABILITY, volume_context };
   await csi.call('Node', 'NodeStageVolume', staged);
   return {
@@ -48,7 +50,7 @@ export async function createDemoVolume(csi: CsiClient, request: VolumeRequest): 
     async publish(podUid) {
       const target_path = join(kubeletDirectory, 'pods', podUid, 'volumes', 'kubernetes.io~csi', name, 'mount');
       // kubelet makes the parent, the driver the target itself (CSI, NodePublishVolume).
-      await mkdir(join(target_path, '..'), { recursive: true });
+      await mkdir(`${root}${dirname(target_path)}`, { recursive: true });
       const pod = { 'csi.storage.k8s.io/pod.uid': podUid };
       await csi.call('Node', 'NodePublishVolume', {
         ...staged,

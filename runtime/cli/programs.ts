@@ -20,7 +20,7 @@ export function findPrograms(from: string = fileURLToPath(import.meta.url)): Pro
   return {
     berth: join(dist, 'berth.js'),
     csi: join(dist, 'berth-csi.js'),
-    csiProto: join(dist, '..', 'proto', 'csi.proto'),
+    csiProto: join(dist, 'proto', 'csi.proto'),
     cniDirectory: join(dist, 'cni'),
     shim: join(dist, 'shim', 'containerd-shim-berth-v2'),
     guestDirectory: join(dist, 'guest'),

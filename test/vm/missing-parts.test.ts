@@ -1,0 +1,71 @@
+import { cp, readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { guestManifestRecord } from '../../proto/guest-manifest.ts';
+import { createLab, type Lab, programs } from '../support/lab.ts';
+
+let lab: Lab;
+let bundle: string;
+beforeAll(async () => {
+  lab = await createLab();
+  bundle = await lab.bundle('parts', 'echo never');
+});
+afterAll(() => lab.close());
+
+/** A copy of the guest directory, whose parts a test takes away or spoils. */
+async function copyGuest(name: string) {
+  const directory = join(lab.scratch, name);
+  await cp(programs.guestDirectory, directory, { recursive: true });
+  const path = join(directory, 'manifest.json');
+  return { directory, manifest: guestManifestRecord.decode(await readFile(path, 'utf8'), path) };
+}
+
+describe('a part that is missing is named with what brings it', () => {
+  it.each(['kernel', 'initrd', 'root'] as const)('the %s of the guest', async (part) => {
+    const { directory, manifest } = await copyGuest(`without-${part}`);
+    await rm(join(directory, manifest[part].file));
+    const { exitCode, stderr } = await lab.berth(['run', bundle, '--guest', directory]);
+    expect(stderr).toContain(manifest[part].file);
+    expect(stderr).toContain('npm run build');
+    expect(exitCode).toBe(1);
+    expect(await lab.remains()).toEqual([]);
+  });
+
+  it('QEMU', async () => {
+    const { exitCode, stderr } = await lab.berth(['run', bundle, '--qemu', '/nowhere/qemu-system-x86_64']);
+    expect(stderr).toContain('/nowhere/qemu-system-x86_64');
+    expect(stderr).toContain('qemu-system-x86');
+    expect(exitCode).toBe(1);
+    expect(await lab.remains()).toEqual([]);
+  });
+
+  it('the bundle', async () => {
+    const { exitCode, stderr } = await lab.berth(['run', join(lab.scratch, 'nothing')]);
+    expect(stderr).toContain('config.json');
+    expect(exitCode).toBe(1);
+    expect(await lab.remains()).toEqual([]);
+  });
+
+  it('a command line that is wrong does nothing', async () => {
+    expect(await lab.berth(['run', bundle, '--color'])).toMatchObject({
+      exitCode: 2,
+      stderr: expect.stringContaining("'--color'"),
+    });
+    expect(await lab.berth(['walk'])).toMatchObject({ exitCode: 2, stderr: expect.stringContaining('walk') });
+  });
+});
+
+describe('a guest that does not say hello', () => {
+  it('is killed at the deadline, with its last words in the error and nothing left', async () => {
+    const { directory, manifest } = await copyGuest('mute');
+    await writeFile(join(directory, manifest.initrd.file), 'this is no cpio archive');
+    const startMs = performance.now();
+    const { exitCode, stderr } = await lab.berth(['run', bundle, '--guest', directory, '--boot-timeout', '15']);
+    const tookMs = performance.now() - startMs;
+    expect(stderr).toMatch(/hello/);
+    expect(stderr).toMatch(/console:\n(.*\n)*.*Kernel panic/);
+    expect(exitCode).toBe(1);
+    expect(tookMs).toBeGreaterThan(15_000);
+    expect(await lab.remains()).toEqual([]);
+  });
+});

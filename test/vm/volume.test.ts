@@ -1,0 +1,108 @@
+import { createHash } from 'node:crypto';
+import { open, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { CsiServer } from '../../deploy/demo/csi-server.ts';
+import { createDemoVolume, type DemoVolume } from '../../deploy/demo/volume.ts';
+import { volumeFilesystemRecord } from '../../proto/volume-filesystem.ts';
+import { VOLUME_FILES } from '../../proto/volume-spec.ts';
+import { exec } from '../../runtime/system/node/exec.ts';
+import { createLab, type Lab } from '../support/lab.ts';
+
+let lab: Lab;
+let csi: CsiServer;
+beforeAll(async () => {
+  lab = await createLab();
+  csi = await lab.csi();
+});
+afterAll(async () => {
+  await csi.stop();
+  await lab.close();
+});
+
+const createVolume = (name: string): Promise<DemoVolume> =>
+  createDemoVolume(csi.client, {
+    name,
+    pool: 'pool',
+    sizeBytes: 64 << 20,
+    kubeletDirectory: '/run/kubelet',
+    root: lab.root,
+  });
+const fileOf = (volume: DemoVolume, file: keyof typeof VOLUME_FILES): string =>
+  join(lab.poolDirectory, 'volumes', volume.id, VOLUME_FILES[file]);
+const readFilesystem = async (volume: DemoVolume) =>
+  volumeFilesystemRecord.decode(await readFile(fileOf(volume, 'filesystem'), 'utf8'), volume.id);
+
+async function removeVolume(volume: DemoVolume, ...targets: string[]): Promise<void> {
+  for (const target of targets) await volume.unpublish(target);
+  await volume.unstage();
+  await volume.delete();
+  expect(await lab.remains()).toEqual([]);
+}
+
+describe('a volume', () => {
+  it('is formatted once, has one VM at a time, and outlives a killed one', async () => {
+    const volume = await createVolume('data');
+    expect((await readFilesystem(volume)).state).toBe('never');
+    const first = await volume.publish('pod-a');
+    const second = await volume.publish('pod-b');
+
+    const script = "echo precious >/data/file; sync; echo written yes; trap 'exit 0' TERM; while :; do sleep 1; done";
+    const writer = await lab.start('writer', script, ['--volume', `${first}:/data`]);
+    await lab.line(writer, 'written');
+    const formatted = await readFilesystem(volume);
+    expect(formatted).toMatchObject({ state: 'formatted', uuid: expect.stringMatching(/^[0-9a-f-]{36}$/) });
+
+    const other = await lab.bundle('other', 'echo never');
+    const refused = await lab.berth(['run', other, '--id', 'other', '--volume', `${second}:/data`]);
+    expect(refused.exitCode).toBe(1);
+    expect(refused.stderr).toContain('writer');
+    expect(refused.stderr).toContain('Recreate');
+    await expect(volume.delete()).rejects.toThrow(/pod-a|writer|published/);
+
+    const { vmm } = await lab.sandbox('writer');
+    await exec('nsenter', [...lab.prefix.slice(1), 'kill', '-KILL', String(vmm)]);
+    expect(await writer.exitCode).toBe(1);
+    expect(writer.stderr()).toMatch(/signal 9/);
+
+    const reader = await lab.start('reader', 'echo "found $(cat /data/file)"', ['--volume', `${second}:/data`]);
+    expect(await lab.line(reader, 'found')).toBe('precious');
+    expect(await reader.exitCode).toBe(0);
+    expect(await readFilesystem(volume)).toEqual(formatted);
+    await removeVolume(volume, first, second);
+  });
+
+  it.each([
+    ['mkfs.ext2', async (image: string) => void (await exec('mkfs.ext2', ['-q', '-F', image]))],
+    ['LVM', (image: string) => writeAt(image, 512, 'LABELONE\u0001\0\0\0\0\0\0\0')],
+  ])('with a foreign signature (%s) is refused, and not one byte of it changes', async (kind, spoil) => {
+    const volume = await createVolume(`foreign-${kind.toLowerCase().replace('.', '-')}`);
+    const image = fileOf(volume, 'image');
+    await spoil(image);
+    const before = await sha256(image);
+    const target = await volume.publish('pod-f');
+    const bundle = await lab.bundle('foreign', 'echo never');
+    const { exitCode, stderr, stdout } = await lab.berth(['run', bundle, '--volume', `${target}:/data`]);
+    expect(exitCode).toBe(1);
+    expect(stderr).toMatch(/signature/);
+    expect(stderr).toContain(volume.id);
+    expect(stdout).toBe('');
+    expect(await sha256(image)).toBe(before);
+    expect((await readFilesystem(volume)).state).toBe('never');
+    await removeVolume(volume, target);
+  });
+});
+
+async function writeAt(path: string, offset: number, text: string): Promise<void> {
+  const file = await open(path, 'r+');
+  try {
+    await file.write(Buffer.from(text, 'latin1'), 0, undefined, offset);
+  } finally {
+    await file.close();
+  }
+}
+
+const sha256 = async (path: string): Promise<string> =>
+  createHash('sha256')
+    .update(await readFile(path))
+    .digest('hex');
