@@ -1,0 +1,146 @@
+import { Fault } from '../../proto/fault.ts';
+import { guestCgroupsPath } from '../../proto/guest-layout.ts';
+import type { StdioMux } from '../system/channel/stdio-mux.ts';
+import type { Log } from '../system/log.ts';
+import { attempt, forgive } from '../system/native/errors.ts';
+import { ensureDirectory } from '../system/native/file.ts';
+import { awaitPid, spawnChild, toExitCode } from '../system/native/process.ts';
+import { sys } from '../system/native/sys.ts';
+import type { System } from '../system/port.ts';
+import { type Undo, withUndo } from '../system/undo.ts';
+import { type CrunContainer, crunCreate, crunDelete, crunFault, crunKillAll, crunStart, parsePidFile } from './crun.ts';
+import { ensureNoDirectory, ensureNoFile, readText, writeBytes, writeText } from './files.ts';
+import { ensureNoRootfs, mountRootfs } from './rootfs.ts';
+import { type ContainerStdio, openStdio } from './stdio.ts';
+import { runTool } from './tool.ts';
+
+const DIRECTORY = '/run/berth/containers';
+const CRUN_TIMEOUT_MS = 55_000;
+
+export interface ContainerRequest {
+  readonly containerId: string;
+  readonly spec: Uint8Array;
+  readonly rootfs: { readonly shareTag: string } | undefined;
+  readonly stdioId: number;
+}
+
+/** What the agent as a whole gives its containers. */
+export interface ContainerHome {
+  readonly system: System;
+  readonly mux: StdioMux;
+  readonly log: Log;
+}
+
+/** One container, from crun's create on. */
+export class Container {
+  readonly stdioId: number;
+  /** Resolves with the exit code of its init, as a shell counts. */
+  readonly exited: Promise<number>;
+  private readonly home: ContainerHome;
+  private readonly crun: CrunContainer;
+  private readonly pid: number;
+  private readonly stdio: ContainerStdio;
+  private starting: Promise<void> | undefined;
+  private isGone = false;
+
+  private constructor(home: ContainerHome, crun: CrunContainer, stdioId: number, pid: number, stdio: ContainerStdio) {
+    this.home = home;
+    this.crun = crun;
+    this.stdioId = stdioId;
+    this.pid = pid;
+    this.stdio = stdio;
+    this.exited = this.awaitExit();
+  }
+
+  /** Root, streams, and the container's init, which waits for start(). What fails is undone. */
+  static create(home: ContainerHome, request: ContainerRequest): Promise<Container> {
+    return withUndo(home.log, async (undo) => {
+      const { containerId, stdioId } = request;
+      const crun = prepareBundle(request, undo);
+      const stdio = openStdio(home.mux, stdioId, home.log, undo);
+      undo.defer(`container ${containerId}`, async () => {
+        await runTool(home.system, crunDelete(crun), CRUN_TIMEOUT_MS);
+      });
+      await spawnCreate(crun, stdio);
+      return new Container(home, crun, stdioId, parsePidFile(readText(crun.pidFile), containerId), stdio);
+    });
+  }
+
+  /** Repeated, it answers as the first time. */
+  start(): Promise<void> {
+    this.starting ??= this.runCrun('start', crunStart(this.crun));
+    return this.starting;
+  }
+
+  /** The exit code, once the host has acknowledged all output. */
+  async wait(): Promise<number> {
+    const exitCode = await this.exited;
+    await this.stdio.drained();
+    return exitCode;
+  }
+
+  /** A signal to a container that has exited reaches nobody, and that is well. */
+  async signal(signal: number, all: boolean): Promise<void> {
+    if (this.isGone) return;
+    if (all) await this.runCrun('signal', crunKillAll(this.crun, signal));
+    // We alone reap it: until then the pid is no other process's.
+    else attempt(`could not signal container ${this.crun.id}`, () => sys.kill(this.pid, signal));
+  }
+
+  /** Kills what still runs; then nothing is left of it. */
+  async remove(): Promise<void> {
+    await this.runCrun('delete', crunDelete(this.crun));
+    await this.exited;
+    ensureNoRootfs(this.crun.bundle, this.crun.id);
+    ensureNoBundle(this.crun);
+    this.home.mux.forget(this.stdioId);
+  }
+
+  private async awaitExit(): Promise<number> {
+    const exitCode = toExitCode(await awaitPid(this.pid));
+    this.isGone = true;
+    // Without a PID namespace of its own, processes may outlive its init and hold its streams open.
+    forgive(['ENOENT', 'ENODEV'], undefined, () => {
+      writeText(`/sys/fs/cgroup${guestCgroupsPath(this.crun.id)}/cgroup.kill`, '1');
+    });
+    this.home.log.info('container exited', { containerId: this.crun.id, exitCode });
+    return exitCode;
+  }
+
+  private async runCrun(verb: string, command: readonly string[]): Promise<void> {
+    const completed = await runTool(this.home.system, command, CRUN_TIMEOUT_MS);
+    if (completed.exitCode !== 0) throw crunFault(verb, this.crun.id, completed, readText(this.crun.logFile) ?? '');
+  }
+}
+
+function prepareBundle({ containerId, spec, rootfs }: ContainerRequest, undo: Undo): CrunContainer {
+  if (rootfs === undefined) {
+    throw new Fault('invalid', `container ${containerId}: the request names no root`, { fields: { field: 'rootfs' } });
+  }
+  const bundle = `${DIRECTORY}/${containerId}`;
+  const crun = { id: containerId, bundle, pidFile: `${bundle}/pid`, logFile: `${bundle}/crun.log` };
+  undo.defer(`bundle of ${containerId}`, () => ensureNoBundle(crun));
+  ensureDirectory(bundle, 0o700);
+  mountRootfs(bundle, containerId, rootfs.shareTag, undo);
+  writeBytes(`${bundle}/config.json`, spec);
+  return crun;
+}
+
+function ensureNoBundle({ bundle, pidFile, logFile }: CrunContainer): void {
+  for (const file of [pidFile, logFile, `${bundle}/config.json`]) ensureNoFile(file);
+  ensureNoDirectory(bundle);
+}
+
+/** crun's own streams are those of the container's init: what it has to say itself is in its log. */
+async function spawnCreate(crun: CrunContainer, { theirs }: ContainerStdio): Promise<void> {
+  let exited: ReturnType<typeof spawnChild>['exited'];
+  try {
+    exited = spawnChild({ argv: crunCreate(crun), fds: theirs }).exited;
+  } finally {
+    for (const fd of theirs) sys.close(fd);
+  }
+  const exitCode = toExitCode(await exited);
+  if (exitCode === 0) return;
+  const nothing = new Uint8Array(0);
+  throw crunFault('create', crun.id, { exitCode, stdout: nothing, stderr: nothing }, readText(crun.logFile) ?? '');
+}

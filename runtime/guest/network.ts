@@ -1,0 +1,57 @@
+import type { AgentInterface } from '../../proto/agent.ts';
+import type { NicAddress, NicRoute } from '../../proto/network-attachment.ts';
+import { ensureAddress } from '../system/netlink/address.ts';
+import type { Netlink } from '../system/netlink/connection.ts';
+import { changeLink, type Link, listLinks } from '../system/netlink/link.ts';
+import { replaceNeighbour } from '../system/netlink/neighbour.ts';
+import { replaceRoute } from '../system/netlink/route.ts';
+import { awaitFound } from './await-found.ts';
+
+const NIC_APPEARS_WITHIN_MS = 10_000;
+
+/**
+ * Gives the guest's NICs the identity of the pod's interfaces: name, MTU, addresses, routes in the given order, permanent
+ * neighbours. Repeatable: what is there already stays.
+ */
+export async function setUpNetwork(netlink: Netlink, interfaces: readonly AgentInterface[]): Promise<void> {
+  const found: { wanted: AgentInterface; link: Link }[] = [];
+  for (const wanted of interfaces) found.push({ wanted, link: await awaitNic(netlink, wanted.mac) });
+  const strays = found.filter(({ wanted, link }) => wanted.name !== link.name);
+  // Two steps, since the kernel may have given the names to one another.
+  for (const { link } of strays) changeLink(netlink, link, { up: false });
+  for (const { link } of strays) changeLink(netlink, link, { name: `nic${link.index}` });
+  for (const { wanted, link } of strays) changeLink(netlink, link, { name: wanted.name });
+  for (const { wanted, link } of found) setUpInterface(netlink, wanted, { index: link.index, name: wanted.name });
+}
+
+function awaitNic(netlink: Netlink, mac: string): Promise<Link> {
+  return awaitFound(`the NIC with MAC address ${mac}`, NIC_APPEARS_WITHIN_MS, () =>
+    listLinks(netlink).find((link) => link.mac === mac.toLowerCase()),
+  );
+}
+
+function setUpInterface(netlink: Netlink, wanted: AgentInterface, link: { index: number; name: string }): void {
+  // The pod's link-local address is among the addresses: one of the guest's own would be a second.
+  changeLink(netlink, link, { mtu: wanted.mtu, addressGeneration: 'none' });
+  for (const address of wanted.addresses) ensureAddress(netlink, link, toNicAddress(address));
+  changeLink(netlink, link, { up: true });
+  for (const route of wanted.routes) replaceRoute(netlink, link, toNicRoute(route));
+  for (const neighbour of wanted.neighbours) replaceNeighbour(netlink, link, neighbour);
+}
+
+/** On the wire, an empty text and a zero are what is absent here. */
+export function toNicAddress({ address, peer, broadcast, scope }: AgentInterface['addresses'][number]): NicAddress {
+  return { address, scope, ...(peer === '' ? {} : { peer }), ...(broadcast === '' ? {} : { broadcast }) };
+}
+
+export function toNicRoute(route: AgentInterface['routes'][number]): NicRoute {
+  const { family, gateway, source, metric, mtu, ...rest } = route;
+  return {
+    ...rest,
+    family: family === 6 ? 6 : 4,
+    ...(gateway === '' ? {} : { gateway }),
+    ...(source === '' ? {} : { source }),
+    ...(metric === 0 ? {} : { metric }),
+    ...(mtu === 0 ? {} : { mtu }),
+  };
+}
