@@ -1,4 +1,4 @@
-// ioctl: only requests whose argument is known here, so that the kernel never writes past a buffer.
+// ioctl: only requests whose argument is known, so that the kernel never writes past a buffer.
 #include <errno.h>
 #include <linux/fs.h>
 #include <linux/if_tun.h>
@@ -9,38 +9,34 @@
 
 #define NUMBER 0  // the argument is a number, not a pointer
 
-static const struct {
+static const struct Request {
   unsigned long request;
   size_t size;  // bytes that the kernel reads and writes, or NUMBER
 } requests[] = {
     {TUNSETIFF, sizeof(struct ifreq)},
-    {TUNGETIFF, sizeof(struct ifreq)},
     {TUNSETPERSIST, NUMBER},
-    {TUNSETOWNER, NUMBER},
-    {TUNSETGROUP, NUMBER},
     {TIOCSCTTY, NUMBER},
-    {TIOCSWINSZ, sizeof(struct winsize)},
     {BLKGETSIZE64, sizeof(uint64_t)},
 };
 
-SYS_VERB(sys_ioctl) {
-  int fd;
-  int64_t request;
-  if (!get_int(ctx, argv[0], &fd) || !get_int64(ctx, argv[1], &request)) return JS_EXCEPTION;
+static const struct Request *find_request(unsigned long request) {
   for (size_t i = 0; i < sizeof requests / sizeof *requests; i++) {
-    if (requests[i].request != (unsigned long)request) continue;
-    if (requests[i].size == NUMBER) {
-      int64_t number;
-      if (!get_int64(ctx, argv[2], &number)) return JS_EXCEPTION;
-      return answer(ctx, "ioctl", NULL, ioctl(fd, requests[i].request, (unsigned long)number));
-    }
-    Bytes bytes;
-    if (!get_bytes(ctx, argv[2], &bytes)) return JS_EXCEPTION;
-    if (bytes.length != requests[i].size) break;
-    return answer(ctx, "ioctl", NULL, ioctl(fd, requests[i].request, bytes.start));
+    if (requests[i].request == request) return &requests[i];
   }
-  return throw_errno(ctx, "ioctl", NULL, EINVAL);
+  return NULL;
 }
 
-static const JSCFunctionListEntry entries[] = {JS_CFUNC_DEF("ioctl", 3, sys_ioctl)};
+SYS_VERB(sys_ioctl) {
+  ARGUMENTS(a);
+  bool is_number = JS_IsNumber(argv[2]);
+  if (!get_arguments(ctx, argv, is_number ? "ill" : "ilb", &a)) return JS_EXCEPTION;
+  const struct Request *known = find_request((unsigned long)a.numbers[1]);
+  if (!known || known->size != (is_number ? NUMBER : a.byte_count)) {
+    return throw_errno(ctx, "ioctl", NULL, EINVAL);
+  }
+  void *argument = is_number ? (void *)(uintptr_t)a.numbers[2] : a.bytes;
+  return answer(ctx, "ioctl", NULL, ioctl((int)a.numbers[0], known->request, argument));
+}
+
+static const JSCFunctionListEntry entries[] = {SYS_ENTRY("ioctl", sys_ioctl)};
 const VerbTable ioctl_verbs = VERB_TABLE(entries);

@@ -32,8 +32,7 @@ void track_rejection(JSContext *ctx, JSValueConst promise, JSValueConst reason, 
     rejection_capacity = rejection_capacity ? 2 * rejection_capacity : 8;
     rejections = checked_realloc(rejections, rejection_capacity, sizeof *rejections);
   }
-  rejections[rejection_count++] =
-      (Rejection){JS_DupValue(ctx, promise), JS_DupValue(ctx, reason)};
+  rejections[rejection_count++] = (Rejection){JS_DupValue(ctx, promise), JS_DupValue(ctx, reason)};
 }
 
 void run_jobs(JSContext *ctx) {

@@ -11,12 +11,12 @@
 extern const uint8_t app_bytecode[], app_bytecode_end[];
 
 static const VerbTable *const tables[] = {
-    &watch_verbs,  &timer_verbs, &file_verbs,  &path_verbs,    &stat_verbs, &mount_verbs,
-    &socket_verbs, &ioctl_verbs, &spawn_verbs, &process_verbs, &self_verbs, &text_verbs,
+    &watch_verbs, &timer_verbs, &call_verbs,    &file_verbs, &stat_verbs,
+    &ioctl_verbs, &spawn_verbs, &process_verbs, &self_verbs,
 };
 
 static void install_sys(JSContext *ctx) {
-  JSValue sys = JS_NewObject(ctx);
+  JSValue sys = new_object(ctx);
   for (size_t i = 0; i < sizeof tables / sizeof *tables; i++) {
     JS_SetPropertyFunctionList(ctx, sys, tables[i]->entries, tables[i]->count);
   }
@@ -26,7 +26,7 @@ static void install_sys(JSContext *ctx) {
 }
 
 int main(int argc, char **argv) {
-  set_arguments(argc, argv);
+  set_program_arguments(argc, argv);
   signal(SIGPIPE, SIG_IGN);  // a peer that is gone is an EPIPE
   JSRuntime *runtime = JS_NewRuntime();
   JSContext *ctx = runtime ? JS_NewContext(runtime) : NULL;

@@ -1,4 +1,4 @@
-// What the program knows of itself.
+// What the program knows of itself, and its text.
 #include <errno.h>
 #include <gnu/libc-version.h>
 #include <malloc.h>
@@ -13,13 +13,13 @@
 static int argument_count;
 static char **argument_values;
 
-void set_arguments(int count, char **values) {
+void set_program_arguments(int count, char **values) {
   argument_count = count;
   argument_values = values;
 }
 
 SYS_VERB(sys_args) {
-  JSValue list = JS_NewArray(ctx);
+  JSValue list = new_array(ctx);
   for (int i = 0; i < argument_count; i++) {
     append_value(ctx, list, (uint32_t)i, JS_NewString(ctx, argument_values[i]));
   }
@@ -27,7 +27,7 @@ SYS_VERB(sys_args) {
 }
 
 SYS_VERB(sys_env) {
-  JSValue variables = JS_NewObject(ctx);
+  JSValue variables = new_object(ctx);
   for (char **entry = environ; *entry; entry++) {
     const char *separator = strchr(*entry, '=');
     if (!separator || separator == *entry) continue;
@@ -42,20 +42,20 @@ SYS_VERB(sys_env) {
 SYS_VERB(sys_now) { return JS_NewFloat64(ctx, (double)monotonic_ns() / 1e6); }
 
 SYS_VERB(sys_getrandom) {
-  int length;
-  if (!get_int(ctx, argv[0], &length)) return JS_EXCEPTION;
-  if (length < 0) return JS_ThrowRangeError(ctx, "a length is negative");
-  uint8_t *data = checked_realloc(NULL, (size_t)length, 1);
-  for (size_t got = 0; got < (size_t)length;) {
-    ssize_t count = getrandom(data + got, (size_t)length - got, 0);
-    if (count < 0 && errno == EINTR) continue;
+  ARGUMENTS(a);
+  if (!get_arguments(ctx, argv, "i", &a)) return JS_EXCEPTION;
+  size_t length = (size_t)a.numbers[0];
+  uint8_t *data = a.numbers[0] < 0 ? NULL : checked_realloc(NULL, length, 1);
+  if (!data) return JS_ThrowRangeError(ctx, "a length is negative");
+  for (size_t got = 0; got < length;) {
+    ssize_t count = TEMP_FAILURE_RETRY(getrandom(data + got, length - got, 0));
     if (count < 0) {
       free(data);
       return throw_errno(ctx, "getrandom", NULL, errno);
     }
     got += (size_t)count;
   }
-  return adopt_bytes(ctx, data, (size_t)length);
+  return adopt_bytes(ctx, data, length);
 }
 
 SYS_VERB(sys_gc) {
@@ -65,33 +65,50 @@ SYS_VERB(sys_gc) {
 }
 
 SYS_VERB(sys_exit) {
-  int code;
-  if (!get_int(ctx, argv[0], &code)) return JS_EXCEPTION;
-  _exit(code);
+  ARGUMENTS(a);
+  if (!get_arguments(ctx, argv, "i", &a)) return JS_EXCEPTION;
+  _exit((int)a.numbers[0]);
 }
 
 SYS_VERB(sys_strerror) {
-  int number;
-  if (!get_int(ctx, argv[0], &number)) return JS_EXCEPTION;
-  JSValue object = JS_NewObject(ctx);
-  if (JS_IsException(object)) return object;
-  set_value(ctx, object, "code", JS_NewString(ctx, errno_name(number)));
-  set_value(ctx, object, "message", JS_NewString(ctx, strerror(number)));
+  ARGUMENTS(a);
+  if (!get_arguments(ctx, argv, "i", &a)) return JS_EXCEPTION;
+  JSValue object = new_object(ctx);
+  set_value(ctx, object, "code", JS_NewString(ctx, errno_name((int)a.numbers[0])));
+  set_value(ctx, object, "message", JS_NewString(ctx, strerror((int)a.numbers[0])));
   return object;
 }
 
 SYS_VERB(sys_versions) {
-  JSValue object = JS_NewObject(ctx);
-  if (JS_IsException(object)) return object;
+  JSValue object = new_object(ctx);
   set_value(ctx, object, "engine", JS_NewString(ctx, ENGINE_VERSION));
   set_value(ctx, object, "libc", JS_NewString(ctx, gnu_get_libc_version()));
   return object;
 }
 
+// Lone surrogates pass as they are; polyfill.ts replaces them.
+SYS_VERB(sys_utf8_encode) {
+  ARGUMENTS(a);
+  if (!get_arguments(ctx, argv, "t", &a)) return JS_EXCEPTION;
+  return new_bytes(ctx, a.texts[0], a.text_lengths[0]);
+}
+
+SYS_VERB(sys_utf8_decode) {
+  ARGUMENTS(a);
+  if (!get_arguments(ctx, argv, "b", &a)) return JS_EXCEPTION;
+  return JS_NewStringLen(ctx, (const char *)a.bytes, a.byte_count);
+}
+
 static const JSCFunctionListEntry entries[] = {
-    JS_CFUNC_DEF("args", 0, sys_args),         JS_CFUNC_DEF("env", 0, sys_env),
-    JS_CFUNC_DEF("now", 0, sys_now),           JS_CFUNC_DEF("getrandom", 1, sys_getrandom),
-    JS_CFUNC_DEF("gc", 0, sys_gc),             JS_CFUNC_DEF("exit", 1, sys_exit),
-    JS_CFUNC_DEF("strerror", 1, sys_strerror), JS_CFUNC_DEF("versions", 0, sys_versions),
+    SYS_ENTRY("args", sys_args),
+    SYS_ENTRY("env", sys_env),
+    SYS_ENTRY("now", sys_now),
+    SYS_ENTRY("getrandom", sys_getrandom),
+    SYS_ENTRY("gc", sys_gc),
+    SYS_ENTRY("exit", sys_exit),
+    SYS_ENTRY("strerror", sys_strerror),
+    SYS_ENTRY("versions", sys_versions),
+    SYS_ENTRY("utf8Encode", sys_utf8_encode),
+    SYS_ENTRY("utf8Decode", sys_utf8_decode),
 };
 const VerbTable self_verbs = VERB_TABLE(entries);

@@ -1,6 +1,6 @@
-// Child processes, by clone(CLONE_VM | CLONE_VFORK) on a stack of their own, as posix_spawn does it: no
-// page tables are copied, and the shared memory brings back why the child failed before it was a
-// program. (vfork() would share this stack, which the compiler does not expect.)
+// Child processes, by clone(CLONE_VM | CLONE_VFORK) on a stack of their own, as posix_spawn does
+// it: no page tables are copied, and the shared memory brings back why the child failed before it
+// was a program. (vfork() would share this stack, which the compiler does not expect.)
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -12,7 +12,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "fatal.h"
 #include "verbs.h"
 
 typedef struct Spawn {
@@ -52,7 +51,7 @@ static const char *prepare_child(Spawn *spawn) {
     if (prctl(PR_SET_PDEATHSIG, spawn->death_signal) < 0) return "prctl";
     // 0: the parent is outside the child's PID namespace.
     pid_t parent = getppid();
-    if (parent != 0 && parent != spawn->parent) raise(SIGKILL);
+    if (parent != 0 && parent != spawn->parent) _exit(127);
   }
   if (spawn->netns >= 0 && setns(spawn->netns, CLONE_NEWNET) < 0) return "setns";
   if (!place_descriptors(spawn)) return "dup2";
@@ -90,69 +89,52 @@ static JSValue start_child(JSContext *ctx, Spawn *spawn) {
   return throw_errno(ctx, spawn->failed_call, is_cwd ? spawn->cwd : subject, spawn->failure);
 }
 
-static char *copy_text(const char *chars) {
-  char *copy = strdup(chars);
-  if (!copy) die("out of memory");
-  return copy;
+// Reads a property by a format of get_arguments; undefined leaves `out` as it is.
+static bool read_property(JSContext *ctx, JSValueConst request, const char *name,
+                          const char *format, Arguments *out) {
+  JSValue value = JS_GetPropertyStr(ctx, request, name);
+  bool good = JS_IsUndefined(value) || get_arguments(ctx, &value, format, out);
+  JS_FreeValue(ctx, value);
+  return good;
 }
 
-// undefined leaves *out as it is.
+static bool read_int(JSContext *ctx, JSValueConst request, const char *name, int *out) {
+  ARGUMENTS(property);
+  property.numbers[0] = *out;
+  if (!read_property(ctx, request, name, "i", &property)) return false;
+  *out = (int)property.numbers[0];
+  return true;
+}
+
+static char *copy_text(const char *text) {
+  return text ? strcpy(checked_realloc(NULL, strlen(text) + 1, 1), text) : NULL;
+}
+
 static bool read_text(JSContext *ctx, JSValueConst request, const char *name, char **out) {
-  JSValue value = JS_GetPropertyStr(ctx, request, name);
-  TEXT text = {0};
-  bool good = JS_IsUndefined(value) || get_path(ctx, value, &text);
-  if (good && text.chars) *out = copy_text(text.chars);
-  JS_FreeValue(ctx, value);
-  return good;
+  ARGUMENTS(property);
+  if (!read_property(ctx, request, name, "s", &property)) return false;
+  *out = copy_text(property.texts[0]);
+  return true;
 }
 
-static bool read_int(JSContext *ctx, JSValueConst request, const char *name, int fallback,
-                     int *out) {
-  JSValue value = JS_GetPropertyStr(ctx, request, name);
-  bool good = get_optional_int(ctx, value, fallback, out);
-  JS_FreeValue(ctx, value);
-  return good;
-}
-
-static int64_t list_length(JSContext *ctx, JSValueConst list) {
-  int64_t length = -1;
-  JSValue value = JS_GetPropertyStr(ctx, list, "length");
-  if (!JS_IsException(value)) get_int64(ctx, value, &length);
-  JS_FreeValue(ctx, value);
-  return length;
-}
-
-static bool read_text_list(JSContext *ctx, JSValueConst request, const char *name, char ***out) {
+// An array property, its elements as texts or as numbers. False if it is missing, too.
+static bool read_list(JSContext *ctx, JSValueConst request, const char *name, char ***texts,
+                      int **numbers, int *count) {
+  ARGUMENTS(length);
   JSValue list = JS_GetPropertyStr(ctx, request, name);
-  int64_t length = JS_IsUndefined(list) ? 0 : list_length(ctx, list);
-  bool good = length >= 0;
-  if (good && !JS_IsUndefined(list)) {
-    *out = checked_realloc(NULL, (size_t)length + 1, sizeof **out);
-    memset(*out, 0, ((size_t)length + 1) * sizeof **out);
+  bool good = read_property(ctx, list, "length", "i", &length);
+  *count = good ? (int)length.numbers[0] : 0;
+  if (texts) {
+    *texts = checked_realloc(NULL, *count + 1, sizeof **texts);
+    memset(*texts, 0, (*count + 1) * sizeof **texts);
   }
-  for (int64_t i = 0; good && i < length; i++) {
+  if (numbers) *numbers = checked_realloc(NULL, *count, sizeof **numbers);
+  for (int i = 0; good && i < *count; i++) {
+    ARGUMENTS(item);
     JSValue value = JS_GetPropertyUint32(ctx, list, (uint32_t)i);
-    TEXT text = {0};
-    good = get_path(ctx, value, &text);
-    if (good) (*out)[i] = copy_text(text.chars);
-    JS_FreeValue(ctx, value);
-  }
-  JS_FreeValue(ctx, list);
-  return good;
-}
-
-static bool read_fds(JSContext *ctx, JSValueConst request, Spawn *spawn) {
-  JSValue list = JS_GetPropertyStr(ctx, request, "fds");
-  int64_t length = list_length(ctx, list);
-  bool good = length >= 0 && length < INT_MAX;
-  if (good) {
-    spawn->fds = checked_realloc(NULL, (size_t)length, sizeof *spawn->fds);
-    spawn->moved = checked_realloc(NULL, (size_t)length, sizeof *spawn->moved);
-    spawn->fd_count = (int)length;
-  }
-  for (int i = 0; good && i < spawn->fd_count; i++) {
-    JSValue value = JS_GetPropertyUint32(ctx, list, (uint32_t)i);
-    good = get_int(ctx, value, &spawn->fds[i]);
+    good = get_arguments(ctx, &value, texts ? "s" : "i", &item);
+    if (good && texts) (*texts)[i] = copy_text(item.texts[0]);
+    if (good && numbers) (*numbers)[i] = (int)item.numbers[0];
     JS_FreeValue(ctx, value);
   }
   JS_FreeValue(ctx, list);
@@ -163,16 +145,21 @@ static bool read_request(JSContext *ctx, JSValueConst request, Spawn *spawn) {
   JSValue new_session = JS_GetPropertyStr(ctx, request, "setsid");
   spawn->new_session = JS_ToBool(ctx, new_session) > 0;
   JS_FreeValue(ctx, new_session);
-  if (!read_text_list(ctx, request, "argv", &spawn->argv) ||
-      !read_text_list(ctx, request, "env", &spawn->env) ||
+  JSValue env = JS_GetPropertyStr(ctx, request, "env");
+  bool has_env = !JS_IsUndefined(env);
+  JS_FreeValue(ctx, env);
+  int argc, env_count;
+  if (!read_list(ctx, request, "argv", &spawn->argv, NULL, &argc) ||
+      !read_list(ctx, request, "fds", NULL, &spawn->fds, &spawn->fd_count) ||
+      (has_env && !read_list(ctx, request, "env", &spawn->env, NULL, &env_count)) ||
       !read_text(ctx, request, "file", &spawn->file) ||
-      !read_text(ctx, request, "cwd", &spawn->cwd) || !read_fds(ctx, request, spawn) ||
-      !read_int(ctx, request, "netns", -1, &spawn->netns) ||
-      !read_int(ctx, request, "parentDeathSignal", 0, &spawn->death_signal)) {
+      !read_text(ctx, request, "cwd", &spawn->cwd) ||
+      !read_int(ctx, request, "netns", &spawn->netns) ||
+      !read_int(ctx, request, "parentDeathSignal", &spawn->death_signal)) {
     return false;
   }
-  if (spawn->argv && spawn->argv[0]) return true;
-  JS_ThrowTypeError(ctx, "spawn needs argv with at least one element");
+  if (argc > 0) return true;
+  JS_ThrowTypeError(ctx, "argv needs at least one element");
   return false;
 }
 
@@ -185,6 +172,7 @@ SYS_VERB(sys_spawn) {
   Spawn spawn = {.netns = -1, .null_fd = -1, .parent = getpid()};
   JSValue result = JS_EXCEPTION;
   if (read_request(ctx, argv[0], &spawn)) {
+    spawn.moved = checked_realloc(NULL, spawn.fd_count, sizeof *spawn.moved);
     spawn.null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
     result = start_child(ctx, &spawn);
     if (spawn.null_fd >= 0) close(spawn.null_fd);
@@ -198,5 +186,5 @@ SYS_VERB(sys_spawn) {
   return result;
 }
 
-static const JSCFunctionListEntry entries[] = {JS_CFUNC_DEF("spawn", 1, sys_spawn)};
+static const JSCFunctionListEntry entries[] = {SYS_ENTRY("spawn", sys_spawn)};
 const VerbTable spawn_verbs = VERB_TABLE(entries);

@@ -6,8 +6,7 @@
 #include "verbs.h"
 
 static JSValue new_stat(JSContext *ctx, const struct stat *status) {
-  JSValue object = JS_NewObject(ctx);
-  if (JS_IsException(object)) return object;
+  JSValue object = new_object(ctx);
   set_number(ctx, object, "dev", (int64_t)status->st_dev);
   set_number(ctx, object, "ino", (int64_t)status->st_ino);
   set_number(ctx, object, "mode", status->st_mode);
@@ -19,36 +18,35 @@ static JSValue new_stat(JSContext *ctx, const struct stat *status) {
   return object;
 }
 
-static JSValue stat_path(JSContext *ctx, JSValueConst value,
-                         int (*call)(const char *path, struct stat *status), const char *name) {
-  TEXT path = {0};
+static JSValue stat_path(JSContext *ctx, JSValueConst *argv, const char *name,
+                         int (*call)(const char *path, struct stat *status)) {
+  ARGUMENTS(a);
   struct stat status;
-  if (!get_path(ctx, value, &path)) return JS_EXCEPTION;
-  if (call(path.chars, &status) == 0) return new_stat(ctx, &status);
+  if (!get_arguments(ctx, argv, "s", &a)) return JS_EXCEPTION;
+  if (call(a.texts[0], &status) == 0) return new_stat(ctx, &status);
   if (errno == ENOENT || errno == ENOTDIR) return JS_NULL;
-  return throw_errno(ctx, name, path.chars, errno);
+  return throw_errno(ctx, name, a.texts[0], errno);
 }
 
-SYS_VERB(sys_stat) { return stat_path(ctx, argv[0], stat, "stat"); }
+SYS_VERB(sys_stat) { return stat_path(ctx, argv, "stat", stat); }
 
-SYS_VERB(sys_lstat) { return stat_path(ctx, argv[0], lstat, "lstat"); }
+SYS_VERB(sys_lstat) { return stat_path(ctx, argv, "lstat", lstat); }
 
 SYS_VERB(sys_fstat) {
-  int fd;
+  ARGUMENTS(a);
   struct stat status;
-  if (!get_int(ctx, argv[0], &fd)) return JS_EXCEPTION;
-  if (fstat(fd, &status) < 0) return throw_errno(ctx, "fstat", NULL, errno);
-  return new_stat(ctx, &status);
+  if (!get_arguments(ctx, argv, "i", &a)) return JS_EXCEPTION;
+  int result = fstat((int)a.numbers[0], &status);
+  return result < 0 ? throw_errno(ctx, "fstat", NULL, errno) : new_stat(ctx, &status);
 }
 
 SYS_VERB(sys_statvfs) {
-  TEXT path = {0};
+  ARGUMENTS(a);
   struct statvfs status;
-  if (!get_path(ctx, argv[0], &path)) return JS_EXCEPTION;
-  if (statvfs(path.chars, &status) < 0) return throw_errno(ctx, "statvfs", path.chars, errno);
-  JSValue object = JS_NewObject(ctx);
-  if (JS_IsException(object)) return object;
-  // f_frsize is the unit of the block counts; f_bsize is only the preferred size of a transfer.
+  if (!get_arguments(ctx, argv, "s", &a)) return JS_EXCEPTION;
+  if (statvfs(a.texts[0], &status) < 0) return throw_errno(ctx, "statvfs", a.texts[0], errno);
+  JSValue object = new_object(ctx);
+  // f_frsize is the unit of the counts; f_bsize is only the preferred size of a transfer.
   set_number(ctx, object, "blockSize", (int64_t)status.f_frsize);
   set_number(ctx, object, "blocks", (int64_t)status.f_blocks);
   set_number(ctx, object, "blocksAvailable", (int64_t)status.f_bavail);
@@ -58,9 +56,9 @@ SYS_VERB(sys_statvfs) {
 }
 
 static const JSCFunctionListEntry entries[] = {
-    JS_CFUNC_DEF("stat", 1, sys_stat),
-    JS_CFUNC_DEF("lstat", 1, sys_lstat),
-    JS_CFUNC_DEF("fstat", 1, sys_fstat),
-    JS_CFUNC_DEF("statvfs", 1, sys_statvfs),
+    SYS_ENTRY("stat", sys_stat),
+    SYS_ENTRY("lstat", sys_lstat),
+    SYS_ENTRY("fstat", sys_fstat),
+    SYS_ENTRY("statvfs", sys_statvfs),
 };
 const VerbTable stat_verbs = VERB_TABLE(entries);

@@ -24,11 +24,10 @@ int64_t monotonic_ns(void) {
 }
 
 SYS_VERB(set_timer) {
-  int64_t delay_ms;
-  if (!get_int64(ctx, argv[0], &delay_ms)) return JS_EXCEPTION;
+  ARGUMENTS(a);
+  if (!get_arguments(ctx, argv, "l", &a)) return JS_EXCEPTION;
   if (!JS_IsFunction(ctx, argv[1])) return JS_ThrowTypeError(ctx, "a timer needs a function");
-  if (delay_ms < 0) delay_ms = 0;
-  if (delay_ms > INT_MAX) delay_ms = INT_MAX;
+  int64_t delay_ms = a.numbers[0] < 0 ? 0 : a.numbers[0] > INT_MAX ? INT_MAX : a.numbers[0];
   int64_t due_ns = monotonic_ns() + delay_ms * NS_PER_MS;
   if (timer_count == timer_capacity) {
     timer_capacity = timer_capacity ? 2 * timer_capacity : 16;
@@ -43,10 +42,10 @@ SYS_VERB(set_timer) {
 }
 
 SYS_VERB(clear_timer) {
-  int64_t id;
-  if (!get_int64(ctx, argv[0], &id)) return JS_EXCEPTION;
+  ARGUMENTS(a);
+  if (!get_arguments(ctx, argv, "l", &a)) return JS_EXCEPTION;
   for (int i = 0; i < timer_count; i++) {
-    if (timers[i].id != id) continue;
+    if (timers[i].id != a.numbers[0]) continue;
     JSValue callback = timers[i].callback;
     memmove(&timers[i], &timers[i + 1], (timer_count - i - 1) * sizeof *timers);
     timer_count--;
@@ -74,7 +73,7 @@ int run_timers(JSContext *ctx) {
 }
 
 static const JSCFunctionListEntry entries[] = {
-    JS_CFUNC_DEF("setTimer", 2, set_timer),
-    JS_CFUNC_DEF("clearTimer", 1, clear_timer),
+    SYS_ENTRY("setTimer", set_timer),
+    SYS_ENTRY("clearTimer", clear_timer),
 };
 const VerbTable timer_verbs = VERB_TABLE(entries);

@@ -1,5 +1,5 @@
-// Conversions between JavaScript values and C: arguments are checked, nothing is coerced, so that no
-// script runs between the reading of an argument and its use.
+// Between JavaScript values and C. Arguments are checked, never coerced: no script runs between the
+// reading of an argument and its use.
 #ifndef BERTH_VALUE_H
 #define BERTH_VALUE_H
 
@@ -9,66 +9,56 @@
 
 #include "quickjs.h"
 
-// A verb of `sys`. The engine pads argv with undefined up to the length in its table entry.
+#define ARGUMENTS_MAX 5
+
+// A verb of `sys`, and its entry in a table. The engine pads argv with undefined up to the maximum.
 #define SYS_VERB(name) \
   static JSValue name(JSContext *ctx, JSValueConst self, int argc, JSValueConst *argv)
+#define SYS_ENTRY(name, function) JS_CFUNC_DEF(name, ARGUMENTS_MAX, function)
 
 typedef struct VerbTable {
   const JSCFunctionListEntry *entries;
   int count;
 } VerbTable;
-
 #define VERB_TABLE(entries) {entries, sizeof(entries) / sizeof(*(entries))}
 
-// UTF-8 with a terminating NUL, freed at the end of its scope: `TEXT path = {0};`
-typedef struct Text {
+typedef struct Arguments {
   JSContext *ctx;
-  const char *chars;
-  size_t length;
-} Text;
-void free_text(Text *text);
-#define TEXT __attribute__((cleanup(free_text))) Text
+  const char *texts[ARGUMENTS_MAX];  // by position; UTF-8 with a terminating NUL
+  size_t text_lengths[ARGUMENTS_MAX];
+  int64_t numbers[ARGUMENTS_MAX];  // by position
+  uint8_t *bytes;                  // of the one Uint8Array; valid until script runs again
+  size_t byte_count;
+} Arguments;
 
-// A view of a Uint8Array; valid until script runs again.
-typedef struct Bytes {
-  uint8_t *start;
-  size_t length;
-} Bytes;
-
-// Each answers false with a pending exception if the value is not what it must be.
-bool get_int(JSContext *ctx, JSValueConst value, int *out);
-bool get_int64(JSContext *ctx, JSValueConst value, int64_t *out);
-bool get_optional_int(JSContext *ctx, JSValueConst value, int fallback, int *out);
-bool get_text(JSContext *ctx, JSValueConst value, Text *out);
-// As get_text, without NUL inside: for the kernel.
-bool get_path(JSContext *ctx, JSValueConst value, Text *out);
-// null gives chars == NULL.
-bool get_nullable_path(JSContext *ctx, JSValueConst value, Text *out);
-bool get_bytes(JSContext *ctx, JSValueConst value, Bytes *out);
-// argv[0] is the array, argv[1] an optional offset, argv[2] an optional length.
-bool get_range(JSContext *ctx, JSValueConst *argv, Bytes *out);
+// Reads argv by a format with one letter for each argument. False with a pending exception.
+//   i  number that fits in 32 bits, signed or not      s  string without NUL
+//   l  number                                          ?  the same, or null
+//   m  file mode, 0600 if undefined                    t  string, any
+//   b  Uint8Array                                      r  Uint8Array, offset?, length?
+bool get_arguments(JSContext *ctx, JSValueConst *argv, const char *format, Arguments *out);
+void free_arguments(Arguments *arguments);
+// Frees its texts at the end of the scope.
+#define ARGUMENTS(name) __attribute__((cleanup(free_arguments))) Arguments name = {.ctx = ctx}
 
 JSValue new_bytes(JSContext *ctx, const void *data, size_t length);
 // Takes `data`, from malloc, over.
 JSValue adopt_bytes(JSContext *ctx, uint8_t *data, size_t length);
-void set_number(JSContext *ctx, JSValueConst object, const char *name, int64_t number);
+// These end the program if they fail, which they do for want of memory only.
+JSValue new_object(JSContext *ctx);
+JSValue new_array(JSContext *ctx);
 void set_value(JSContext *ctx, JSValueConst object, const char *name, JSValue value);
+void set_number(JSContext *ctx, JSValueConst object, const char *name, int64_t number);
 void append_value(JSContext *ctx, JSValueConst array, uint32_t index, JSValue value);
-
-// The number that sys.ts calls EAGAIN.
-#define ANSWER_EAGAIN (-11)
+void *checked_realloc(void *old, size_t count, size_t size);
 
 const char *errno_name(int number);
 // A SysError; `subject` is the path concerned, or NULL.
 JSValue throw_errno(JSContext *ctx, const char *syscall, const char *subject, int number);
-// A call that is done or throws: undefined.
-JSValue done(JSContext *ctx, const char *syscall, const char *subject, int result);
-// A call with an answer: its number, or throws.
+// What a call answered, or the error in errno if it is negative: undefined, the number, or the
+// number with EAGAIN and EINPROGRESS as the answer -11 that sys.ts calls EAGAIN.
+JSValue done(JSContext *ctx, const char *syscall, const char *subject, int64_t result);
 JSValue answer(JSContext *ctx, const char *syscall, const char *subject, int64_t result);
-// As answer(), but EAGAIN, EINPROGRESS and EWOULDBLOCK are answers too.
-JSValue answer_io(JSContext *ctx, const char *syscall, int64_t result);
-
-// Never NULL: without memory the program ends.
-void *checked_realloc(void *old, size_t count, size_t size);
+JSValue answer_io(JSContext *ctx, const char *syscall, const char *subject, int64_t result);
 
 #endif

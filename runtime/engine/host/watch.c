@@ -56,11 +56,12 @@ void unwatch(JSContext *ctx, int fd) {
 }
 
 SYS_VERB(watch) {
-  int fd;
-  if (!get_int(ctx, argv[0], &fd)) return JS_EXCEPTION;
+  ARGUMENTS(a);
+  if (!get_arguments(ctx, argv, "i", &a)) return JS_EXCEPTION;
+  int fd = (int)a.numbers[0];
   if (fd < 0) return throw_errno(ctx, "watch", NULL, EBADF);
-  uint32_t events = (JS_IsFunction(ctx, argv[1]) ? EPOLLIN : 0) |
-                    (JS_IsFunction(ctx, argv[2]) ? EPOLLOUT : 0);
+  uint32_t events =
+      (JS_IsFunction(ctx, argv[1]) ? EPOLLIN : 0) | (JS_IsFunction(ctx, argv[2]) ? EPOLLOUT : 0);
   if (events == 0) {
     unwatch(ctx, fd);
     return JS_UNDEFINED;
@@ -101,5 +102,5 @@ void poll_watches(JSContext *ctx, int timeout_ms) {
   for (int i = 0; i < count; i++) deliver(ctx, &events[i]);
 }
 
-static const JSCFunctionListEntry entries[] = {JS_CFUNC_DEF("watch", 3, watch)};
+static const JSCFunctionListEntry entries[] = {SYS_ENTRY("watch", watch)};
 const VerbTable watch_verbs = VERB_TABLE(entries);

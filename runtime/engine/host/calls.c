@@ -1,0 +1,80 @@
+// The verbs that are one system call each.
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/file.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/reboot.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include "verbs.h"
+
+#define INT(i) ((int)(uint32_t)a.numbers[i])
+#define LONG(i) (a.numbers[i])
+#define TEXT(i) (a.texts[i])
+#define ADDRESS (const struct sockaddr *)a.bytes, (socklen_t)a.byte_count
+#define RETRY TEMP_FAILURE_RETRY  // of EINTR
+
+// X(verb, format of its arguments, what becomes of the result, call)
+// clang-format off
+#define CALLS(X) \
+  X(open, "sim", answer, RETRY(open(TEXT(0), INT(1) | O_CLOEXEC, INT(2)))) \
+  X(read, "ir", answer_io, RETRY(read(INT(0), a.bytes, a.byte_count))) \
+  X(write, "ir", answer_io, RETRY(write(INT(0), a.bytes, a.byte_count))) \
+  X(fsync, "i", done, RETRY(fsync(INT(0)))) \
+  X(ftruncate, "il", done, RETRY(ftruncate(INT(0), LONG(1)))) \
+  X(lseek, "ili", answer, lseek(INT(0), LONG(1), INT(2))) \
+  X(flock, "ii", answer_io, RETRY(flock(INT(0), INT(1)))) \
+  X(setNonBlocking, "i", done, fcntl(INT(0), F_SETFL, fcntl(INT(0), F_GETFL) | O_NONBLOCK)) \
+  X(rename, "ss", done, rename(TEXT(0), TEXT(1))) \
+  X(unlink, "s", done, unlink(TEXT(0))) \
+  X(mkdir, "si", done, mkdir(TEXT(0), INT(1))) \
+  X(rmdir, "s", done, rmdir(TEXT(0))) \
+  X(symlink, "ss", done, symlink(TEXT(0), TEXT(1))) \
+  X(chmod, "si", done, chmod(TEXT(0), INT(1))) \
+  X(chown, "sii", done, lchown(TEXT(0), INT(1), INT(2))) \
+  X(mknod, "siii", done, mknod(TEXT(0), INT(1), makedev(INT(2), INT(3)))) \
+  X(chdir, "s", done, chdir(TEXT(0))) \
+  X(chroot, "s", done, chroot(TEXT(0))) \
+  X(umask, "i", answer, umask(INT(0))) \
+  X(mount, "?s?l?", done, mount(TEXT(0), TEXT(1), TEXT(2), LONG(3), TEXT(4))) \
+  X(umount, "si", done, umount2(TEXT(0), INT(1))) \
+  X(finitModule, "is", done, syscall(SYS_finit_module, INT(0), TEXT(1), 0)) \
+  X(sync, "", done, (sync(), 0)) \
+  X(socket, "iii", answer, socket(INT(0), INT(1) | SOCK_CLOEXEC, INT(2))) \
+  X(bind, "ib", done, bind(INT(0), ADDRESS)) \
+  X(connect, "ib", answer_io, RETRY(connect(INT(0), ADDRESS))) \
+  X(listen, "ii", done, listen(INT(0), INT(1))) \
+  X(accept, "i", answer_io, RETRY(accept4(INT(0), NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK))) \
+  X(setsockopt, "iiii", done, \
+    setsockopt(INT(0), INT(1), INT(2), &(int){INT(3)}, sizeof(int))) \
+  X(kill, "ii", done, kill(INT(0), INT(1))) \
+  X(getpid, "", answer, getpid()) \
+  X(prctl, "il", answer, prctl(INT(0), LONG(1), 0L, 0L, 0L)) \
+  X(setsid, "", answer, setsid()) \
+  X(setns, "ii", done, setns(INT(0), INT(1))) \
+  X(unshare, "i", done, unshare(INT(0))) \
+  X(sethostname, "s", done, sethostname(TEXT(0), a.text_lengths[0])) \
+  X(reboot, "i", done, reboot(INT(0)))
+// clang-format on
+
+// Of two paths, the second is the one that is made.
+#define DEFINE_VERB(name, format, outcome, call)                              \
+  SYS_VERB(verb_##name) {                                                     \
+    ARGUMENTS(a);                                                             \
+    if (!get_arguments(ctx, argv, format, &a)) return JS_EXCEPTION;           \
+    int64_t result = (call);                                                  \
+    return outcome(ctx, #name, a.texts[1] ? a.texts[1] : a.texts[0], result); \
+  }
+CALLS(DEFINE_VERB)
+
+#define DEFINE_ENTRY(name, format, outcome, call) SYS_ENTRY(#name, verb_##name),
+static const JSCFunctionListEntry entries[] = {CALLS(DEFINE_ENTRY)};
+const VerbTable call_verbs = VERB_TABLE(entries);
