@@ -1,0 +1,66 @@
+import { createHash } from 'node:crypto';
+import { runPaths } from '../proto/paths.ts';
+import { type VolumeAttachment, volumeAttachmentRecord } from '../proto/volume-attachment.ts';
+import type { System } from '../runtime/system/port.ts';
+import { type RecordFile, recordFile } from '../runtime/system/record-file.ts';
+
+/** The VolumeAttachment records: `<run directory>/volumes/<pod UID>/<hash of the target path>.json`. */
+export class Attachments {
+  private readonly system: System;
+  private readonly root: string;
+  private last: Promise<unknown> = Promise.resolve();
+
+  constructor(system: System, runDirectory: string) {
+    this.system = system;
+    this.root = runPaths(runDirectory).volumes;
+  }
+
+  /** A record that cannot be read is thrown, not skipped: it may be the one that protects a volume. */
+  async all(): Promise<VolumeAttachment[]> {
+    const found: VolumeAttachment[] = [];
+    for (const podUid of await this.system.list(this.root)) {
+      for (const name of await this.system.list(`${this.root}/${podUid}`)) {
+        if (!name.endsWith('.json')) continue; // a file that is being written
+        const attachment = await this.file(`${this.root}/${podUid}/${name}`).load();
+        if (attachment !== undefined) found.push(attachment);
+      }
+    }
+    return found;
+  }
+
+  async save(attachment: VolumeAttachment): Promise<void> {
+    await this.alone(async () => {
+      await this.system.makeDirectory(this.directoryOf(attachment), 0o700);
+      await this.file(this.pathOf(attachment)).save(attachment);
+    });
+  }
+
+  /** Also the pod's directory, when this was the last of its records. */
+  async remove(attachment: Pick<VolumeAttachment, 'podUid' | 'targetPath'>): Promise<void> {
+    await this.alone(async () => {
+      await this.file(this.pathOf(attachment)).remove();
+      const directory = this.directoryOf(attachment);
+      if ((await this.system.list(directory)).length === 0) await this.system.remove(directory);
+    });
+  }
+
+  private directoryOf({ podUid }: Pick<VolumeAttachment, 'podUid'>): string {
+    return `${this.root}/${podUid}`;
+  }
+
+  private pathOf(attachment: Pick<VolumeAttachment, 'podUid' | 'targetPath'>): string {
+    const key = createHash('sha256').update(attachment.targetPath).digest('hex').slice(0, 32);
+    return `${this.directoryOf(attachment)}/${key}.json`;
+  }
+
+  private file(path: string): RecordFile<VolumeAttachment> {
+    return recordFile(this.system, volumeAttachmentRecord, path, { durable: false });
+  }
+
+  /** Two volumes of one pod are two verbs at once: none may remove the directory that the other writes to. */
+  private alone<T>(body: () => Promise<T>): Promise<T> {
+    const result = this.last.then(body);
+    this.last = result.catch(() => undefined);
+    return result;
+  }
+}

@@ -1,0 +1,21 @@
+import { status } from '@grpc/grpc-js';
+import { describeError, Fault } from '../proto/fault.ts';
+import { STATUS_OF_FAULT } from '../proto/status.ts';
+
+/** What a client gets for whatever a verb threw. */
+export interface ServiceError {
+  readonly code: status;
+  readonly details: string;
+}
+
+/** gRPC sends details in a header; peers limit those to 8 KiB. */
+const MAX_DETAILS = 2000;
+
+export function toServiceError(thrown: unknown): ServiceError {
+  if (!(thrown instanceof Fault)) {
+    return { code: status.INTERNAL, details: 'unexpected error; the log of berth-csi has it' };
+  }
+  // Requests arrive decoded: what is malformed here is a record on disk, and not the caller's fault.
+  const code: number = thrown.code === 'malformed' ? status.INTERNAL : STATUS_OF_FAULT[thrown.code];
+  return { code, details: describeError(thrown).slice(0, MAX_DETAILS) };
+}

@@ -1,0 +1,60 @@
+import { Fault } from '../proto/fault.ts';
+import { parseVolumeId, type VolumeId } from '../proto/ids.ts';
+import type { VolumeSpec } from '../proto/volume-spec.ts';
+import type { Pool } from './pool/port.ts';
+import { splitVolumeId, toVolumeId } from './volume-id.ts';
+
+export interface FoundVolume {
+  readonly pool: Pool;
+  readonly spec: VolumeSpec;
+}
+
+/** Where a volume id points to. Only `here` says that a pool of this server could have it. */
+export type Location =
+  | { readonly kind: 'here'; readonly pool: Pool; readonly volumeId: VolumeId }
+  | { readonly kind: 'elsewhere'; readonly reason: string }
+  | { readonly kind: 'nowhere' };
+
+/** The volumes of this node, in all of its pools. */
+export class Volumes {
+  readonly nodeKey: string;
+  readonly pools: ReadonlyMap<string, Pool>;
+
+  constructor(nodeKey: string, pools: readonly Pool[]) {
+    this.nodeKey = nodeKey;
+    this.pools = new Map(pools.map((pool) => [pool.name, pool]));
+  }
+
+  locate(volumeId: string): Location {
+    const parts = splitVolumeId(volumeId);
+    if (parts === undefined) return { kind: 'nowhere' };
+    if (parts.nodeKey !== this.nodeKey) {
+      const reason = `volume ${volumeId} lives on the node of key ${parts.nodeKey}, but this is ${this.nodeKey}`;
+      return { kind: 'elsewhere', reason };
+    }
+    const pool = this.pools.get(parts.pool);
+    if (pool === undefined) {
+      const reason = `volume ${volumeId} lives in pool ${parts.pool}, which this server was not given (--pool)`;
+      return { kind: 'elsewhere', reason };
+    }
+    return { kind: 'here', pool, volumeId: parseVolumeId(volumeId) };
+  }
+
+  /** Fault `not-found` says why. */
+  async require(volumeId: string): Promise<FoundVolume> {
+    const location = this.locate(volumeId);
+    if (location.kind === 'elsewhere') throw new Fault('not-found', location.reason, { fields: { volumeId } });
+    const spec = location.kind === 'here' ? await location.pool.find(location.volumeId) : undefined;
+    if (location.kind === 'here' && spec !== undefined) return { pool: location.pool, spec };
+    throw new Fault('not-found', `there is no volume ${volumeId}`, { fields: { volumeId } });
+  }
+
+  /** By the name of CreateVolume, whatever pool it went to. */
+  async findByName(requestName: string): Promise<FoundVolume | undefined> {
+    for (const pool of this.pools.values()) {
+      const spec = await pool.find(toVolumeId(pool.name, this.nodeKey, requestName));
+      if (spec !== undefined) return { pool, spec };
+    }
+    return undefined;
+  }
+}

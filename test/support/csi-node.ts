@@ -1,0 +1,151 @@
+import { copyFile, mkdir, readdir, readFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { execa } from 'execa';
+import { bundleNodeProgram } from '../../deploy/setup/node-bundle.ts';
+import { type Mount, parseMountinfo } from '../../runtime/system/node/mounts.ts';
+import { type CsiClient, connectCsi } from './csi-client.ts';
+import { createWorld, firstChild } from './world.ts';
+
+/** A node of Kubernetes as far as a CSI driver sees one: namespaces of its own, a pool, and kubelet's directory. */
+export interface CsiNode {
+  /** Seen the same by the driver and by this process; mounts in it are not, see `root`. */
+  readonly scratch: string;
+  readonly pool: string;
+  readonly runDirectory: string;
+  /** How this process sees the node's root. */
+  readonly root: string;
+  /** Runs a command as root of the node. */
+  run(...command: readonly string[]): Promise<Finished>;
+  /** A target path as kubelet prepares it: its parent is there. */
+  target(pod: string): Promise<string>;
+  /** `flags` replace or join the usual ones. */
+  start(flags?: Readonly<Record<string, string>>): Promise<CsiProcess>;
+  /** To its end, for what must not start. */
+  startToEnd(...args: readonly string[]): Promise<Finished>;
+  /** What is mounted in the scratch directory. */
+  mounts(): Promise<Mount[]>;
+  /** Whatever there is of volumes and records, in pool and run directory. */
+  remains(): Promise<string[]>;
+  close(): Promise<void>;
+}
+
+export interface Finished {
+  readonly exitCode: number | undefined;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+export interface CsiProcess {
+  readonly socket: string;
+  readonly client: CsiClient;
+  /** Lines of its log so far. */
+  readonly log: readonly string[];
+  /** SIGTERM; answers the exit status. */
+  stop(): Promise<number | undefined>;
+  /** As when the host loses power: nothing is cleared up. */
+  crash(): Promise<void>;
+}
+
+export async function createCsiNode(): Promise<CsiNode> {
+  const world = await createWorld();
+  const { scratch, prefix, root } = world;
+  const [pool, runDirectory, kubelet] = ['pool', 'run', 'kubelet'].map((name) => join(scratch, name)) as [
+    string,
+    string,
+    string,
+  ];
+  await mkdir(pool);
+  await mkdir(kubelet);
+  const program = await buildCsi(join(scratch, 'dist'));
+  const usual = {
+    endpoint: `unix://${join(scratch, 'csi.sock')}`,
+    'node-id': 'node-1',
+    'state-dir': join(scratch, 'state'),
+    'run-dir': runDirectory,
+    pool: `main=image-file:${pool}`,
+    'log-level': 'debug',
+  };
+  const spawn = (command: readonly string[]) => {
+    const [file = '', ...args] = [...prefix, ...command];
+    return execa(file, args, { reject: false, stdin: 'ignore' });
+  };
+  const finish = async (command: readonly string[]): Promise<Finished> => {
+    const { exitCode, stdout, stderr } = await spawn(command);
+    return { exitCode, stdout, stderr };
+  };
+  return {
+    scratch,
+    pool,
+    runDirectory,
+    root,
+    run: (...command) => finish(command),
+    async target(pod) {
+      const path = join(kubelet, 'pods', pod, 'volumes/kubernetes.io~csi/pv/mount');
+      await mkdir(dirname(path), { recursive: true });
+      return path;
+    },
+    async start(flags = {}) {
+      const all: Record<string, string> = { ...usual, ...flags };
+      const args = Object.entries(all).flatMap(([name, value]) => [`--${name}`, ...(value === '' ? [] : [value])]);
+      const child = spawn([process.execPath, program, ...args]);
+      const log: string[] = [];
+      const lines = createInterface({ input: child.stderr });
+      const serving = new Promise<void>((resolve, reject) => {
+        lines.on('line', (line) => {
+          log.push(line);
+          if (line.includes('"message":"serving"')) resolve();
+        });
+        lines.once('close', () => reject(new Error(`berth-csi did not start:\n${log.join('\n')}`)));
+      });
+      await serving;
+      const pid = await firstChild(child.pid ?? 0);
+      const socket = (all['endpoint'] ?? '').replace('unix://', '');
+      const client = connectCsi(socket);
+      const end = async (signal: 'SIGTERM' | 'SIGKILL'): Promise<number | undefined> => {
+        client.close();
+        process.kill(pid, signal);
+        return (await child).exitCode;
+      };
+      return {
+        socket,
+        client,
+        log,
+        stop: () => end('SIGTERM'),
+        crash: async () => {
+          await end('SIGKILL');
+        },
+      };
+    },
+    startToEnd: (...args) => finish([process.execPath, program, ...args]),
+    async mounts() {
+      const table = parseMountinfo(await readFile(`${root}/proc/1/mountinfo`, 'utf8'));
+      return table.filter(({ mountPoint }) => mountPoint.startsWith(`${scratch}/`));
+    },
+    async remains() {
+      const places = [`${pool}/volumes`, `${pool}/incoming`, `${pool}/trash`, `${runDirectory}/volumes`];
+      const found = await Promise.all(
+        places.map(async (place) => (await list(place)).map((name) => join(place, name))),
+      );
+      return found.flat();
+    },
+    close: () => world.close(),
+  };
+}
+
+/** berth-csi, bundled from source as the build does it. */
+async function buildCsi(directory: string): Promise<string> {
+  const program = join(directory, 'berth-csi.js');
+  await bundleNodeProgram('csi/main.ts', program);
+  await mkdir(join(directory, 'proto'));
+  await copyFile('proto/csi.proto', join(directory, 'proto/csi.proto'));
+  return program;
+}
+
+async function list(directory: string): Promise<string[]> {
+  try {
+    return await readdir(directory);
+  } catch {
+    return [];
+  }
+}
