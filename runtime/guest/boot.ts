@@ -9,6 +9,8 @@ import { readText } from './files.ts';
 import { MS } from './mount-flags.ts';
 
 const NEW_ROOT = '/newroot';
+/** Of everything that the agent makes; see proto/guest-layout.ts. */
+const OWN_DIRECTORY = '/run/berth';
 const HARDENED = MS.NOSUID | MS.NODEV | MS.NOEXEC;
 
 interface KernelMount {
@@ -47,6 +49,7 @@ export async function bootGuest(): Promise<void> {
   for (const module of modules) sys.unlink(module);
   enterRoot();
   for (const mount of REST) mountKernel(mount);
+  ensureDirectory(OWN_DIRECTORY, 0o755);
   startLoopback();
 }
 
