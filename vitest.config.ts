@@ -14,8 +14,9 @@ const layer = (name: string, order: number, include: string[], testTimeout: numb
 
 export default defineConfig({
   test: {
+    reporters: ['default', './test/support/reporter.ts'],
     projects: [
-      layer('unit', 0, ['{proto,csi,cni,runtime,deploy,bench}/**/*.test.ts'], 10_000),
+      layer('unit', 0, ['{proto,csi,cni,runtime,deploy,bench,test/support}/**/*.test.ts'], 10_000),
       layer('host', 1, ['test/host/**/*.test.ts'], 60_000),
       layer('conformance', 2, ['test/conformance/**/*.test.ts'], 60_000),
       layer('vm', 3, ['test/vm/**/*.test.ts'], 300_000),

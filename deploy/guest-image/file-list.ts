@@ -7,10 +7,19 @@ import { fileSha256 } from '../setup/content-hash.ts';
  * of a link. Two images with the same list hold the same files.
  */
 export async function listFiles(root: string): Promise<string[]> {
-  const paths = (await readdir(root, { recursive: true })).sort();
+  const paths: string[] = [];
+  for await (const path of walk(root, '')) paths.push(path);
   const lines: string[] = [];
-  for (const path of paths) lines.push(await describeFile(root, path));
+  for (const path of paths.sort()) lines.push(await describeFile(root, path));
   return lines;
+}
+
+async function* walk(root: string, below: string): AsyncGenerator<string> {
+  for (const entry of await readdir(join(root, below), { withFileTypes: true })) {
+    const path = join(below, entry.name);
+    yield path;
+    if (entry.isDirectory()) yield* walk(root, path);
+  }
 }
 
 async function describeFile(root: string, path: string): Promise<string> {

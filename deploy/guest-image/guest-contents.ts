@@ -1,4 +1,4 @@
-import { DEBIAN_SOURCES, type DebianTree, DOCUMENTATION_PATHS, debianArguments } from '../setup/debian.ts';
+import { type DebianTree, DOCUMENTATION_PATHS } from '../setup/debian.ts';
 
 /** Modules of the initrd: what every pod VM loads to find its root, its volumes, its channels and its network. */
 export const BOOT_MODULES: readonly string[] = [
@@ -26,11 +26,13 @@ const PACKAGES: readonly string[] = ['crun', 'e2fsprogs', 'kmod', 'mount', 'util
 const UNUSED_PATHS: readonly string[] = [
   'etc/{apt,cron.d,cron.daily,dpkg,init.d,logrotate.d,python3*,rc?.d,update-motd.d}',
   'etc/{.pwd.lock,group-,gshadow-,passwd-,shadow-}',
-  'usr/bin/{apt*,deb*,dpkg*,perl*,py3*,pydoc*,pygettext*,python*}',
+  'usr/bin/{apt*,deb*,dpkg*,lslogins,pdb3*,perl*,py3*,pydoc*,pygettext*,python*,sqv}',
   'usr/sbin/xfs_scrub*',
   'usr/lib/{apt,dpkg,lsb,python3*,systemd,udev,valgrind}',
-  'usr/lib/x86_64-linux-gnu/{gconv,libapt-*,libdb-*,libglib-*,libgio-*,libgobject-*,libicu*,libsqlite3*,perl*}',
-  'usr/share/{bash-completion,bug,common-licenses,debconf,doc-base,dpkg,fish,gcc,gdb,i18n,initramfs-tools,perl5}',
+  'usr/lib/x86_64-linux-gnu/{gconv,glib-2.0,libapt-*,libdb-*,libicu*,liblastlog2*,libsqlite3*,perl*}',
+  'usr/lib/x86_64-linux-gnu/{libgio-*,libglib-*,libgmodule-*,libgobject-*,libgthread-*,security/pam_userdb.so}',
+  'usr/libexec/{apt,dpkg}',
+  'usr/share/{bash-completion,bug,common-licenses,debconf,doc-base,dpkg,fish,gcc,gdb,i18n,initramfs-tools,keyrings,perl5}',
   'usr/share/{pixmaps,polkit-1,python*,zoneinfo,zsh}',
   'var/cache/*',
   'var/lib/{apt,python,systemd}',
@@ -72,12 +74,3 @@ export const GUEST_TREE: DebianTree = {
   excludedPaths: DOCUMENTATION_PATHS,
   customize: [FETCH_KERNEL],
 };
-
-/** Whatever changes one of these makes another image: the key of the cache. */
-export const guestInputs = (): string[] => [
-  ...debianArguments(GUEST_TREE),
-  ...DEBIAN_SOURCES,
-  MAKE_IMMUTABLE,
-  BOOT_MODULES.join(),
-  ROOT_MODULES.join(),
-];

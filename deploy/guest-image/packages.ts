@@ -1,6 +1,6 @@
 import { lstat, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { execa } from 'execa';
+import { queryPackages } from '../setup/dpkg-query.ts';
 
 const DATABASE = 'var/lib/dpkg';
 /** Licences stay when the rest of a package is removed. */
@@ -12,13 +12,10 @@ const DOCUMENTATION = '/usr/share/doc/';
  */
 export async function takePackages(tree: string): Promise<string[]> {
   const admin = join(tree, DATABASE);
-  const format = '${binary:Package}\\t${Package}=${Version}\\n';
-  const { stdout } = await execa('dpkg-query', [`--admindir=${admin}`, '--show', `--showformat=${format}`]);
   const present: string[] = [];
-  for (const line of stdout.split('\n')) {
-    const [file = '', nameAndVersion = ''] = line.split('\t');
+  for (const [file, name, version] of await queryPackages(['binary:Package', 'Package', 'Version'], [], admin)) {
     const paths = (await readFile(join(admin, 'info', `${file}.list`), 'utf8')).split('\n');
-    if (await anyFileLeft(tree, paths)) present.push(nameAndVersion);
+    if (await anyFileLeft(tree, paths)) present.push(`${name}=${version}`);
   }
   await rm(admin, { recursive: true });
   return present.sort();

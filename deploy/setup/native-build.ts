@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { chmod, copyFile, mkdir, mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
+import { access, chmod, copyFile, mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { build } from 'esbuild';
@@ -32,11 +32,14 @@ interface Bundle {
 
 /**
  * Bundles a TypeScript program, compiles it to bytecode and links it with engine and native host into one static
- * binary. The output appears whole or not at all; several builds may run at once.
+ * binary. The output appears whole or not at all; several builds may run at once. An output that was built from the
+ * same bundle and host is left as it is.
  */
 export async function buildNative(program: NativeProgram, toolchain: string): Promise<NativeBinary> {
   const [host, bundle] = await Promise.all([ensureNativeHost(toolchain), bundleProgram(program)]);
-  const buildId = contentHash([bundle.code, host.directory]).slice(0, 12);
+  const assembly = await readFile(APP_ASSEMBLY, 'utf8');
+  const buildId = contentHash([bundle.code, host.directory, assembly]).slice(0, 12);
+  if ((await readBuildId(program.output)) === buildId) return { buildId };
   const fileName = `${basename(program.output)}-${buildId}.js`;
   const directory = await mkdtemp(join(tmpdir(), 'berth-native-'));
   try {
@@ -49,6 +52,16 @@ export async function buildNative(program: NativeProgram, toolchain: string): Pr
     await rm(directory, { recursive: true, force: true });
   }
   return { buildId };
+}
+
+/** Of a finished output: its source map is placed last. */
+async function readBuildId(output: string): Promise<unknown> {
+  try {
+    await access(output);
+    return JSON.parse(await readFile(`${output}.map`, 'utf8')).debugId;
+  } catch {
+    return undefined;
+  }
 }
 
 async function bundleProgram(program: NativeProgram): Promise<Bundle> {

@@ -1,0 +1,29 @@
+import { chmod, mkdir, writeFile } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { build } from 'esbuild';
+
+/** Packages that are CommonJS call `require` for Node's own modules, which an ES module does not have. */
+const BANNER = `#!/usr/bin/env node
+import { createRequire as berthCreateRequire } from 'node:module';
+const require = berthCreateRequire(import.meta.url);`;
+
+/** Bundles a program for Node 20 with all its packages into one executable file, with its source map beside it. */
+export async function bundleNodeProgram(entry: string, output: string): Promise<void> {
+  const { outputFiles } = await build({
+    entryPoints: [entry],
+    outfile: output,
+    write: false,
+    bundle: true,
+    platform: 'node',
+    target: 'node20',
+    format: 'esm',
+    mainFields: ['module', 'main'],
+    sourcemap: 'linked',
+    legalComments: 'none',
+    banner: { js: BANNER },
+    logLevel: 'error',
+  });
+  await mkdir(dirname(output), { recursive: true });
+  for (const file of outputFiles) await writeFile(file.path, file.contents);
+  await chmod(output, 0o755);
+}
