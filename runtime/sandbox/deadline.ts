@@ -1,5 +1,6 @@
-/** The value of `work`, or undefined if it takes longer. `work` goes on; a failure of it is thrown only while waited for. */
-export async function within<T>(milliseconds: number, work: Promise<T>): Promise<T | undefined> {
+/** The value of `work`, or undefined if it takes longer, or if there is none. `work` goes on; a failure of it is thrown only while waited for. */
+export async function within<T>(milliseconds: number, work: Promise<T> | undefined): Promise<T | undefined> {
+  if (work === undefined) return undefined;
   let timer: ReturnType<typeof setTimeout> | undefined;
   const late = new Promise<undefined>((resolve) => {
     timer = setTimeout(() => resolve(undefined), Math.max(0, milliseconds));

@@ -9,10 +9,16 @@ const EXIT_NEWS_MS = 1_000;
 
 /**
  * Why something that needed the guest failed: if the VMM is gone, that is the reason; in any case with what the guest
- * said last on its console (fields.console).
+ * said last on its console (fields.console). Without a VM, the failure itself.
  */
-export async function explainVmFailure(system: System, vm: Vm, consolePath: string, thrown: unknown): Promise<Fault> {
+export async function explainVmFailure(
+  system: System,
+  vm: Vm | undefined,
+  consolePath: string,
+  thrown: unknown,
+): Promise<Fault> {
   const fault = asFault(thrown, 'internal', 'unexpected error');
+  if (vm === undefined) return fault;
   const exit = fault.code === 'io' ? await within(EXIT_NEWS_MS, vm.exited) : undefined;
   const { code, message, fields } = exit === undefined ? fault : { ...vmEnded(exit), fields: fault.fields };
   const console = await readConsoleTail(system, consolePath);

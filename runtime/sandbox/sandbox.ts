@@ -1,0 +1,184 @@
+import { describeError, Fault } from '../../proto/fault.ts';
+import type { Sandbox as SandboxRecord } from '../../proto/sandbox-record.ts';
+import type { CreatePod } from '../../proto/shim.ts';
+import { Undo } from '../system/undo.ts';
+import type { Vm } from '../vmm/port.ts';
+import { createPod, type Pod, type PodContext } from './create-pod.ts';
+import { ExitStatus } from './exit-status.ts';
+import type { Phase } from './phases.ts';
+import { StateMachine } from './state.ts';
+import { stopPod } from './stop-pod.ts';
+import { explainVmFailure } from './vm-failure.ts';
+
+export interface SandboxOptions extends Omit<PodContext, 'undo' | 'checkWanted' | 'onVm'> {
+  /** Removes the last of the pod: its directory. Runs once, when everything else is gone. */
+  readonly release: () => Promise<void>;
+}
+
+export interface CreatedPod {
+  readonly phases: readonly Phase[];
+  /** What the planner chose, and why: one line for each source. */
+  readonly reasons: readonly string[];
+}
+
+/**
+ * One pod: a VM with one container, from Create to its end, which comes by Stop, by a failed Create, or when the VMM
+ * dies. Whatever ends it, the same undo takes everything back, and `ended` resolves when nothing is left.
+ */
+export class Sandbox {
+  readonly ended: Promise<void>;
+  private readonly options: SandboxOptions;
+  private readonly state = new StateMachine();
+  private readonly undo: Undo;
+  private readonly exit = new ExitStatus();
+  private creation: Promise<CreatedPod> | undefined;
+  private vm: Vm | undefined;
+  private pod: Pod | undefined;
+  private isStarted = false;
+  private ending: Promise<void> | undefined;
+  private announceEnd: () => void = () => {};
+
+  constructor(options: SandboxOptions) {
+    this.options = options;
+    this.undo = new Undo(options.log);
+    this.ended = new Promise((resolve) => {
+      this.announceEnd = resolve;
+    });
+  }
+
+  /** Once: a shim has one pod, and a failed Create ends it, with everything undone. */
+  create(request: CreatePod): Promise<CreatedPod> {
+    if (this.creation !== undefined || this.state.current !== 'creating') {
+      throw new Fault('exists', `sandbox ${this.options.id} is ${this.state.current}; it cannot be created again`);
+    }
+    this.creation = this.createOnce(request);
+    return this.creation;
+  }
+
+  async start(): Promise<void> {
+    const { agent } = this.runningPod();
+    await agent.call('startContainer', { containerId: this.options.id });
+    if (this.isStarted) return;
+    this.isStarted = true;
+    void this.awaitExit(this.runningPod());
+  }
+
+  /** The container's exit status, when all of its output is handed on. */
+  wait(): Promise<number> {
+    return this.exit.settled;
+  }
+
+  async kill(signal: number, all: boolean): Promise<void> {
+    await this.runningPod().agent.call('signalContainer', { containerId: this.options.id, signal, all });
+  }
+
+  /** Resolves when nothing of the pod is left. May be called at any time, and more than once. */
+  async stop(timeoutMs: number): Promise<void> {
+    if (this.state.transition(['creating', 'running'], 'stopping')) {
+      const { id, host, log } = this.options;
+      if (this.pod === undefined) {
+        // Whoever builds the pod finds it unwanted, or its VM gone.
+        await this.vm?.kill().catch((error: unknown) => log.warn('the VMM could not be killed', { error }));
+        await this.creation?.catch(() => {});
+      } else {
+        await this.note({ state: 'stopping' });
+        const exit = this.isStarted ? this.exit : undefined;
+        await stopPod(this.pod, { system: host.system, log, containerId: id, exit, timeoutMs });
+      }
+      await this.end(this.stoppedFault());
+    }
+    await this.ended;
+  }
+
+  private async createOnce(request: CreatePod): Promise<CreatedPod> {
+    const { log, store } = this.options;
+    try {
+      const pod = await createPod(
+        {
+          ...this.options,
+          undo: this.undo,
+          checkWanted: () => this.checkWanted(),
+          onVm: (vm) => {
+            this.vm = vm;
+          },
+        },
+        request,
+      );
+      if (!this.state.transition(['creating'], 'running')) throw this.stoppedFault();
+      this.pod = pod;
+      await store.update({ state: 'running' });
+      void pod.vm.exited.then(() => this.vmEnded());
+      const reasons = pod.plan.choices.map(({ source, chosen, reason }) => `${source}: ${chosen}; ${reason}`);
+      log.info('pod created', { reasons });
+      return { phases: pod.phases.end(), reasons };
+    } catch (error) {
+      const fault = await this.explain(error);
+      log.error('pod not created', { error: fault });
+      this.state.transition(['creating', 'running'], 'failed');
+      await this.end(fault);
+      throw fault;
+    }
+  }
+
+  private async awaitExit({ agent, stdio }: Pod): Promise<void> {
+    try {
+      const { exitCode } = await agent.call('waitContainer', { containerId: this.options.id });
+      stdio.closeInput();
+      await stdio.outputDone;
+      this.options.log.info('container ended', { exitCode });
+      this.exit.resolve(exitCode);
+    } catch (error) {
+      this.exit.reject(await this.explain(error));
+    }
+  }
+
+  /** The VMM is gone. If nobody asked for it, the pod has failed, and ends. */
+  private async vmEnded(): Promise<void> {
+    if (!this.state.transition(['running'], 'failed')) return;
+    const fault = await this.explain(new Fault('io', 'the VMM ended'));
+    this.options.log.error('pod failed', { error: fault });
+    await this.note({ state: 'failed', failure: describeError(fault) });
+    await this.end(fault);
+  }
+
+  /** For whoever looks at the record; the end of a pod must not depend on it. */
+  private async note(change: Partial<SandboxRecord>): Promise<void> {
+    await this.options.store
+      .update(change)
+      .catch((error: unknown) => this.options.log.warn('record not updated', { error }));
+  }
+
+  /** Takes everything back, once. */
+  private end(reason: Fault): Promise<void> {
+    this.ending ??= this.endOnce(reason);
+    return this.ending;
+  }
+
+  private async endOnce(reason: Fault): Promise<void> {
+    const failures = await this.undo.unwind();
+    this.exit.reject(reason);
+    this.state.transition(['stopping', 'failed'], 'stopped');
+    await this.options.release().catch((error: unknown) => failures.push(error));
+    this.options.log.info('pod ended', { failures: failures.map(describeError) });
+    this.announceEnd();
+  }
+
+  private async explain(thrown: unknown): Promise<Fault> {
+    if (this.state.current === 'stopping') return this.stoppedFault();
+    const { host, paths } = this.options;
+    return explainVmFailure(host.system, this.vm, paths.console, thrown);
+  }
+
+  private runningPod(): Pod {
+    if (this.pod !== undefined && this.state.current === 'running') return this.pod;
+    throw new Fault('precondition', `sandbox ${this.options.id} is ${this.state.current}, not running`);
+  }
+
+  private checkWanted(): void {
+    if (this.state.current !== 'creating') throw this.stoppedFault();
+  }
+
+  private stoppedFault(): Fault {
+    return new Fault('precondition', `sandbox ${this.options.id} was stopped`);
+  }
+}
