@@ -32,16 +32,7 @@ export async function connectUnix(path: string): Promise<ByteStream> {
 
 /** Listens on a unix stream socket, as `System.listen` says. */
 export function listenUnix(path: string, accept: (stream: ByteStream) => void): Listener {
-  const address = toAddress(path);
-  ensureNoStaleSocket(path, address);
-  const fd = attempt('could not make a socket', () => sys.socket(AF.UNIX, SOCK.STREAM | SOCK.NONBLOCK, 0));
-  try {
-    bindPrivately(fd, address);
-    sys.listen(fd, BACKLOG);
-  } catch (error) {
-    sys.close(fd);
-    throw ioFault(error, `could not listen on ${path}`, { path });
-  }
+  const fd = openListeningSocket(path);
   const inode = sys.lstat(path)?.ino;
   let isOpen = true;
   const acceptAll = (): void => {
@@ -66,6 +57,24 @@ export function listenUnix(path: string, accept: (stream: ByteStream) => void): 
       sys.close(fd);
     },
   };
+}
+
+/**
+ * A descriptor that listens on `path`, for a child that will serve it: whoever connects waits in the queue until the
+ * child answers, and is turned away when the last process that holds the descriptor has ended.
+ */
+export function openListeningSocket(path: string): number {
+  const address = toAddress(path);
+  ensureNoStaleSocket(path, address);
+  const fd = attempt('could not make a socket', () => sys.socket(AF.UNIX, SOCK.STREAM | SOCK.NONBLOCK, 0));
+  try {
+    bindPrivately(fd, address);
+    sys.listen(fd, BACKLOG);
+    return fd;
+  } catch (error) {
+    sys.close(fd);
+    throw ioFault(error, `could not listen on ${path}`, { path });
+  }
 }
 
 /** The socket is never open to others, not even between bind and a chmod. */
