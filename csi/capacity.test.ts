@@ -1,0 +1,40 @@
+import { describe, expect, it } from 'vitest';
+import type { Filesystem } from '../proto/volume-spec.ts';
+import { describeCapacityMismatch, planCapacity } from './capacity.ts';
+
+const MIB = 1024n ** 2n;
+const range = (requiredBytes: bigint, limitBytes?: bigint) => ({ requiredBytes, limitBytes });
+
+describe('planCapacity', () => {
+  it.each<[string, bigint, bigint | undefined, Filesystem, bigint]>([
+    ['the default', 0n, undefined, 'ext4', 1024n * MIB],
+    ['the default below a limit', 0n, 100n * MIB + 5n, 'ext4', 100n * MIB],
+    ['whole MiB', 100n * MIB + 1n, undefined, 'ext4', 101n * MIB],
+    ['exactly what is asked', 100n * MIB, 100n * MIB, 'ext4', 100n * MIB],
+    ['the least of ext4', 1n, undefined, 'ext4', 16n * MIB],
+    ['the least of xfs', 1n, undefined, 'xfs', 300n * MIB],
+  ])('gives %s', (_, required, limit, fsType, expected) => {
+    expect(planCapacity(range(required, limit), fsType)).toBe(Number(expected));
+  });
+
+  it.each<[string, bigint, bigint | undefined, Filesystem, RegExp]>([
+    ['a limit below what is required', 200n * MIB, 100n * MIB, 'ext4', /limit_bytes is 104857600/],
+    ['a limit that rounding up exceeds', 100n * MIB + 1n, 100n * MIB + 2n, 'ext4', /limit_bytes/],
+    ['a limit below the least of ext4', 1n, 15n * MIB, 'ext4', /ext4 needs 16777216/],
+    ['a limit below the least of xfs', 0n, 299n * MIB, 'xfs', /xfs needs/],
+    ['a limit below a MiB', 0n, 5n, 'ext4', /limit_bytes is 5/],
+    ['more than a number holds', 2n ** 62n, undefined, 'ext4', /required_bytes is 4611686018427387904/],
+  ])('refuses %s', (_, required, limit, fsType, message) => {
+    const plan = () => planCapacity(range(required, limit), fsType);
+    expect(plan).toThrow(message);
+    expect(plan).toThrow(expect.objectContaining({ code: 'out-of-range' }));
+  });
+});
+
+it('compares an existing volume with a range', () => {
+  const size = Number(100n * MIB);
+  expect(describeCapacityMismatch(range(0n), size)).toBeUndefined();
+  expect(describeCapacityMismatch(range(100n * MIB, 100n * MIB), size)).toBeUndefined();
+  expect(describeCapacityMismatch(range(101n * MIB), size)).toMatch('are required');
+  expect(describeCapacityMismatch(range(0n, 99n * MIB), size)).toMatch('the limit is');
+});
