@@ -1,4 +1,4 @@
-import { Client, credentials, type ServiceError } from '@grpc/grpc-js';
+import { Client, credentials, Metadata, type ServiceError } from '@grpc/grpc-js';
 import { loadSync, type PackageDefinition, type ServiceDefinition } from '@grpc/proto-loader';
 import { Fault } from '../../proto/fault.ts';
 import { faultOfStatus } from '../../proto/status.ts';
@@ -29,14 +29,15 @@ export function createCsiClient(socket: string, protoPath: string): CsiClient {
     call(service, verb, request) {
       const method = findService(definition, service)[verb];
       if (method === undefined) throw new Fault('internal', `csi.proto has no ${service}.${verb}`);
-      const options = { deadline: Date.now() + DEADLINE_MS, waitForReady: true } as const;
+      const metadata = new Metadata({ waitForReady: true });
+      const options = { deadline: Date.now() + DEADLINE_MS };
       return new Promise((resolve, reject) => {
         const settle = (error: ServiceError | null, reply?: object) => {
           if (error === null && reply !== undefined) resolve(reply);
           else reject(faultOfStatus(error?.code ?? 13, `${verb}: ${error?.details ?? 'no answer'}`));
         };
         const { path, requestSerialize, responseDeserialize } = method;
-        client.makeUnaryRequest(path, requestSerialize, responseDeserialize, request, options, settle);
+        client.makeUnaryRequest(path, requestSerialize, responseDeserialize, request, metadata, options, settle);
       });
     },
     close: () => client.close(),

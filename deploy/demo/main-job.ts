@@ -32,7 +32,7 @@ export async function runMainJob(programs: Programs, scratch: string, journal: J
     const csi = await startCsiServer({
       command: [process.execPath, programs.csi],
       socket: '/run/csi.sock',
-      stateDirectory: DEFAULT_RUN_DIRECTORY,
+      stateDirectory: '/run/csi',
       pool,
       protoPath: programs.csiProto,
     });

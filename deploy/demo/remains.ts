@@ -33,11 +33,11 @@ async function findProcesses(proc: string): Promise<string[]> {
 /** Empty for a process that has just ended. */
 const readExecutable = (proc: string, pid: string): Promise<string> => readlink(`${proc}/${pid}/exe`).catch(() => '');
 
-/** Records, sockets, logs: any file but the driver's `lock`, which is never removed. Empty directories are scaffolding. */
+/** Records, sockets, logs: any file below the directory. Empty directories are scaffolding. */
 async function findFiles(directory: string): Promise<string[]> {
   if (!existsSync(directory)) return [];
   const entries = await readdir(directory, { recursive: true, withFileTypes: true });
   return entries
-    .filter((entry) => !entry.isDirectory() && entry.name !== 'lock')
+    .filter((entry) => !entry.isDirectory())
     .map((entry) => join(entry.parentPath, entry.name));
 }

@@ -76,7 +76,7 @@ export async function createLab(): Promise<Lab> {
         command: [...world.prefix, process.execPath, programs.csi],
         socket: '/run/csi.sock',
         clientSocket: `${world.root}/run/csi.sock`,
-        stateDirectory: world.runDirectory,
+        stateDirectory: '/run/csi',
         pool: { name: 'pool', directory: poolDirectory },
         protoPath: programs.csiProto,
       }),
