@@ -75,7 +75,7 @@ export function parseVerdict(message: NetlinkMessage): Verdict {
   const { payload } = message;
   if (payload.length < 4) return { errno: 0 };
   const view = new DataView(payload.buffer, payload.byteOffset, payload.length);
-  const errno = -view.getInt32(0, true);
+  const errno = Math.abs(view.getInt32(0, true));
   if ((message.flags & NLM_F_ACK_TLVS) === 0) return { errno };
   const explanation = new Attributes(payload, attributesOffset(message, view)).text(NLMSGERR_ATTR_MSG);
   return explanation === undefined ? { errno } : { errno, explanation };
