@@ -1,5 +1,5 @@
 import { copyFile, mkdir, readdir, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import * as v from 'valibot';
 import { Fault } from '../../proto/fault.ts';
 import { defineRecord, filled } from '../../proto/record.ts';
@@ -34,9 +34,12 @@ export type GuestBase = ReturnType<typeof guestBaseRecord.decode> & {
 
 const FILES = { record: 'base.json', kernel: 'vmlinux', root: 'root.erofs', list: 'root.files', modules: 'modules' };
 /** What decides the image's content, below the root of the repository, where all commands and tests run. */
-const SOURCES = ['bzimage', 'file-list', 'guest-base', 'guest-contents', 'module-order', 'packages'].map(
-  (name) => `deploy/guest-image/${name}.ts`,
-);
+const SOURCES = [
+  'deploy/setup/debian.ts',
+  ...['bzimage', 'file-list', 'guest-base', 'guest-contents', 'module-order', 'packages'].map(
+    (name) => `deploy/guest-image/${name}.ts`,
+  ),
+];
 
 /** Of the unfinished directory; gone from the finished one. */
 const TREE = 'tree';
@@ -58,7 +61,7 @@ export async function ensureGuestBase(): Promise<GuestBase> {
 /** Another package list, another step of the making or another toolchain makes another image. */
 async function readInputs(toolchain: string): Promise<string[]> {
   const sources = await Promise.all(SOURCES.map((path) => readFile(path, 'utf8')));
-  return [...debianArguments(GUEST_TREE), ...DEBIAN_SOURCES, toolchain, ...sources];
+  return [...debianArguments(GUEST_TREE), ...DEBIAN_SOURCES, basename(toolchain), ...sources];
 }
 
 async function fillGuestBase(toolchain: string, directory: string): Promise<void> {

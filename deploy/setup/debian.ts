@@ -6,6 +6,8 @@ const SUITE = 'trixie';
 const KEYRING = '/usr/share/keyrings/debian-archive-keyring.gpg';
 const SUITE_KEY = `/usr/share/keyrings/debian-archive-${SUITE}-stable.gpg`;
 const MIRROR = 'http://deb.debian.org/debian';
+/** Start of 2025: the day that maintainer scripts write into files, so that it is not the day of the build. */
+const SOURCE_DATE_EPOCH = '1735689600';
 const SECURITY_MIRROR = 'http://security.debian.org/debian-security';
 
 /** The guest and the engine come from this release; the host's own apt sources and keys are not touched. */
@@ -50,7 +52,7 @@ export async function installDebianTree(
 ): Promise<void> {
   await checkKeyring();
   const argv = [...debianArguments(tree), SUITE, directory, ...DEBIAN_SOURCES];
-  const env = { LC_ALL: 'C', ...environment };
+  const env = { LC_ALL: 'C', SOURCE_DATE_EPOCH, ...environment };
   const result = await execa('mmdebstrap', argv, { reject: false, all: true, stdin: 'ignore', env });
   if (!result.failed) return;
   throw new Fault('exec', `mmdebstrap could not install ${tree.packages.length} packages of Debian ${SUITE}`, {
