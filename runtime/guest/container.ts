@@ -11,6 +11,7 @@ import { type Undo, withUndo } from '../system/undo.ts';
 import { type CrunContainer, crunCreate, crunDelete, crunFault, crunKillAll, crunStart, parsePidFile } from './crun.ts';
 import { ensureNoDirectory, ensureNoFile, readText, writeBytes, writeText } from './files.ts';
 import { ensureNoRootfs, mountRootfs } from './rootfs.ts';
+import type { Shares } from './shares.ts';
 import { type ContainerStdio, openStdio } from './stdio.ts';
 import { runTool } from './tool.ts';
 
@@ -28,6 +29,7 @@ export interface ContainerRequest {
 export interface ContainerHome {
   readonly system: System;
   readonly mux: StdioMux;
+  readonly shares: Shares;
   readonly log: Log;
 }
 
@@ -56,7 +58,7 @@ export class Container {
   static create(home: ContainerHome, request: ContainerRequest): Promise<Container> {
     return withUndo(home.log, async (undo) => {
       const { containerId, stdioId } = request;
-      const crun = prepareBundle(request, undo);
+      const crun = prepareBundle(home.shares, request, undo);
       const stdio = openStdio(home.mux, stdioId, home.log, undo);
       undo.defer(`container ${containerId}`, async () => {
         await runTool(home.system, crunDelete(crun), CRUN_TIMEOUT_MS);
@@ -100,7 +102,7 @@ export class Container {
     const exitCode = toExitCode(await awaitPid(this.pid));
     this.isGone = true;
     // Without a PID namespace of its own, processes may outlive its init and hold its streams open.
-    forgive(['ENOENT', 'ENODEV'], undefined, () => {
+    forgive(['ENOENT', 'ENODEV', 'EOPNOTSUPP'], undefined, () => {
       writeText(`/sys/fs/cgroup${guestCgroupsPath(this.crun.id)}/cgroup.kill`, '1');
     });
     this.home.log.info('container exited', { containerId: this.crun.id, exitCode });
@@ -113,7 +115,8 @@ export class Container {
   }
 }
 
-function prepareBundle({ containerId, spec, rootfs }: ContainerRequest, undo: Undo): CrunContainer {
+function prepareBundle(shares: Shares, request: ContainerRequest, undo: Undo): CrunContainer {
+  const { containerId, spec, rootfs } = request;
   if (rootfs === undefined) {
     throw new Fault('invalid', `container ${containerId}: the request names no root`, { fields: { field: 'rootfs' } });
   }
@@ -121,7 +124,7 @@ function prepareBundle({ containerId, spec, rootfs }: ContainerRequest, undo: Un
   const crun = { id: containerId, bundle, pidFile: `${bundle}/pid`, logFile: `${bundle}/crun.log` };
   undo.defer(`bundle of ${containerId}`, () => ensureNoBundle(crun));
   ensureDirectory(bundle, 0o700);
-  mountRootfs(bundle, containerId, rootfs.shareTag, undo);
+  mountRootfs(bundle, containerId, shares.ensure(rootfs.shareTag), undo);
   writeBytes(`${bundle}/config.json`, spec);
   return crun;
 }

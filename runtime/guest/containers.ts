@@ -13,6 +13,7 @@ export class Containers {
 
   async create(request: ContainerRequest): Promise<void> {
     const id = parseContainerId(request.containerId);
+    await this.removals.get(id);
     let creating = this.byId.get(id);
     if (creating === undefined) {
       creating = Container.create(this.home, request);
@@ -33,16 +34,15 @@ export class Containers {
   async remove(id: string): Promise<void> {
     let removing = this.removals.get(id);
     if (removing === undefined && this.byId.has(id)) {
-      removing = this.find(id).then((container) => container.remove());
+      removing = this.removeExisting(id).finally(() => this.removals.delete(id));
       this.removals.set(id, removing);
-      removing
-        .then(
-          () => this.byId.delete(id),
-          () => {},
-        )
-        .then(() => this.removals.delete(id));
     }
     await removing;
+  }
+
+  private async removeExisting(id: string): Promise<void> {
+    await (await this.find(id)).remove();
+    this.byId.delete(id);
   }
 
   /** Removes all, at once; what fails is logged: the VM ends anyway. */

@@ -11,6 +11,7 @@ import { Containers } from './containers.ts';
 import { type HostPort, openHostPort } from './host-port.ts';
 import { serveHost } from './serve-host.ts';
 import { agentService } from './service.ts';
+import { Shares } from './shares.ts';
 import { Shutdown } from './shutdown.ts';
 import { Volumes } from './volume.ts';
 
@@ -29,7 +30,7 @@ async function main(): Promise<void> {
   const system = createNativeSystem();
   const mux = new StdioMux();
   const volumes = new Volumes(system, log);
-  const containers = new Containers({ system, mux, log });
+  const containers = new Containers({ system, mux, shares: new Shares(), log });
   const shutdown = new Shutdown(containers, volumes, log);
   const [control, stdio] = await Promise.all([openHostPort(CONTROL_PORT), openHostPort(STDIO_PORT)]);
   log.info('agent ready', { sinceBootMs: Math.round(sys.now()) });

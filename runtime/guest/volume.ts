@@ -22,8 +22,8 @@ export class Volumes {
   private readonly system: System;
   private readonly log: Log;
   private readonly formats = new Map<string, Promise<string>>();
-  /** Mount points in the order of mounting. */
-  private readonly mountPoints: string[] = [];
+  /** In the order of mounting. */
+  private readonly mounts: { readonly serial: string; readonly mountPoint: string }[] = [];
 
   constructor(system: System, log: Log) {
     this.system = system;
@@ -71,7 +71,7 @@ export class Volumes {
           device,
         });
       }
-      this.mountPoints.push(mountPoint);
+      this.mounts.push({ serial, mountPoint });
       this.log.info('volume mounted', { serial, device, mountPoint, readOnly });
     }
     const { blockSize, blocks } = sys.statvfs(mountPoint);
@@ -84,7 +84,7 @@ export class Volumes {
    */
   unmountAll(): void {
     const stuck: unknown[] = [];
-    for (let mountPoint = this.mountPoints.pop(); mountPoint !== undefined; mountPoint = this.mountPoints.pop()) {
+    for (const { mountPoint } of this.mounts.splice(0).reverse()) {
       try {
         ensureUnmounted(mountPoint);
       } catch (error) {
@@ -100,6 +100,11 @@ export class Volumes {
   private async makeFilesystem(request: { serial: string; fsType: string; resume: boolean }): Promise<string> {
     const { serial, resume } = request;
     const fsType = parseFilesystem(request.fsType);
+    if (this.mounts.some((mount) => mount.serial === serial)) {
+      throw new Fault('precondition', `the disk ${serial} is mounted; berth does not format it`, {
+        fields: { serial },
+      });
+    }
     const device = await awaitDisk(serial);
     if (!resume) await this.checkBlank(serial);
     const uuid = toUuid(sys.getrandom(16));
