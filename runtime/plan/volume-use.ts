@@ -48,9 +48,15 @@ function notPublished(targetPath: string, request: Pick<PlanRequest, 'podUid'>, 
 /** Whether the guest may never write to the volume by this publication, whatever the container asks. */
 export function isPublishedReadOnly({ attachment }: VolumeFacts): boolean {
   return (
-    attachment.readOnly || attachment.accessMode === 'SINGLE_NODE_READER_ONLY' || attachment.mountFlags.includes('ro')
+    attachment.readOnly ||
+    attachment.accessMode === 'SINGLE_NODE_READER_ONLY' ||
+    mountOptions(attachment).includes('ro')
   );
 }
+
+/** Of the mount in the guest; one entry of the record may carry several, as in fstab. */
+export const mountOptions = ({ mountFlags }: VolumeFacts['attachment']): readonly string[] =>
+  mountFlags.flatMap((flags) => flags.split(',')).filter((flag) => flag !== '');
 
 /** Throws unless `path` is one that crun can create and mount on beneath the container's root. */
 export function checkContainerPath(path: string): void {

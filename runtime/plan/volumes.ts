@@ -4,7 +4,7 @@ import type { Sandbox } from '../../proto/sandbox-record.ts';
 import { VOLUME_FILES } from '../../proto/volume-spec.ts';
 import type { Disk, VmmCapabilities } from '../vmm/port.ts';
 import type { VolumeFacts, VolumePlan } from './types.ts';
-import { isPublishedReadOnly, type VolumeUse } from './volume-use.ts';
+import { isPublishedReadOnly, mountOptions, type VolumeUse } from './volume-use.ts';
 
 export interface VolumesPlan {
   readonly disks: readonly Disk[];
@@ -54,7 +54,7 @@ function planVolume(places: readonly VolumeUse[], capabilities: VmmCapabilities)
     serial: spec.serial,
     fsType: spec.fsType,
     mountPoint: guestVolumePath(spec.serial),
-    options: attachment.mountFlags,
+    options: mountOptions(attachment),
     readOnly,
   };
   const choice = {
@@ -69,7 +69,7 @@ function planVolume(places: readonly VolumeUse[], capabilities: VmmCapabilities)
 function onePublication(places: readonly VolumeUse[]): VolumeFacts {
   const [first, ...others] = places.map(({ facts }) => facts);
   if (first === undefined) throw new Fault('internal', 'a volume without a place');
-  const flags = (facts: VolumeFacts) => facts.attachment.mountFlags.filter((flag) => flag !== 'ro' && flag !== 'rw');
+  const flags = (facts: VolumeFacts) => mountOptions(facts.attachment).filter((flag) => flag !== 'ro' && flag !== 'rw');
   for (const other of others) {
     if (flags(other).join() === flags(first).join()) continue;
     const message =

@@ -1,0 +1,110 @@
+import type { Disk, Nic, Share, VmSpec } from '../port.ts';
+import { option } from './option.ts';
+
+/** Descriptors that QEMU inherits and its command line names. */
+export interface InheritedDescriptors {
+  /** Socket that listens for QMP. */
+  readonly control: number;
+}
+
+/** Most that the emulator keeps of translated code; its default of 1 GiB is charged to a guest that runs long. */
+const TRANSLATION_CACHE_MIB = 64;
+
+/**
+ * Command line of QEMU 7.2 and later for a VM. ACPI hot-plug, q35's default, stays on. What a pod VM has no use for is
+ * left out (SATA, SMBus, VMware port, guest memory in core dumps), and QEMU may not gain rights or start programs.
+ */
+export function planArgs(spec: VmSpec, descriptors: InheritedDescriptors): readonly string[] {
+  return [
+    ...machine(spec),
+    ...boot(spec),
+    ...['-chardev', option('socket', { id: 'qmp', fd: descriptors.control, server: true, wait: false })],
+    ...['-mon', option('', { chardev: 'qmp', mode: 'control' })],
+    ...ports(spec),
+    ...spec.disks.flatMap(disk),
+    ...spec.nics.flatMap(nic),
+    ...spec.shares.flatMap(share),
+    ...['-device', 'virtio-rng-pci'],
+    ...[
+      '-sandbox',
+      option('on', { obsolete: 'deny', elevateprivileges: 'deny', spawn: 'deny', resourcecontrol: 'deny' }),
+    ],
+  ];
+}
+
+function machine(spec: VmSpec): string[] {
+  return [
+    ...['-name', option('', { guest: spec.name })],
+    ...['-machine', option('q35', { sata: false, smbus: false, vmport: false, 'dump-guest-core': false })],
+    ...['-accel', accelerator(spec)],
+    ...['-cpu', 'max'],
+    ...['-smp', option('', { cpus: spec.vcpus })],
+    ...['-m', option('', { size: `${spec.memoryMib}M` })],
+    ...['-nodefaults', '-no-user-config', '-display', 'none', '-no-reboot'],
+  ];
+}
+
+function accelerator({ accelerator, vcpus }: VmSpec): string {
+  if (accelerator !== 'tcg') return accelerator;
+  return option('tcg', { thread: vcpus === 1 ? 'single' : 'multi', 'tb-size': TRANSLATION_CACHE_MIB });
+}
+
+function boot(spec: VmSpec): string[] {
+  return [
+    ...['-kernel', spec.kernel, '-initrd', spec.initrd, '-append', spec.kernelParameters.join(' ')],
+    ...['-chardev', option('file', { id: 'console', path: spec.console }), '-serial', 'chardev:console'],
+  ];
+}
+
+function ports(spec: VmSpec): string[] {
+  const each = spec.ports.flatMap(({ name, socket }, index) => {
+    const id = `port${index}`;
+    return [
+      ...['-chardev', option('socket', { id, path: socket, server: true, wait: false })],
+      ...['-device', option('virtserialport', { bus: 'ports.0', chardev: id, name })],
+    ];
+  });
+  return ['-device', option('virtio-serial-pci', { id: 'ports' }), ...each];
+}
+
+/**
+ * The format is said, never probed: a guest could write the header of another one. QEMU's own lock on the image stays on.
+ * Out of space stops the guest at the write; any other error is the guest's to see.
+ */
+function disk({ id, path, serial, readOnly }: Disk): string[] {
+  const node = {
+    driver: 'raw',
+    'node-name': id,
+    'read-only': readOnly,
+    discard: 'unmap',
+    'cache.direct': false,
+    'cache.no-flush': false,
+    'file.driver': 'file',
+    'file.filename': path,
+    'file.aio': 'threads',
+    'file.locking': true,
+  };
+  return [
+    ...['-blockdev', option('', node)],
+    ...[
+      '-device',
+      option('virtio-blk-pci', { id: `${id}-device`, drive: id, serial, werror: 'enospc', rerror: 'report' }),
+    ],
+  ];
+}
+
+/** Without an option ROM: nothing boots from the network. */
+function nic({ id, tap, mac, mtu }: Nic): string[] {
+  return [
+    ...['-netdev', option('tap', { id, ifname: tap, script: 'no', downscript: 'no', vhost: false })],
+    ...['-device', option('virtio-net-pci', { id: `${id}-device`, netdev: id, mac, host_mtu: mtu, romfile: '' })],
+  ];
+}
+
+/** A root may span several file systems of the host: their inode numbers are kept apart. */
+function share({ id, path, tag }: Share): string[] {
+  return [
+    ...['-fsdev', option('local', { id, path, security_model: 'none', readonly: true, multidevs: 'remap' })],
+    ...['-device', option('virtio-9p-pci', { id: `${id}-device`, fsdev: id, mount_tag: tag })],
+  ];
+}

@@ -1,0 +1,66 @@
+import { Fault } from '../../../proto/fault.ts';
+import type { Log } from '../../system/log.ts';
+import { readProcessIdentity } from '../../system/native/process-identity.ts';
+import type { System } from '../../system/port.ts';
+import { withUndo } from '../../system/undo.ts';
+import type { VmExit, VmmDriver } from '../port.ts';
+import { QEMU } from './binary.ts';
+import { probeCapabilities } from './capabilities.ts';
+import { type QemuProcess, spawnQemu } from './qemu-process.ts';
+import { QmpClient } from './qmp.ts';
+import { QemuVm } from './vm.ts';
+
+/** QEMU answers within 50 ms of its start; a host that swaps may take seconds. */
+const QMP_TIMEOUT_MS = 20_000;
+const EXIT_NEWS_MS = 1_000;
+
+export interface QemuOptions {
+  readonly system: System;
+  readonly log: Log;
+  /** Path of the program, or its name in the PATH. */
+  readonly binary?: string | undefined;
+}
+
+export function createQemuDriver({ system, log, binary = QEMU }: QemuOptions): VmmDriver {
+  return {
+    probe: () => probeCapabilities(system, binary),
+    start: (spec, options) =>
+      withUndo(log, async (undo) => {
+        undo.defer('control socket', async () => {
+          await system.remove(spec.controlSocket);
+        });
+        const qemu = spawnQemu(system, binary, spec, options);
+        undo.defer('QEMU', () => qemu.kill());
+        const monitor = await openMonitor(system, spec.controlSocket, qemu, log);
+        const identity = readProcessIdentity(qemu.pid);
+        if (identity === undefined) throw endedFault(await qemu.exited);
+        return new QemuVm(qemu, identity, monitor, log);
+      }),
+  };
+}
+
+/** QEMU opens its images and devices before it greets: a monitor that answers is a machine that is whole. */
+async function openMonitor(system: System, path: string, qemu: QemuProcess, log: Log): Promise<QmpClient> {
+  const onEvent = (event: string, data: unknown) => log.debug('QEMU event', { event, data });
+  const ended = qemu.exited.then((exit): never => {
+    throw endedFault(exit);
+  });
+  const opened = system
+    .connect(path)
+    .then((stream) => QmpClient.connect(stream, { timeoutMs: QMP_TIMEOUT_MS, onEvent }))
+    .catch(async (error: unknown) => {
+      // The connection breaks a moment before the end is known, and the end says why.
+      await Promise.race([ended, system.sleep(EXIT_NEWS_MS)]);
+      throw error;
+    });
+  const monitor = await Promise.race([opened, ended]);
+  ended.catch(() => monitor.close());
+  return monitor;
+}
+
+function endedFault({ code, signal, lastWords }: VmExit): Fault {
+  const how = signal > 0 ? `was killed by signal ${signal}` : `exited with status ${code}`;
+  return new Fault('exec', `QEMU ${how} before it was ready${lastWords === '' ? '' : `: ${lastWords}`}`, {
+    fields: { code, signal },
+  });
+}
