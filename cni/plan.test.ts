@@ -1,0 +1,182 @@
+import { describe, expect, it } from 'vitest';
+import { parseCniContainerId, parseIfName, parseNetworkName } from '../proto/ids.ts';
+import type { NetworkAttachment, NicRoute } from '../proto/network-attachment.ts';
+import type { Link } from '../runtime/system/netlink/link.ts';
+import { planAdd } from './plan.ts';
+import type { PodInterface } from './pod-interface.ts';
+
+const LINK: Link = {
+  index: 3,
+  name: 'eth0',
+  hardwareType: 1,
+  up: true,
+  mtu: 1400,
+  mac: '02:00:00:00:00:01',
+  kind: 'veth',
+};
+const REQUEST = {
+  network: parseNetworkName('net'),
+  attachment: { containerId: parseCniContainerId('c1'), ifName: parseIfName('eth0'), netnsPath: '/run/netns/pod' },
+  netnsId: '4:100',
+  bootId: 'boot',
+  dns: undefined,
+};
+const TAP: Link = {
+  index: 4,
+  name: 'berth3',
+  hardwareType: 1,
+  up: false,
+  mtu: 1500,
+  kind: 'tun',
+  alias: 'berth:net:c1:eth0',
+};
+
+const pod = (change: Partial<PodInterface> = {}): PodInterface => ({
+  link: LINK,
+  addresses: [],
+  routes: [],
+  neighbours: [],
+  ingress: undefined,
+  links: [LINK],
+  ...change,
+});
+const route = (destination: string, change: Partial<NicRoute> = {}): NicRoute => ({
+  family: destination.includes(':') ? 6 : 4,
+  destination,
+  scope: 0,
+  type: 1,
+  protocol: 2,
+  table: 254,
+  onlink: false,
+  ...change,
+});
+const stepsOf = (change: Partial<PodInterface>, previous?: NetworkAttachment): string[] =>
+  planAdd(REQUEST, pod(change), previous).steps.map((step) => [step.do, 'to' in step ? step.to : ''].join(' ').trim());
+
+describe('plan of ADD', () => {
+  it('records first, wires both ways, and records last', () => {
+    expect(planAdd(REQUEST, pod(), undefined).steps).toEqual([
+      { do: 'record-wiring' },
+      { do: 'make-tap', tap: 'berth3', alias: 'berth:net:c1:eth0' },
+      { do: 'raise-tap', tap: 'berth3', mtu: 1400 },
+      { do: 'add-ingress', to: 'eth0' },
+      { do: 'add-ingress', to: 'berth3' },
+      { do: 'redirect', from: 'berth3', to: 'eth0' },
+      { do: 'redirect', from: 'eth0', to: 'berth3' },
+      { do: 'record-ready' },
+    ]);
+  });
+
+  it('writes down where everything is', () => {
+    expect(planAdd(REQUEST, pod(), undefined).wiring).toEqual({
+      state: 'wiring',
+      network: 'net',
+      containerId: 'c1',
+      ifName: 'eth0',
+      netnsPath: '/run/netns/pod',
+      netnsId: '4:100',
+      bootId: 'boot',
+      ifIndex: 3,
+      tap: { name: 'berth3' },
+      ownsIngress: true,
+    });
+  });
+
+  it("uses somebody's ingress or clsact, and does not call it its own", () => {
+    for (const ingress of ['ingress', 'clsact'] as const) {
+      expect(planAdd(REQUEST, pod({ ingress }), undefined).wiring.ownsIngress).toBe(false);
+      expect(stepsOf({ ingress })).not.toContain('add-ingress eth0');
+    }
+  });
+
+  it.each<[string, Partial<NetworkAttachment>, PodInterface['ingress'], boolean]>([
+    ['its own of the time before', {}, 'ingress', true],
+    ["somebody's of the time before", { ownsIngress: false }, 'ingress', false],
+    ['a clsact that took its place', {}, 'clsact', false],
+    ['one of another namespace at the same path', { netnsId: '4:200' }, 'ingress', false],
+    ['one of another boot', { bootId: 'before' }, 'ingress', false],
+    ['one of an interface that is gone', { ifIndex: 9 }, 'ingress', false],
+  ])('when repeated, tells apart %s', (_, change, ingress, owned) => {
+    const previous = { ...planAdd(REQUEST, pod(), undefined).wiring, ...change };
+    expect(planAdd(REQUEST, pod({ ingress }), previous).wiring.ownsIngress).toBe(owned);
+  });
+
+  it('takes the TAP of an ADD that was broken off', () => {
+    expect(stepsOf({ links: [LINK, TAP] })).toEqual(stepsOf({}));
+  });
+
+  it.each([
+    ['no TAP', { ...TAP, kind: 'dummy' }],
+    ["nobody's", { ...TAP, alias: undefined }],
+    ["another's", { ...TAP, alias: 'berth:net:c2:eth0' }],
+  ])('refuses a link of the same name that is %s', (_, { alias, ...link }) => {
+    const links = [LINK, alias === undefined ? link : { ...link, alias }];
+    expect(() => planAdd(REQUEST, pod({ links }), undefined)).toThrow(
+      "interface berth3 is there already and is not berth's TAP of net:c1:eth0",
+    );
+  });
+
+  it('refuses an interface without Ethernet', () => {
+    const { mac: _, ...tunnel } = { ...LINK, hardwareType: 0xfffe, kind: 'tun' };
+    expect(() => planAdd(REQUEST, pod({ link: tunnel }), undefined)).toThrow('eth0 (tun) carries no Ethernet frames');
+  });
+});
+
+describe('what the guest takes over', () => {
+  const nicOf = (change: Partial<PodInterface>) => planAdd(REQUEST, pod(change), undefined).nic;
+
+  it('is the identity of the interface', () => {
+    expect(nicOf({})).toEqual({
+      mac: '02:00:00:00:00:01',
+      mtu: 1400,
+      addresses: [],
+      routes: [],
+      neighbours: [],
+      dns: { nameservers: [], search: [], options: [] },
+    });
+  });
+
+  it('leaves out what its kernel makes of its own', () => {
+    const addresses = [
+      { address: '10.1.1.2/24', scope: 0 },
+      { address: '169.254.7.1/32', scope: 253 },
+      { address: 'fd00::2/64', scope: 0 },
+      { address: 'fe80::ff:fe00:1/64', scope: 253 },
+    ];
+    const routes = ['fe80::/64', 'ff00::/8', 'fd00::/64', '10.1.1.0/24'].map((destination) => route(destination));
+    const nic = nicOf({ addresses, routes });
+    expect(nic.addresses.map(({ address }) => address)).toEqual(['10.1.1.2/24', '169.254.7.1/32', 'fd00::2/64']);
+    expect(nic.routes.map(({ destination }) => destination)).toEqual(['fd00::/64', '10.1.1.0/24']);
+  });
+
+  it('puts routes before those that need them', () => {
+    const routes = [
+      route('0.0.0.0/0', { gateway: '10.1.1.1' }),
+      route('10.1.1.0/24', { gateway: '10.1.1.1' }),
+      route('::/0', { gateway: 'fd00::1' }),
+      route('10.1.1.1/32', { scope: 253 }),
+      route('fd00::1/128'),
+    ];
+    expect(nicOf({ routes }).routes.map(({ destination }) => destination)).toEqual([
+      '10.1.1.1/32',
+      'fd00::1/128',
+      '0.0.0.0/0',
+      '10.1.1.0/24',
+      '::/0',
+    ]);
+  });
+
+  it.each([
+    [
+      { nameservers: ['10.0.0.1'], options: ['ndots:5'] },
+      { nameservers: ['10.0.0.1'], search: [], options: ['ndots:5'] },
+    ],
+    [{ domain: 'cluster.local' }, { nameservers: [], search: ['cluster.local'], options: [] }],
+    [
+      { domain: 'a', search: ['b', 'c'] },
+      { nameservers: [], search: ['b', 'c'], options: [] },
+    ],
+  ])('has name servers of %j', (dns, expected) => {
+    expect(planAdd({ ...REQUEST, dns }, pod(), undefined).nic.dns).toEqual(expected);
+  });
+});
