@@ -58,7 +58,7 @@ function openSandbox(flags: ShimFlags, log: Log, connections: Set<Connection>): 
       paths,
       store,
       log,
-      createDriver: (qemu) => createQemuDriver(host.system, log, qemu),
+      createDriver: (qemu) => createQemuDriver({ system: host.system, log, binary: qemu }),
       async release() {
         await listener.close();
         await directory.release();
