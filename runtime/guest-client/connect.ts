@@ -5,6 +5,13 @@ import type { ByteStream, System } from '../system/port.ts';
 
 const NONCE_BYTES = 16;
 
+/** What the guest may take from its start to its hello, on all of its ports. */
+export interface BootDeadline {
+  readonly timeoutMs: number;
+  /** When it is over, by System.now(). */
+  readonly atMs: number;
+}
+
 /**
  * Connects to one of the guest's virtio-serial ports, a socket that the VMM serves, and shakes hands with the agent
  * (proto/hello.ts). The VMM holds our line back until the guest opens its port, so one line is enough however long the
@@ -13,19 +20,22 @@ const NONCE_BYTES = 16;
 export async function connectChannel(
   system: System,
   port: { readonly name: string; readonly socket: string },
-  timeoutMs: number,
+  deadline: BootDeadline,
 ): Promise<ByteStream> {
   const stream = await system.connect(port.socket);
   let isLate = false;
-  const timer = setTimeout(() => {
-    isLate = true;
-    stream.close();
-  }, timeoutMs);
+  const timer = setTimeout(
+    () => {
+      isLate = true;
+      stream.close();
+    },
+    Math.max(0, deadline.atMs - system.now()),
+  );
   try {
     return await shakeHands(stream, toHex(system.randomBytes(NONCE_BYTES)));
   } catch (error) {
     stream.close();
-    if (isLate) throw new Fault('timeout', `the guest did not say hello on ${port.name} within ${timeoutMs} ms`);
+    if (isLate) throw lateFault(port.name, deadline);
     throw asFault(error, 'io', `${port.name}: the connection to the guest broke`);
   } finally {
     clearTimeout(timer);
@@ -40,6 +50,12 @@ async function shakeHands(stream: ByteStream, nonce: string): Promise<ByteStream
     if (found !== undefined) return prefixedStream(found.rest, stream);
   }
   throw new Fault('io', 'the VMM closed the channel before the guest said hello');
+}
+
+function lateFault(name: string, { timeoutMs }: BootDeadline): Fault {
+  return new Fault('timeout', `the guest did not say hello on ${name} within ${timeoutMs} ms`, {
+    fields: { timeoutMs },
+  });
 }
 
 function toHex(bytes: Uint8Array): string {

@@ -178,9 +178,8 @@ async function connectGuest(
   { host, paths, undo, log }: PodContext,
   bootTimeoutMs: number,
 ): Promise<{ readonly agent: Agent; readonly mux: StdioMux }> {
-  const deadlineMs = host.system.now() + bootTimeoutMs;
-  const connect = (name: string, socket: string) =>
-    connectChannel(host.system, { name, socket }, Math.max(1, deadlineMs - host.system.now()));
+  const deadline = { timeoutMs: bootTimeoutMs, atMs: host.system.now() + bootTimeoutMs };
+  const connect = (name: string, socket: string) => connectChannel(host.system, { name, socket }, deadline);
 
   const agent = createAgent(await connect(CONTROL_PORT, paths.controlSocket));
   undo.defer('control channel', () => agent.close());

@@ -1,0 +1,282 @@
+import { describe, expect, it } from 'vitest';
+import type { AgentMethods } from '../../proto/agent.ts';
+import { sandboxRecord } from '../../proto/sandbox-record.ts';
+import { FakeWorld, leaseText, refuse } from './testing.ts';
+
+const LEASE = 'lease /pool/volumes/data/lease';
+const never = () => new Promise<never>(() => {});
+
+/** Nothing of the pod is left: descriptors, the VM, the directory. */
+function expectNothingLeft(world: FakeWorld): void {
+  expect([...world.open.values()]).toEqual([]);
+  expect(world.journal.filter((event) => event === 'release')).toHaveLength(1);
+  expect([...world.files.keys()].filter((path) => path.startsWith(world.paths.directory))).toEqual([]);
+}
+
+describe('a pod', () => {
+  it('is created, started, ends, and is stopped', async () => {
+    const world = new FakeWorld();
+    const sandbox = await world.sandbox();
+    const { phases, reasons } = await sandbox.create(world.request());
+    expect(phases.map(({ name }) => name)).toEqual(['plan', 'vmm', 'boot', 'network', 'volumes', 'container']);
+    expect(reasons).toContainEqual(expect.stringMatching(/^volume pool\.node\.data: virtio-blk; /));
+    expect(world.journal).toEqual([
+      `VM holding ${LEASE}`,
+      'setUpSandbox',
+      'checkBlank',
+      'recorded formatting',
+      'formatVolume',
+      'recorded formatted',
+      'mountVolume',
+      'createContainer',
+    ]);
+    expect([...world.open.values()]).not.toContain(LEASE); // the VM alone holds it
+    expect(sandboxRecord.decode(world.files.get(world.paths.record) ?? '', 'pod.json')).toMatchObject({
+      state: 'running',
+      podUid: 'u',
+      vmm: { pid: 7 },
+      volumes: [{ volumeId: 'pool.node.data', containerPath: '/data' }],
+    });
+
+    await sandbox.start();
+    await sandbox.kill(2, false);
+    expect(await sandbox.wait()).toBe(130);
+    await sandbox.stop(1_000);
+    await sandbox.ended;
+    expect(world.journal.slice(-4)).toEqual(['removeContainer', 'shutdown', 'VM killed', 'release']);
+    expectNothingLeft(world);
+  });
+
+  it('whose container runs is told to end first', async () => {
+    const world = new FakeWorld({ state: 'formatted', uuid: 'u' });
+    const sandbox = await world.sandbox();
+    await sandbox.create(world.request());
+    await sandbox.start();
+    await Promise.all([sandbox.stop(1_000), sandbox.stop(5)]);
+    expect(await sandbox.wait()).toBe(143);
+    expect(world.journal.filter((event) => event === 'signalContainer')).toHaveLength(1);
+    expectNothingLeft(world);
+  });
+
+  it('whose guest hangs is killed when its time is up', async () => {
+    const world = new FakeWorld({ state: 'formatted', uuid: 'u' });
+    world.agent = { signalContainer: never, removeContainer: never, shutdown: never };
+    const sandbox = await world.sandbox();
+    await sandbox.create(world.request());
+    await sandbox.start();
+    await sandbox.stop(20);
+    await expect(sandbox.wait()).rejects.toMatchObject({ code: 'precondition', message: 'sandbox pod was stopped' });
+    expectNothingLeft(world);
+  });
+
+  it('is created once', async () => {
+    const world = new FakeWorld();
+    const sandbox = await world.sandbox();
+    await sandbox.create(world.request());
+    expect(() => sandbox.create(world.request())).toThrow(expect.objectContaining({ code: 'exists' }));
+    await sandbox.stop(1_000);
+  });
+
+  it('fails when its VMM dies, and says what the guest said last', async () => {
+    const world = new FakeWorld();
+    const sandbox = await world.sandbox();
+    await sandbox.create(world.request());
+    await sandbox.start();
+    world.killVm({ signal: 9, lastWords: 'qemu: out of memory' });
+    await expect(sandbox.wait()).rejects.toMatchObject({
+      code: 'exec',
+      message: 'the VMM was killed by signal 9: qemu: out of memory',
+      fields: { console: 'Linux\nlast words of the guest' },
+    });
+    await sandbox.ended;
+    await expect(sandbox.start()).rejects.toMatchObject({ code: 'precondition' });
+    expectNothingLeft(world);
+  });
+});
+
+describe('a failed Create leaves nothing', () => {
+  const methods: (keyof AgentMethods)[] = [
+    'setUpSandbox',
+    'checkBlank',
+    'formatVolume',
+    'mountVolume',
+    'createContainer',
+  ];
+
+  it.each(methods)('when the guest refuses %s', async (method) => {
+    const world = new FakeWorld();
+    world.agent = { [method]: refuse('exec', 'no') };
+    const sandbox = await world.sandbox();
+    const failed = await sandbox.create(world.request()).catch((error: unknown) => error);
+    expect(failed).toMatchObject({
+      code: 'exec',
+      message: expect.stringMatching(/no$/),
+      fields: { console: 'Linux\nlast words of the guest' },
+    });
+    expectNothingLeft(world);
+  });
+
+  it.each(methods)('when the VMM dies in %s', async (method) => {
+    const world = new FakeWorld();
+    world.agent = {
+      [method]: () => {
+        world.killVm({ signal: 11 });
+        return never();
+      },
+    };
+    const sandbox = await world.sandbox();
+    await expect(sandbox.create(world.request())).rejects.toMatchObject({
+      code: 'exec',
+      message: expect.stringMatching(/the VMM was killed by signal 11$/),
+    });
+    expectNothingLeft(world);
+  });
+
+  it('when the guest does not say hello', async () => {
+    const world = new FakeWorld();
+    world.guestSaysHello = false;
+    const sandbox = await world.sandbox();
+    await expect(sandbox.create(world.request({ bootTimeoutMs: 10 }))).rejects.toMatchObject({
+      code: 'timeout',
+      message: 'the guest did not say hello on berth.control within 10 ms',
+      fields: { console: 'Linux\nlast words of the guest' },
+    });
+    expectNothingLeft(world);
+  });
+
+  it('when it is stopped meanwhile', async () => {
+    const world = new FakeWorld();
+    let arrived = (): void => {};
+    const boot = new Promise<void>((resolve) => {
+      arrived = resolve;
+    });
+    world.agent = {
+      setUpSandbox: () => {
+        arrived();
+        return never();
+      },
+    };
+    const sandbox = await world.sandbox();
+    const created = sandbox.create(world.request()).catch((error: unknown) => error);
+    await boot;
+    await sandbox.stop(1_000);
+    expect(await created).toMatchObject({ code: 'precondition', message: 'sandbox pod was stopped' });
+    expectNothingLeft(world);
+  });
+
+  it('when it is stopped before it begins', async () => {
+    const world = new FakeWorld();
+    const sandbox = await world.sandbox();
+    await sandbox.stop(0);
+    expect(() => sandbox.create(world.request())).toThrow(expect.objectContaining({ code: 'exists' }));
+    expectNothingLeft(world);
+  });
+
+  it.each([
+    ['a guest without kernel', '/guest/kernel', 'environment', /kernel is missing.*npm run build/],
+    ['no guest at all', '/guest/manifest.json', 'environment', /guest image is missing.*npm run build/],
+    ['no bundle', '/bundle/config.json', 'not-found', /no OCI bundle/],
+    ['no attachment', '/run/berth/volumes/u/data.json', 'precondition', /no volume is published there/],
+    ['no placeholder', '/proc/self/mountinfo', 'precondition', /nothing is mounted/],
+    ['a volume that was deleted', '/pool/volumes/data/spec.json', 'precondition', /was the volume deleted/],
+  ])('of %s, and boots nothing', async (_what, missing, code, message) => {
+    const world = new FakeWorld();
+    world.files.delete(missing);
+    const sandbox = await world.sandbox();
+    const created = sandbox.create(world.request());
+    await expect(created).rejects.toMatchObject({ code, message: expect.stringMatching(message) });
+    expect(world.journal).toEqual(['release']);
+    expectNothingLeft(world);
+  });
+
+  it('for a namespace that berth never wired', async () => {
+    const world = new FakeWorld();
+    const sandbox = await world.sandbox();
+    await expect(sandbox.create(world.request({ netnsPath: '/run/netns/a' }))).rejects.toMatchObject({
+      code: 'precondition',
+      message: expect.stringContaining('run CNI ADD'),
+    });
+    expectNothingLeft(world);
+  });
+
+  it.each([
+    [{ bundle: 'b' }, 'bundle'],
+    [{ netnsPath: 'n' }, 'netns_path'],
+    [{ guestDirectory: '' }, 'guest_directory'],
+    [{ accelerator: 'hvf' }, 'accelerator'],
+    [{ podUid: '../x' }, 'pod_uid'],
+    [{ volumes: [{ targetPath: 't', containerPath: '/c', readOnly: false }] }, 'volumes.target_path'],
+  ])('of a malformed request %j, naming the field', async (change, field) => {
+    const world = new FakeWorld();
+    const sandbox = await world.sandbox();
+    await expect(sandbox.create(world.request(change))).rejects.toMatchObject({ code: 'invalid', fields: { field } });
+  });
+});
+
+describe('the data', () => {
+  it('of another VM are refused, with its name and the way out', async () => {
+    const world = new FakeWorld();
+    world.leaseHeldBy = leaseText('other-pod', 'other-sandbox');
+    const sandbox = await world.sandbox();
+    await expect(sandbox.create(world.request())).rejects.toMatchObject({
+      code: 'precondition',
+      message: expect.stringMatching(
+        /^volume pool\.node\.data is in use by pod other-pod \(sandbox other-sandbox\).*strategy: Recreate/,
+      ),
+    });
+    expect(world.journal).toEqual(['release']);
+  });
+
+  it('that carry a foreign signature are left alone: the record stays `never`', async () => {
+    const world = new FakeWorld();
+    world.agent = { checkBlank: refuse('precondition', 'the device has a signature of xfs') };
+    const sandbox = await world.sandbox();
+    await expect(sandbox.create(world.request())).rejects.toMatchObject({
+      code: 'precondition',
+      message: 'volume pool.node.data: the device has a signature of xfs',
+    });
+    expect(world.filesystem).toEqual({ state: 'never' });
+    expect(world.journal).not.toContain('formatVolume');
+  });
+
+  it('are formatted anew after a crash within mkfs', async () => {
+    const world = new FakeWorld({ state: 'formatting' });
+    const resumes: boolean[] = [];
+    world.agent = {
+      formatVolume: async ({ resume }) => {
+        resumes.push(resume);
+        return { uuid: 'second' };
+      },
+    };
+    const sandbox = await world.sandbox();
+    await sandbox.create(world.request());
+    expect(resumes).toEqual([true]);
+    expect(world.journal).not.toContain('checkBlank');
+    expect(world.filesystem).toMatchObject({ state: 'formatted', uuid: 'second' });
+    await sandbox.stop(1_000);
+  });
+
+  it('are never formatted again once a guest may have mounted them', async () => {
+    const world = new FakeWorld({ state: 'formatted', uuid: 'first' });
+    const sandbox = await world.sandbox();
+    await sandbox.create(world.request());
+    expect(world.journal).toEqual([`VM holding ${LEASE}`, 'setUpSandbox', 'mountVolume', 'createContainer']);
+    expect(world.filesystem).toEqual({ state: 'formatted', uuid: 'first' });
+    await sandbox.stop(1_000);
+  });
+
+  it('are judged by the record under the lease, not by the one that was planned with', async () => {
+    const world = new FakeWorld({ state: 'formatting' });
+    world.agent = {
+      setUpSandbox: async () => {
+        // Another pod, which had the lease when this one was planned, finished the job.
+        world.filesystem = { state: 'formatted', uuid: 'of-the-other' };
+        return {};
+      },
+    };
+    const sandbox = await world.sandbox();
+    await sandbox.create(world.request());
+    expect(world.journal).not.toContain('formatVolume');
+    await sandbox.stop(1_000);
+  });
+});

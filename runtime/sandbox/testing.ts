@@ -1,0 +1,301 @@
+import { AGENT_SERVICE, type AgentMethods, agentMethods } from '../../proto/agent.ts';
+import { Fault } from '../../proto/fault.ts';
+import { guestManifestRecord } from '../../proto/guest-manifest.ts';
+import { HelloScanner, helloLine } from '../../proto/hello.ts';
+import { parseDiskSerial, parsePodUid, parseSandboxId, parseVolumeId } from '../../proto/ids.ts';
+import { type PodPaths, podPaths, type RunPaths, runPaths } from '../../proto/paths.ts';
+import type { RecordCodec } from '../../proto/record.ts';
+import type { CreatePod } from '../../proto/shim.ts';
+import { STDERR, STDOUT } from '../../proto/stdio-frame.ts';
+import { placeholderSource, volumeAttachmentRecord } from '../../proto/volume-attachment.ts';
+import { type VolumeFilesystem, volumeFilesystemRecord } from '../../proto/volume-filesystem.ts';
+import { volumeLeaseRecord } from '../../proto/volume-lease.ts';
+import { volumeSpecRecord } from '../../proto/volume-spec.ts';
+import { prefixedStream } from '../system/channel/prefixed-stream.ts';
+import { StdioMux } from '../system/channel/stdio-mux.ts';
+import { silentLog } from '../system/log.ts';
+import type { ByteStream, System } from '../system/port.ts';
+import { memoryStreams } from '../system/rpc/memory-stream.ts';
+import { defineService, type Handlers, serve } from '../system/rpc/ttrpc-server.ts';
+import type { StartOptions, Vm, VmExit, VmmDriver, VmSpec } from '../vmm/port.ts';
+import type { HeldLease, SandboxHost } from './host.ts';
+import { Sandbox } from './sandbox.ts';
+import { createStore } from './store.ts';
+
+/**
+ * A host, a VMM and a guest in memory, for the sequences of a sandbox and for failures that real ones cannot be made to
+ * produce at will. Files are a map; the guest answers on in-memory streams; `journal` has what happened, in order.
+ */
+export const VOLUME = parseVolumeId('pool.node.data');
+const TARGET = '/pods/u/mount';
+const VOLUME_DIRECTORY = '/pool/volumes/data';
+const FILESYSTEM = `${VOLUME_DIRECTORY}/fs.json`;
+const LEASE = `${VOLUME_DIRECTORY}/lease`;
+const BUNDLE = '/bundle';
+const GUEST = '/guest';
+
+type AgentHandlers = Handlers<AgentMethods>;
+
+export class FakeWorld {
+  readonly journal: string[] = [];
+  readonly files = new Map<string, string>();
+  /** Descriptors that are open, by what they are. */
+  readonly open = new Map<number, string>();
+  readonly run: RunPaths = runPaths('/run/berth');
+  readonly paths: PodPaths = podPaths(this.run, 'pod');
+  /** Overrides of what the guest answers. */
+  agent: Partial<AgentHandlers> = {};
+  guestSaysHello = true;
+  leaseHeldBy: string | undefined;
+  /** The guest's end of the stdio channel. */
+  private readonly stdio = new StdioMux();
+  private nextFd = 100;
+  private endVm: (exit: VmExit) => void = () => {};
+  private guestStreams: ByteStream[] = [];
+
+  constructor(filesystem: VolumeFilesystem = { state: 'never' }) {
+    const put = <T>(path: string, codec: RecordCodec<T>, value: T) => this.files.set(path, codec.encode(value));
+    put(`${this.run.volumes}/u/data.json`, volumeAttachmentRecord, {
+      volumeId: VOLUME,
+      podUid: parsePodUid('u'),
+      targetPath: TARGET,
+      volumeDirectory: VOLUME_DIRECTORY,
+      readOnly: false,
+      accessMode: 'SINGLE_NODE_WRITER',
+      mountFlags: [],
+      publishedAtMs: 1,
+    });
+    put(`${VOLUME_DIRECTORY}/spec.json`, volumeSpecRecord, {
+      volumeId: VOLUME,
+      name: 'data',
+      capacityBytes: 1 << 30,
+      fsType: 'ext4',
+      accessModes: ['SINGLE_NODE_WRITER'],
+      serial: parseDiskSerial('data'),
+      parameters: {},
+    });
+    this.filesystem = filesystem;
+    const file = (name: string) => ({ file: name, sha256: 'x' });
+    put(`${GUEST}/manifest.json`, guestManifestRecord, {
+      kernelVersion: '6',
+      kernel: file('kernel'),
+      initrd: file('initrd'),
+      root: file('root'),
+      packages: [],
+    });
+    for (const name of ['kernel', 'initrd', 'root']) this.files.set(`${GUEST}/${name}`, '');
+    const spec = { ociVersion: '1.2.0', process: { args: ['sh'], cwd: '/' }, root: { path: 'rootfs' } };
+    this.files.set(`${BUNDLE}/config.json`, JSON.stringify(spec));
+    const placeholder = `1 0 0:1 / ${TARGET} ro - tmpfs ${placeholderSource(VOLUME)} ro\n`;
+    this.files.set('/proc/self/mountinfo', placeholder);
+  }
+
+  get filesystem(): VolumeFilesystem {
+    return volumeFilesystemRecord.decode(this.files.get(FILESYSTEM) ?? '', FILESYSTEM);
+  }
+
+  set filesystem(record: VolumeFilesystem) {
+    this.files.set(FILESYSTEM, volumeFilesystemRecord.encode(record));
+  }
+
+  async sandbox(): Promise<Sandbox> {
+    const initial = {
+      id: parseSandboxId('pod'),
+      podUid: parsePodUid('pod'),
+      state: 'creating' as const,
+      bundle: BUNDLE,
+      createdAtMs: 1,
+      shim: { pid: 1, startTicks: 1 },
+      choices: [],
+      volumes: [],
+      interfaces: [],
+    };
+    return new Sandbox({
+      id: initial.id,
+      host: this.host,
+      run: this.run,
+      paths: this.paths,
+      store: await createStore(this.host.system, this.paths.record, initial),
+      log: silentLog,
+      createDriver: () => this.driver,
+      release: async () => {
+        this.journal.push('release');
+        for (const path of this.files.keys()) if (path.startsWith(this.paths.directory)) this.files.delete(path);
+      },
+    });
+  }
+
+  request(change: Partial<CreatePod> = {}): CreatePod {
+    return {
+      bundle: BUNDLE,
+      netnsPath: '',
+      podUid: '',
+      volumes: [{ targetPath: TARGET, containerPath: '/data', readOnly: false }],
+      guestDirectory: GUEST,
+      memoryMib: 256,
+      vcpus: 1,
+      stdin: '/stdin',
+      stdout: '/stdout',
+      stderr: '/stderr',
+      accelerator: 'tcg',
+      bootTimeoutMs: 5_000,
+      qemu: '',
+      ...change,
+    };
+  }
+
+  /** The VMM dies, as by kill -9 or of itself. */
+  killVm(exit: Partial<VmExit> = {}): void {
+    for (const stream of this.guestStreams) stream.close();
+    this.endVm({ code: -1, signal: 9, lastWords: '', ...exit });
+  }
+
+  private openFd(what: string): HeldLease {
+    const fd = this.nextFd++;
+    this.open.set(fd, what);
+    return { fd, close: () => void this.open.delete(fd) };
+  }
+
+  readonly host: SandboxHost = {
+    system: {
+      readFile: async (path: string) => {
+        const text = this.files.get(path);
+        return text === undefined ? undefined : new TextEncoder().encode(text);
+      },
+      writeFile: async (path: string, data: Uint8Array) => void this.files.set(path, new TextDecoder().decode(data)),
+      list: async (directory: string) => [
+        ...new Set(
+          [...this.files.keys()]
+            .filter((path) => path.startsWith(`${directory}/`))
+            .map((path) => path.slice(directory.length + 1).split('/')[0] ?? ''),
+        ),
+      ],
+      connect: (path: string) => this.connect(path),
+      now: () => Date.now(),
+      randomBytes: (length: number) => new Uint8Array(length).fill(7),
+    } as unknown as System,
+    describePath: (path) => (this.files.has(path) ? 'other' : path === `${BUNDLE}/rootfs` ? 'directory' : 'absent'),
+    openNetns: () => ({ ...this.openFd('netns'), id: '4:5' }),
+    takeLease: (path, ownerText) => {
+      if (this.leaseHeldBy !== undefined) return { heldBy: this.leaseHeldBy };
+      this.files.set(path, ownerText);
+      return this.openFd(`lease ${path}`);
+    },
+    openFifo: (path) => {
+      const { close } = this.openFd(path);
+      const [near] = memoryStreams();
+      return {
+        ...near,
+        close: () => {
+          close();
+          near.close();
+        },
+      };
+    },
+    writeDurable: async (path, content, _mode, lease) => {
+      if (this.open.get(lease.fd) !== `lease ${LEASE}`) throw new Error('a record was written without the lease');
+      this.files.set(path, new TextDecoder().decode(content));
+      this.journal.push(`recorded ${this.filesystem.state}`);
+    },
+  };
+
+  private readonly driver: VmmDriver = {
+    probe: async () => ({ version: 'fake', accelerators: ['tcg'], virtioBlk: true, nineP: true }),
+    start: async (_spec: VmSpec, { held }: StartOptions): Promise<Vm> => {
+      this.journal.push(`VM holding ${held.map((fd) => this.open.get(fd)).join()}`);
+      this.files.set(this.paths.console, 'Linux\r\nlast words of the guest\r\n');
+      const exited = new Promise<VmExit>((resolve) => {
+        this.endVm = resolve;
+      });
+      const kill = async () => {
+        this.journal.push('VM killed');
+        this.killVm();
+      };
+      void exited.then(() => this.open.delete(0));
+      this.open.set(0, 'VM');
+      return {
+        process: { pid: 7, startTicks: 7 },
+        exited,
+        status: async () => ({ state: 'running', reason: '' }),
+        quit: kill,
+        kill,
+      };
+    },
+  };
+
+  private async connect(path: string): Promise<ByteStream> {
+    const [near, far] = memoryStreams();
+    this.guestStreams.push(far);
+    if (this.guestSaysHello) void this.greet(far, path);
+    return near;
+  }
+
+  private async greet(stream: ByteStream, path: string): Promise<void> {
+    const scanner = new HelloScanner();
+    for (let chunk = await stream.read(); chunk !== undefined; chunk = await stream.read()) {
+      const found = scanner.push(chunk);
+      if (found === undefined) continue;
+      await stream.write(helloLine(found.nonce));
+      const conversation = prefixedStream(found.rest, stream);
+      if (path !== this.paths.controlSocket) return this.stdio.attach(conversation);
+      serve(conversation, defineService(AGENT_SERVICE, agentMethods, this.handlers()), silentLog);
+      return;
+    }
+  }
+
+  private handlers(): AgentHandlers {
+    let announceExit = (_reply: { exitCode: number }): void => {};
+    const exited = new Promise<{ exitCode: number }>((resolve) => {
+      announceExit = (reply) => {
+        for (const stream of [STDOUT, STDERR] as const) this.stdio.sender(1, stream).end();
+        resolve(reply);
+      };
+    });
+    const guest: AgentHandlers = {
+      getGuestDetails: async () => ({}),
+      setUpSandbox: async () => ({}),
+      checkBlank: async () => ({}),
+      formatVolume: async () => ({ uuid: 'uuid' }),
+      mountVolume: async () => ({}),
+      createContainer: async () => ({}),
+      startContainer: async () => ({}),
+      waitContainer: () => exited,
+      signalContainer: async ({ signal }) => {
+        announceExit({ exitCode: 128 + signal });
+        return {};
+      },
+      removeContainer: async () => {
+        announceExit({ exitCode: 137 });
+        return {};
+      },
+      shutdown: async () => {
+        setTimeout(() => this.killVm({ code: 0, signal: 0 }));
+        return {};
+      },
+      ...this.agent,
+    };
+    const names = Object.keys(guest) as (keyof AgentHandlers)[];
+    const logged = names.map((name) => {
+      const handler = guest[name] as (request: unknown) => Promise<object>;
+      return [name, (request: unknown) => this.answer(name, () => handler(request))];
+    });
+    return Object.fromEntries(logged) as AgentHandlers;
+  }
+
+  private answer(name: string, handler: () => Promise<object>): Promise<object> {
+    this.journal.push(name);
+    return handler();
+  }
+}
+
+export const leaseText = (podUid: string, sandboxId: string): string =>
+  volumeLeaseRecord.encode({
+    podUid: parsePodUid(podUid),
+    sandboxId: parseSandboxId(sandboxId),
+    node: '',
+    takenAtMs: 1,
+  });
+
+export const refuse = (code: Fault['code'], message: string) => async (): Promise<never> => {
+  throw new Fault(code, message);
+};
