@@ -14,6 +14,7 @@ export interface CsiClient {
 
 /** What kubelet waits for a CSI call. */
 const DEADLINE_MS = 120_000;
+const RECONNECT_MS = 50;
 
 /** Connects to a unix socket; a call waits until the driver listens. `protoPath` is csi.proto. */
 export function createCsiClient(socket: string, protoPath: string): CsiClient {
@@ -24,7 +25,11 @@ export function createCsiClient(socket: string, protoPath: string): CsiClient {
     defaults: true,
     oneofs: true,
   });
-  const client = new Client(`unix:${socket}`, credentials.createInsecure());
+  const client = new Client(`unix:${socket}`, credentials.createInsecure(), {
+    // A driver on the same machine that does not listen yet will in a moment, not in a second.
+    'grpc.initial_reconnect_backoff_ms': RECONNECT_MS,
+    'grpc.min_reconnect_backoff_ms': RECONNECT_MS,
+  });
   return {
     call(service, verb, request) {
       const method = findService(definition, service)[verb];

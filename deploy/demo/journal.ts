@@ -6,6 +6,7 @@ export type Saw = (what: string) => void;
 /** The demo's steps as they happen, and as a table at the end. */
 export class Journal {
   private readonly rows: string[][] = [];
+  private steps = 0;
   private readonly write: (text: string) => void;
 
   constructor(write: (text: string) => void) {
@@ -14,7 +15,8 @@ export class Journal {
 
   /** Runs a step and prints it, what was seen in it, and its duration. */
   async step<T>(title: string, body: (saw: Saw) => Promise<T>): Promise<T> {
-    const number = String(this.rows.length + 1);
+    this.steps += 1;
+    const number = String(this.steps);
     const seen: string[] = [];
     const startMs = performance.now();
     this.write(`${number}. ${title}\n`);

@@ -13,7 +13,7 @@ import { inNetns, PEER } from './netns.ts';
 import { createNodeNetwork } from './network.ts';
 import { type PodProcess, startPod } from './pod-process.ts';
 import { findRemains } from './remains.ts';
-import { FETCHER, READER, WRITER } from './scripts.ts';
+import { FETCHER, READER, SHA256, WRITER } from './scripts.ts';
 import { createDemoVolume } from './volume.ts';
 
 const GIB = 1 << 30;
@@ -107,9 +107,9 @@ async function readFilesystem(path: string): Promise<VolumeFilesystem> {
   return volumeFilesystemRecord.decode(await readFile(path, 'utf8'), path);
 }
 
-/** The file's checksum as a client in the peer's namespace gets it, in the form of sha256sum of standard input. */
+/** The file's checksum as a client in the peer's namespace gets it. */
 async function fetchSum(url: string): Promise<string> {
   const [file = '', ...args] = inNetns(PEER);
-  const script = 'busybox wget -q -O - "$1" | busybox sha256sum';
+  const script = `busybox wget -q -O - "$1" | ${SHA256}`;
   return (await exec(file, [...args, 'sh', '-c', script, 'sh', url])).trim();
 }
