@@ -23,11 +23,9 @@ static void say(const char *text, size_t length) {
   char line[900];  // The kernel refuses records above about 1,000 bytes.
   int size = snprintf(line, sizeof line, "%.*s\n", (int)(length < 800 ? length : 800), text);
   write_all(STDERR_FILENO, line, (size_t)size);
-  if (getpid() != 1) return;
-  int kmsg = open("/dev/kmsg", O_WRONLY | O_CLOEXEC);
-  if (kmsg < 0) return;
-  write_all(kmsg, line, (size_t)size);
-  close(kmsg);
+  static int kmsg = -1;
+  if (kmsg < 0 && getpid() == 1) kmsg = open("/dev/kmsg", O_WRONLY | O_CLOEXEC);
+  if (kmsg >= 0) write_all(kmsg, line, (size_t)size);
 }
 
 static void say_lines(const char *text) {

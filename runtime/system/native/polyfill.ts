@@ -19,9 +19,14 @@ class Utf8Decoder {
 
   decode(bytes: Uint8Array = new Uint8Array(0)): string {
     const text = (sys.utf8Decode(bytes) as string & { toWellFormed(): string }).toWellFormed();
-    if (this.fatal && text.includes('\ufffd')) throw new TypeError('not UTF-8');
+    if (this.fatal && !isSame(sys.utf8Encode(text), bytes)) throw new TypeError('not UTF-8');
     return text;
   }
+}
+
+/** Whatever was replaced in decoding does not come out as it went in. */
+function isSame(left: Uint8Array, right: Uint8Array): boolean {
+  return left.length === right.length && left.every((byte, index) => byte === right[index]);
 }
 
 Object.assign(globalThis, {

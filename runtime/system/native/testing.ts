@@ -18,13 +18,30 @@ interface NativeTestReport {
 
 const TEST_TIMEOUT_MS = 20_000;
 const tests: NativeTest[] = [];
+const programs = new Map<string, (args: readonly string[]) => Promise<void> | void>();
 
 export function nativeTest(name: string, body: NativeTest['body']): void {
   tests.push({ name, body });
 }
 
-/** Runs all registered tests one after another, each in a directory below `scratch`. */
-export async function runNativeTests(scratch: string): Promise<void> {
+/** What a test starts as another process of this binary, with `testProgram`. */
+export function nativeProgram(name: string, main: (args: readonly string[]) => Promise<void> | void): void {
+  programs.set(name, main);
+}
+
+/** The argv of a program that was registered. */
+export const testProgram = (name: string, ...args: string[]): string[] => ['/proc/self/exe', 'program', name, ...args];
+
+/** `program NAME ARGS...` runs a registered program, `test DIRECTORY` all tests one after another. */
+export async function runNativeTests(): Promise<void> {
+  const [, mode, name = '', ...args] = sys.args();
+  if (mode === 'program') return programs.get(name)?.(args);
+  await runTests(name);
+  // Also while something is still waited for: orphans are, once adopted.
+  sys.exit(0);
+}
+
+async function runTests(scratch: string): Promise<void> {
   for (const [index, test] of tests.entries()) {
     const directory = `${scratch}/${index}`;
     sys.mkdir(directory, 0o700);
@@ -60,7 +77,7 @@ export async function expectThrows(code: string, body: () => unknown): Promise<u
 }
 
 async function outcome(test: NativeTest, directory: string): Promise<string | undefined> {
-  let timer: number | undefined;
+  let timer: ReturnType<typeof setTimeout> | undefined;
   const timeout = new Promise<never>((_resolve, reject) => {
     timer = setTimeout(() => reject(new Error(`not done after ${TEST_TIMEOUT_MS} ms`)), TEST_TIMEOUT_MS);
   });
