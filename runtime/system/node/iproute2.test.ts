@@ -50,7 +50,6 @@ describe('iproute2', () => {
     expect(await network.qdiscs('v0')).toContainEqual({
       kind: 'ingress',
       handle: 'ffff:',
-      dev: 'v0',
       parent: 'ffff:fff1',
     });
     const redirect = { kind: 'mirred', mirred_action: 'redirect', direction: 'egress', to_dev: 'v1' };

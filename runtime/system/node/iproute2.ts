@@ -57,7 +57,6 @@ export type Neighbour = v.InferOutput<typeof neighbour>;
 const qdisc = v.object({
   kind: v.string(),
   handle: v.string(),
-  dev: v.string(),
   parent: v.optional(v.string()),
 });
 export type Qdisc = v.InferOutput<typeof qdisc>;

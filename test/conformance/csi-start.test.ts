@@ -1,0 +1,131 @@
+import { mkdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { status } from '@grpc/grpc-js';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { VOLUME_FILES } from '../../proto/volume-spec.ts';
+import { type CsiNode, type CsiProcess, createCsiNode } from '../support/csi-node.ts';
+
+const writer = { mount: { fs_type: 'ext4' }, access_mode: { mode: 'SINGLE_NODE_WRITER' } };
+
+let node: CsiNode;
+beforeEach(async () => {
+  node = await createCsiNode();
+});
+afterEach(() => node.close());
+
+describe('berth-csi', () => {
+  it('explains every flag', async () => {
+    const { exitCode, stdout } = await node.startToEnd('--help');
+    expect(exitCode).toBe(0);
+    const flags = ['endpoint', 'node-id', 'state-dir', 'pool', 'run-dir', 'log-level', 'allow-unfit-pool', 'version'];
+    for (const flag of flags) expect(stdout).toContain(`--${flag}`);
+  });
+
+  it('names a wrong flag and exits with 2', async () => {
+    const { exitCode, stderr } = await node.startToEnd('--endpoint', 'tcp://x');
+    expect(exitCode).toBe(2);
+    expect(stderr).toBe('berth-csi: --endpoint is tcp://x, but must be unix:///PATH\nTry berth-csi --help.');
+  });
+
+  it('serves on a socket of mode 0600 and removes it when stopped', async () => {
+    const driver = await node.start();
+    expect((await stat(driver.socket)).mode & 0o777).toBe(0o600);
+    expect(await driver.stop()).toBe(0);
+    await expect(stat(driver.socket)).rejects.toMatchObject({ code: 'ENOENT' });
+  });
+
+  it('takes the place of a server that was killed', async () => {
+    const first = await node.start();
+    await first.crash();
+    expect((await stat(first.socket)).isSocket()).toBe(true);
+    const second = await node.start();
+    expect(await second.client.call('Identity', 'Probe')).toMatchObject({ ready: { value: true } });
+    await second.stop();
+  });
+
+  it('touches no file that is not its socket', async () => {
+    const path = join(node.scratch, 'file');
+    await writeFile(path, 'data');
+    await expect(node.start({ endpoint: `unix://${path}` })).rejects.toThrow('exists and is not a socket');
+    expect(await readFile(path, 'utf8')).toBe('data');
+  });
+});
+
+describe('a second server', () => {
+  let first: CsiProcess;
+  beforeEach(async () => {
+    first = await node.start();
+    await mkdir(join(node.scratch, 'pool-2'));
+  });
+  afterEach(() => first.stop());
+
+  const other = () => ({
+    endpoint: `unix://${join(node.scratch, 'csi-2.sock')}`,
+    'state-dir': join(node.scratch, 'state-2'),
+    pool: `main=image-file:${join(node.scratch, 'pool-2')}`,
+  });
+  const owner = /is in use by berth-csi of node node-1, process \d+, endpoint unix:.*csi\.sock/;
+
+  it('is refused the state directory, the pool and the socket of the first', async () => {
+    await expect(node.start({ ...other(), 'state-dir': join(node.scratch, 'state') })).rejects.toThrow(owner);
+    await expect(node.start({ ...other(), pool: `main=image-file:${node.pool}` })).rejects.toThrow(owner);
+    await expect(node.start({ ...other(), endpoint: `unix://${first.socket}` })).rejects.toThrow(
+      'another process serves',
+    );
+    expect(await first.client.call('Identity', 'Probe')).toMatchObject({ ready: { value: true } });
+  });
+
+  it('may have others', async () => {
+    const second = await node.start(other());
+    await second.stop();
+  });
+});
+
+describe('a pool', () => {
+  it('must be there, and on a file system that keeps data', async () => {
+    await expect(node.start({ pool: 'main=image-file:/no/such' })).rejects.toThrow(
+      /pool main: \/no\/such cannot be used/,
+    );
+    const volatile = join(node.scratch, 'volatile');
+    await mkdir(volatile);
+    await node.run('mount', '-t', 'tmpfs', 'tmpfs', volatile);
+    const pool = `main=image-file:${volatile}`;
+    await expect(node.start({ pool })).rejects.toThrow(/pool main: .* is on tmpfs: it ends with the boot/);
+    const driver = await node.start({ pool, 'allow-unfit-pool': '' });
+    await driver.stop();
+  });
+
+  it('that is full refuses a new volume, and can still be emptied', async () => {
+    const directory = join(node.scratch, 'small');
+    const disk = join(node.scratch, 'disk');
+    await mkdir(directory);
+    const made = await node.run('mkfs.ext4', '-q', '-m', '0', disk, '64M');
+    expect(made).toMatchObject({ exitCode: 0 });
+    expect(await node.run('mount', '-o', 'loop', disk, directory)).toMatchObject({ exitCode: 0 });
+    const driver = await node.start({ pool: `main=image-file:${directory}` });
+    const create = (name: string) =>
+      driver.client.call('Controller', 'CreateVolume', {
+        name,
+        capacity_range: { required_bytes: 16 * 1024 ** 2 },
+        volume_capabilities: [writer],
+      });
+    const { volume_id } = (await create('first')).volume;
+    const image = join(directory, 'volumes', volume_id, VOLUME_FILES.image);
+    // The guest writes until the host has nothing left: every block, and every inode.
+    await node.run(
+      'sh',
+      '-c',
+      `dd if=/dev/zero of=${image} bs=1M conv=notrunc; dd if=/dev/zero of=${image} bs=1k seek=60000`,
+    );
+    await node.run('sh', '-c', `cd ${directory} && i=0; while mkdir full-$i 2>/dev/null; do i=$((i+1)); done`);
+    expect((await node.run('stat', '-f', '-c', '%a', directory)).stdout).toBe('0');
+
+    await expect(create('second')).rejects.toMatchObject({ code: status.RESOURCE_EXHAUSTED });
+    expect((await node.run('ls', `${directory}/incoming`)).stdout).toBe('');
+    await driver.client.call('Controller', 'DeleteVolume', { volume_id });
+    expect((await node.run('ls', `${directory}/volumes`, `${directory}/trash`)).stdout).not.toContain(volume_id);
+    expect((await create('second')).volume.volume_id).toContain('second');
+    await driver.stop();
+    await node.run('umount', directory);
+  });
+});
