@@ -44,7 +44,10 @@ export interface LinkChange {
   /** Only while the interface is down. */
   readonly name?: string;
   readonly alias?: string;
-  /** The kernel gives the interface no IPv6 link-local address of its own accord. */
+  /**
+   * The kernel gives the interface no IPv6 link-local address of its own accord. In a request of its own before the one
+   * with `up`: the kernel raises the interface first.
+   */
   readonly addressGeneration?: 'none';
 }
 
