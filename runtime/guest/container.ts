@@ -35,7 +35,6 @@ export interface ContainerHome {
 
 /** One container, from crun's create on. */
 export class Container {
-  readonly stdioId: number;
   /** Resolves with the exit code of its init, as a shell counts. */
   readonly exited: Promise<number>;
   private readonly home: ContainerHome;
@@ -45,10 +44,9 @@ export class Container {
   private starting: Promise<void> | undefined;
   private isGone = false;
 
-  private constructor(home: ContainerHome, crun: CrunContainer, stdioId: number, pid: number, stdio: ContainerStdio) {
+  private constructor(home: ContainerHome, crun: CrunContainer, pid: number, stdio: ContainerStdio) {
     this.home = home;
     this.crun = crun;
-    this.stdioId = stdioId;
     this.pid = pid;
     this.stdio = stdio;
     this.exited = this.awaitExit();
@@ -64,7 +62,7 @@ export class Container {
         await runTool(home.system, crunDelete(crun), CRUN_TIMEOUT_MS);
       });
       await spawnCreate(crun, stdio);
-      return new Container(home, crun, stdioId, parsePidFile(readText(crun.pidFile), containerId), stdio);
+      return new Container(home, crun, parsePidFile(readText(crun.pidFile), containerId), stdio);
     });
   }
 
@@ -89,13 +87,13 @@ export class Container {
     else attempt(`could not signal container ${this.crun.id}`, () => sys.kill(this.pid, signal));
   }
 
-  /** Kills what still runs; then nothing is left of it. */
+  /** Kills what still runs; then nothing is left of it but output that the host has not acknowledged yet. */
   async remove(): Promise<void> {
     await this.runCrun('delete', crunDelete(this.crun));
     await this.exited;
     ensureNoRootfs(this.crun.bundle, this.crun.id);
     ensureNoBundle(this.crun);
-    this.home.mux.forget(this.stdioId);
+    this.stdio.release();
   }
 
   private async awaitExit(): Promise<number> {

@@ -14,6 +14,8 @@ export interface ContainerStdio {
   readonly theirs: readonly number[];
   /** Resolves when the host has acknowledged all output, ends included. */
   drained(): Promise<void>;
+  /** The container is gone: closes its input, and forgets the streams as soon as the output is drained. */
+  release(): void;
 }
 
 export function openStdio(mux: StdioMux, stdioId: number, log: Log, undo: Undo): ContainerStdio {
@@ -36,10 +38,16 @@ export function openStdio(mux: StdioMux, stdioId: number, log: Log, undo: Undo):
     input.close();
     mux.discard(stdioId, STDIN);
   });
+  const drained = async (): Promise<void> => {
+    await Promise.all(outputs.map(({ sender }) => sender.drained()));
+  };
   return {
     theirs: [stdin[0], stdout[1], stderr[1]],
-    async drained() {
-      await Promise.all(outputs.map(({ sender }) => sender.drained()));
+    drained,
+    release() {
+      mux.discard(stdioId, STDIN);
+      const forget = (): void => mux.forget(stdioId);
+      drained().then(forget, forget);
     },
   };
 }

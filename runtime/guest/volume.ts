@@ -21,18 +21,21 @@ const MKFS_TIMEOUT_MS = 280_000;
 export class Volumes {
   private readonly system: System;
   private readonly log: Log;
+  private readonly locate: (serial: string) => Promise<string>;
   private readonly formats = new Map<string, Promise<string>>();
   /** In the order of mounting. */
   private readonly mounts: { readonly serial: string; readonly mountPoint: string }[] = [];
 
-  constructor(system: System, log: Log) {
+  /** `locate` answers the device node of a serial. */
+  constructor(system: System, log: Log, locate: (serial: string) => Promise<string> = awaitDisk) {
     this.system = system;
     this.log = log;
+    this.locate = locate;
   }
 
   /** Throws `precondition` naming what the device carries. */
   async checkBlank(serial: string): Promise<void> {
-    const device = await awaitDisk(serial);
+    const device = await this.locate(serial);
     const signature = parseSignature(device, await runTool(this.system, blkidCommand(device), BLKID_TIMEOUT_MS));
     if (signature === undefined) return;
     throw new Fault(
@@ -59,7 +62,7 @@ export class Volumes {
 
   /** Mounts the file system of a disk; answers its capacity. */
   async mount({ serial, fsType, mountPoint, options, readOnly }: AgentStorage): Promise<{ capacityBytes: number }> {
-    const device = await awaitDisk(serial);
+    const device = await this.locate(serial);
     ensureDirectory(mountPoint, 0o755);
     if (!isMountedAt(device, mountPoint)) {
       const { flags, data } = toMountRequest(options, readOnly);
@@ -105,7 +108,7 @@ export class Volumes {
         fields: { serial },
       });
     }
-    const device = await awaitDisk(serial);
+    const device = await this.locate(serial);
     if (!resume) await this.checkBlank(serial);
     const uuid = toUuid(sys.getrandom(16));
     await requireTool(this.system, mkfsCommand(fsType, device, uuid, resume), MKFS_TIMEOUT_MS);
