@@ -1,0 +1,93 @@
+import { describe, expect, it } from 'vitest';
+import type { NicConfig, NicRoute } from '../../proto/network-attachment.ts';
+import { planNetwork } from './network.ts';
+import { network } from './plan.fixture.ts';
+
+const route = (destination: string, changes: Partial<NicRoute> = {}): NicRoute => ({
+  family: destination.includes(':') ? 6 : 4,
+  destination,
+  scope: 0,
+  type: 1,
+  protocol: 3,
+  table: 254,
+  onlink: false,
+  ...changes,
+});
+
+function withNic(ifName: string, changes: Partial<NicConfig>) {
+  const attachment = network(ifName);
+  if (attachment.nic === undefined) throw new Error('the sample is wired');
+  return { ...attachment, nic: { ...attachment.nic, ...changes } };
+}
+
+describe('planNetwork', () => {
+  it('gives the guest the MAC address and MTU of the pod interface, on its TAP', () => {
+    const { nics, interfaces, choices } = planNetwork([network('eth0'), network('net10')]);
+    expect(nics).toEqual([
+      { id: 'nic0', tap: 'tap-eth0', mac: '02:00:00:00:00:04', mtu: 1450 },
+      { id: 'nic1', tap: 'tap-net10', mac: '02:00:00:00:00:05', mtu: 1450 },
+    ]);
+    expect(interfaces.map(({ name, mac, mtu }) => [name, mac, mtu])).toEqual([
+      ['eth0', '02:00:00:00:00:04', 1450],
+      ['net10', '02:00:00:00:00:05', 1450],
+    ]);
+    expect(choices[0]).toEqual({
+      source: 'interface eth0 of network pods',
+      chosen: 'virtio-net on tap-eth0',
+      reason: 'the TAP that CNI ADD joined to the interface by tc redirect',
+    });
+  });
+
+  it('puts routes that need no gateway before those that do, each group in its order', () => {
+    const routes = [
+      route('0.0.0.0/0', { gateway: '10.1.0.1' }),
+      route('10.1.0.0/24', { gateway: '10.1.0.1', source: '10.1.0.2' }),
+      route('10.1.0.1/32', { scope: 253, source: '10.1.0.2' }),
+      route('::/0', { gateway: 'fe80::1', metric: 1024, mtu: 1400, onlink: true }),
+      route('fd00::/64', { metric: 256 }),
+    ];
+    const [planned] = planNetwork([withNic('eth0', { routes })]).interfaces;
+    expect(planned?.routes.map(({ destination }) => destination)).toEqual([
+      '10.1.0.1/32',
+      'fd00::/64',
+      '0.0.0.0/0',
+      '10.1.0.0/24',
+      '::/0',
+    ]);
+    expect(planned?.routes[4]).toEqual({
+      family: 6,
+      destination: '::/0',
+      gateway: 'fe80::1',
+      source: '',
+      scope: 0,
+      type: 1,
+      protocol: 3,
+      table: 254,
+      metric: 1024,
+      mtu: 1400,
+      onlink: true,
+    });
+  });
+
+  it('passes on addresses and neighbours as they are', () => {
+    const addresses = [
+      { address: '10.1.0.2/32', peer: '10.1.0.1', scope: 0 },
+      { address: 'fd00::2/64', broadcast: 'fd00::ff', scope: 253 },
+    ];
+    const neighbours = [{ address: '10.1.0.1', mac: '02:00:00:00:00:99' }];
+    const [planned] = planNetwork([withNic('eth0', { addresses, neighbours })]).interfaces;
+    expect(planned?.addresses).toEqual([
+      { address: '10.1.0.2/32', peer: '10.1.0.1', broadcast: '', scope: 0 },
+      { address: 'fd00::2/64', peer: '', broadcast: 'fd00::ff', scope: 253 },
+    ]);
+    expect(planned?.neighbours).toEqual(neighbours);
+  });
+
+  it('takes the DNS of the first interface that has any', () => {
+    const dns = { nameservers: ['10.96.0.10'], search: ['svc.cluster.local'], options: ['ndots:5'] };
+    const other = { nameservers: ['1.1.1.1'], search: [], options: [] };
+    const networks = [network('a'), withNic('eth0', { dns }), withNic('net1.10', { dns: other })];
+    expect(planNetwork(networks).dns).toEqual(dns);
+    expect(planNetwork([]).dns).toEqual({ nameservers: [], search: [], options: [] });
+  });
+});

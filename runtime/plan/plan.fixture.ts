@@ -1,0 +1,120 @@
+import {
+  parseCniContainerId,
+  parseDiskSerial,
+  parseIfName,
+  parseNetworkName,
+  parsePodUid,
+  parseSandboxId,
+  parseVolumeId,
+} from '../../proto/ids.ts';
+import type { NetworkAttachment } from '../../proto/network-attachment.ts';
+import { podPaths, runPaths } from '../../proto/paths.ts';
+import { placeholderSource, type VolumeAttachment } from '../../proto/volume-attachment.ts';
+import type { VolumeFilesystem } from '../../proto/volume-filesystem.ts';
+import type { OciSpec } from './oci-spec.ts';
+import type { PlanFacts, PlanRequest, VolumeFacts } from './types.ts';
+
+/** A pod with a root directory, one volume and one interface; tests change what they are about. */
+export const POD_UID = parsePodUid('pod-a');
+
+export function spec(changes: Partial<OciSpec> = {}): OciSpec {
+  return { ociVersion: '1.2.0', process: { args: ['/bin/true'] }, root: { path: 'rootfs' }, ...changes };
+}
+
+export function request(changes: Partial<PlanRequest> = {}): PlanRequest {
+  return {
+    id: parseSandboxId('box'),
+    podUid: POD_UID,
+    bundle: '/bundles/a',
+    spec: spec(),
+    volumes: [],
+    memoryMib: 256,
+    vcpus: 1,
+    accelerator: 'tcg',
+    ...changes,
+  };
+}
+
+export const target = (name: string): string => `/var/lib/kubelet/pods/a/volumes/kubernetes.io~csi/${name}/mount`;
+
+export function volume(
+  name: string,
+  changes: { attachment?: Partial<VolumeAttachment>; state?: VolumeFilesystem['state']; serial?: string } = {},
+): VolumeFacts {
+  const volumeId = parseVolumeId(`fast.n1.${name}`);
+  return {
+    attachment: {
+      volumeId,
+      podUid: POD_UID,
+      targetPath: target(name),
+      volumeDirectory: `/pool/volumes/${volumeId}`,
+      readOnly: false,
+      accessMode: 'SINGLE_NODE_WRITER',
+      mountFlags: [],
+      publishedAtMs: 1,
+      ...changes.attachment,
+    },
+    spec: {
+      volumeId,
+      name,
+      capacityBytes: 1 << 30,
+      fsType: 'ext4',
+      accessModes: ['SINGLE_NODE_WRITER'],
+      serial: parseDiskSerial(changes.serial ?? `s-${name}`),
+      parameters: {},
+    },
+    filesystem: { state: changes.state ?? 'formatted' },
+  };
+}
+
+export function network(ifName: string, changes: Partial<NetworkAttachment> = {}): NetworkAttachment {
+  return {
+    state: 'ready',
+    network: parseNetworkName('pods'),
+    containerId: parseCniContainerId('box'),
+    ifName: parseIfName(ifName),
+    netnsPath: '/run/netns/a',
+    netnsId: '4:123',
+    bootId: 'boot',
+    ifIndex: 2,
+    tap: { name: parseIfName(`tap-${ifName}`), ifIndex: 3 },
+    ownsIngress: true,
+    nic: {
+      mac: `02:00:00:00:00:${ifName.length.toString().padStart(2, '0')}`,
+      mtu: 1450,
+      addresses: [{ address: '10.1.0.2/24', scope: 0 }],
+      routes: [],
+      neighbours: [],
+      dns: { nameservers: [], search: [], options: [] },
+    },
+    ...changes,
+  };
+}
+
+export function facts(changes: Partial<PlanFacts> = {}): PlanFacts {
+  const volumes = changes.volumes ?? [];
+  const placeholders = volumes.map(
+    ({ attachment }) =>
+      [attachment.targetPath, { fsType: 'tmpfs', source: placeholderSource(attachment.volumeId) }] as const,
+  );
+  return {
+    volumes,
+    networks: [],
+    mounts: new Map(placeholders),
+    root: 'directory',
+    guest: {
+      directory: '/guest',
+      manifest: {
+        kernelVersion: '6.12.1',
+        kernel: { file: 'vmlinux-1', sha256: '1' },
+        initrd: { file: 'initrd-2', sha256: '2' },
+        root: { file: 'root-3.erofs', sha256: '3' },
+        packages: [],
+      },
+    },
+    capabilities: { version: 'QEMU 7.2.22', accelerators: ['tcg'], virtioBlk: true, nineP: true },
+    paths: podPaths(runPaths('/run/berth'), 'box'),
+    tscKhz: 2_400_000,
+    ...changes,
+  };
+}
