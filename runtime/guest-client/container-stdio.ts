@@ -13,6 +13,8 @@ export interface HostStreams {
 export interface ContainerStdio {
   /** Resolves when stdout and stderr have ended and all of them is with the host's ends, or one of the two is gone. */
   readonly outputDone: Promise<void>;
+  /** The container exists: from now on the guest has a place for its input. */
+  openInput(): void;
   /** Nobody reads the input any more. Idempotent. */
   closeInput(): void;
   /** Gives up whatever is on the way. Idempotent. */
@@ -25,9 +27,9 @@ export interface ContainerStdio {
  */
 export function coupleStdio(mux: StdioMux, stdioId: number, host: HostStreams, log: Log): ContainerStdio {
   const outputs = [copyOut(mux, stdioId, STDOUT, host.stdout, log), copyOut(mux, stdioId, STDERR, host.stderr, log)];
-  void copyIn(mux, stdioId, host.stdin, log);
   return {
     outputDone: Promise.all(outputs).then(() => {}),
+    openInput: () => void copyIn(mux, stdioId, host.stdin, log),
     closeInput: () => host.stdin?.close(),
     close() {
       for (const stream of [host.stdin, host.stdout, host.stderr]) stream?.close();

@@ -95,6 +95,7 @@ export async function createPod(context: PodContext, create: CreatePod): Promise
     rootfs: plan.guest.rootfs,
     stdioId: STDIO_ID,
   });
+  stdio.openInput();
   phases.end();
   return { vm, agent, stdio, plan, phases };
 }
