@@ -1,0 +1,86 @@
+import { describe, expect, it } from 'vitest';
+import type { VmSpec } from '../port.ts';
+import { planArgs } from './args.ts';
+
+const spec: VmSpec = {
+  name: 'box',
+  vcpus: 1,
+  memoryMib: 256,
+  accelerator: 'tcg',
+  kernel: '/guest/vmlinux',
+  initrd: '/guest/initrd',
+  kernelParameters: ['console=ttyS0', 'quiet'],
+  disks: [
+    { id: 'root', transport: 'virtio-blk', path: '/guest/root.erofs', serial: 'berth-root', readOnly: true },
+    { id: 'disk-v', transport: 'virtio-blk', path: '/pool/v/image.raw', serial: 'v', readOnly: false },
+  ],
+  nics: [{ id: 'nic0', tap: 'tap0', mac: '02:00:00:00:00:01', mtu: 1450 }],
+  shares: [{ id: 'rootfs', transport: '9p', tag: 'rootfs', path: '/bundle/rootfs' }],
+  ports: [{ name: 'berth.control', socket: '/run/pod/control.sock' }],
+  controlSocket: '/run/pod/qmp.sock',
+  console: '/run/pod/console.log',
+};
+
+/** The value behind an option, of which the machine has one. */
+const valueBehind = (args: readonly string[], name: string): string | undefined => args[args.indexOf(name) + 1];
+
+describe('planArgs', () => {
+  it('is this command line', () => {
+    expect(
+      planArgs(spec, { control: 3 })
+        .join('\n')
+        .replaceAll(/\n(?!-)/g, ' ')
+        .split('\n'),
+    ).toEqual([
+      '-name guest=box',
+      '-machine q35,sata=off,smbus=off,vmport=off,dump-guest-core=off',
+      '-accel tcg,thread=single,tb-size=64',
+      '-cpu max',
+      '-smp cpus=1',
+      '-m size=256M',
+      '-nodefaults',
+      '-no-user-config',
+      '-display none',
+      '-no-reboot',
+      '-kernel /guest/vmlinux',
+      '-initrd /guest/initrd',
+      '-append console=ttyS0 quiet',
+      '-chardev file,id=console,path=/run/pod/console.log',
+      '-serial chardev:console',
+      '-chardev socket,id=qmp,fd=3,server=on,wait=off',
+      '-mon chardev=qmp,mode=control',
+      '-device virtio-serial-pci,id=ports',
+      '-chardev socket,id=port0,path=/run/pod/control.sock,server=on,wait=off',
+      '-device virtserialport,bus=ports.0,chardev=port0,name=berth.control',
+      '-blockdev driver=raw,node-name=root,read-only=on,discard=unmap,cache.direct=off,cache.no-flush=off,' +
+        'file.driver=file,file.filename=/guest/root.erofs,file.aio=threads,file.locking=on',
+      '-device virtio-blk-pci,id=root-device,drive=root,serial=berth-root,werror=enospc,rerror=report',
+      '-blockdev driver=raw,node-name=disk-v,read-only=off,discard=unmap,cache.direct=off,cache.no-flush=off,' +
+        'file.driver=file,file.filename=/pool/v/image.raw,file.aio=threads,file.locking=on',
+      '-device virtio-blk-pci,id=disk-v-device,drive=disk-v,serial=v,werror=enospc,rerror=report',
+      '-netdev tap,id=nic0,ifname=tap0,script=no,downscript=no,vhost=off',
+      '-device virtio-net-pci,id=nic0-device,netdev=nic0,mac=02:00:00:00:00:01,host_mtu=1450,romfile=',
+      '-fsdev local,id=rootfs,path=/bundle/rootfs,security_model=none,readonly=on,multidevs=remap',
+      '-device virtio-9p-pci,id=rootfs-device,fsdev=rootfs,mount_tag=rootfs',
+      '-device virtio-rng-pci',
+      '-sandbox on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny',
+    ]);
+  });
+
+  it('emulates several processors in as many threads, and leaves KVM alone', () => {
+    expect(valueBehind(planArgs({ ...spec, vcpus: 2 }, { control: 3 }), '-accel')).toBe('tcg,thread=multi,tb-size=64');
+    expect(valueBehind(planArgs({ ...spec, accelerator: 'kvm' }, { control: 3 }), '-accel')).toBe('kvm');
+  });
+
+  it('lets no path add a property', () => {
+    const share = { id: 'rootfs', transport: '9p', tag: 'rootfs', path: '/a,readonly=off' } as const;
+    expect(valueBehind(planArgs({ ...spec, shares: [share] }, { control: 3 }), '-fsdev')).toBe(
+      'local,id=rootfs,path=/a,,readonly=off,security_model=none,readonly=on,multidevs=remap',
+    );
+  });
+
+  it('never shares a writable image and never probes a format', () => {
+    const line = planArgs(spec, { control: 3 }).join(' ');
+    expect(line).not.toMatch(/share-rw|force-share|locking=off|format=|-drive/);
+  });
+});

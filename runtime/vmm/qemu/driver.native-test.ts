@@ -1,0 +1,152 @@
+import { Fault } from '../../../proto/fault.ts';
+import { silentLog } from '../../system/log.ts';
+import { replaceFile } from '../../system/native/file.ts';
+import { acquireLease } from '../../system/native/lease.ts';
+import { isAlive } from '../../system/native/process-identity.ts';
+import { SIG, sys } from '../../system/native/sys.ts';
+import { createNativeSystem } from '../../system/native/system.ts';
+import { expect, expectEqual, expectThrows, nativeTest } from '../../system/native/testing.ts';
+import type { Disk, VmSpec } from '../port.ts';
+import { createQemuDriver } from './driver.ts';
+
+const system = createNativeSystem();
+const driver = createQemuDriver({ system, log: silentLog });
+
+/**
+ * The smallest thing that QEMU takes for a Linux kernel: the boot protocol's header (Documentation/arch/x86/boot.rst)
+ * around two instructions that halt for ever.
+ */
+function haltingKernel(): Uint8Array {
+  const image = new Uint8Array(8192);
+  image[0x1f1] = 1; // setup_sects
+  image.set([0xeb, 0x6a], 0x200); // jmp 0x26c
+  image.set(new TextEncoder().encode('HdrS'), 0x202);
+  image.set([0x0c, 0x02], 0x206); // version 2.12
+  image[0x211] = 1; // LOADED_HIGH
+  image.set([0xff, 0xff, 0xff, 0x37], 0x22c); // initrd_addr_max
+  image.set([0xf4, 0xeb, 0xfd], 0x26c); // hlt; jmp 0x26c
+  return image;
+}
+
+function image(directory: string, name: string): string {
+  const path = `${directory}/${name}`;
+  replaceFile(path, new Uint8Array(1 << 20), { mode: 0o600, durable: false });
+  return path;
+}
+
+const disk = (path: string, readOnly: boolean): Disk => ({
+  id: 'disk-v',
+  transport: 'virtio-blk',
+  path,
+  serial: 'v',
+  readOnly,
+});
+
+/** A machine without a guest that says anything; its files are `<directory>/<name>.*`. */
+function machine(directory: string, name: string, changes: Partial<VmSpec> = {}): VmSpec {
+  replaceFile(`${directory}/kernel`, haltingKernel(), { mode: 0o600, durable: false });
+  return {
+    name,
+    vcpus: 1,
+    memoryMib: 128,
+    accelerator: 'tcg',
+    kernel: `${directory}/kernel`,
+    initrd: image(directory, 'initrd'),
+    kernelParameters: [],
+    disks: [],
+    nics: [],
+    shares: [{ id: 'rootfs', transport: '9p', tag: 'rootfs', path: directory }],
+    ports: [{ name: 'berth.control', socket: `${directory}/${name}.control` }],
+    controlSocket: `${directory}/${name}.qmp`,
+    console: `${directory}/${name}.console`,
+    ...changes,
+  };
+}
+
+const start = (directory: string, name: string, changes: Partial<VmSpec> = {}, held: readonly number[] = []) =>
+  driver.start(machine(directory, name, changes), { netns: undefined, held, log: `${directory}/${name}.log` });
+
+nativeTest('QEMU: says itself what it can do', async () => {
+  const { version, accelerators, virtioBlk, nineP } = await driver.probe();
+  expect(/^QEMU \d+\.\d+\.\d+$/.test(version), `${version} names a version`);
+  expect(accelerators.includes('tcg'), 'it can emulate');
+  expectEqual([virtioBlk, nineP], [true, true]);
+});
+
+nativeTest('QEMU: one that is not installed is named with its package, by probe and by start', async (directory) => {
+  const absent = createQemuDriver({ system, log: silentLog, binary: 'qemu-of-nobody' });
+  const options = { netns: undefined, held: [], log: `${directory}/log` };
+  for (const body of [() => absent.probe(), () => absent.start(machine(directory, 'vm'), options)]) {
+    const fault = await expectThrows('environment', body);
+    const message = fault instanceof Error ? fault.message : '';
+    expect(/qemu-of-nobody is not installed; apt-get install qemu-system-x86/.test(message), message);
+  }
+  expect(sys.lstat(`${directory}/vm.qmp`) === null, 'no socket is left');
+});
+
+nativeTest('QEMU: starts, runs, and ends when it is asked to', async (directory) => {
+  const vm = await start(directory, 'vm');
+  expect(isAlive(vm.process), 'the process is the one that is named');
+  expectEqual(await vm.status(), { state: 'running', reason: 'running' });
+  (await system.connect(`${directory}/vm.control`)).close();
+  await vm.quit();
+  const { code, signal } = await vm.exited;
+  expectEqual([code, signal], [0, 0]);
+  expect(!isAlive(vm.process), 'the process is gone');
+  expect(sys.lstat(`${directory}/vm.qmp`) === null, 'QEMU removed its socket');
+  await vm.quit();
+  await vm.kill();
+});
+
+nativeTest('QEMU: what it does not like is said in its own words, and nothing is left', async (directory) => {
+  const missing = `${directory}/no,such,image`;
+  const fault = await expectThrows('exec', () => start(directory, 'vm', { disks: [disk(missing, false)] }));
+  const message = fault instanceof Fault ? fault.message : '';
+  expect(message.startsWith('QEMU exited with status 1 before it was ready: '), message);
+  expect(message.includes(`Could not open '${missing}': No such file or directory`), message);
+  expect(sys.lstat(`${directory}/vm.qmp`) === null, 'no socket is left');
+});
+
+nativeTest('QEMU: a death that nobody asked for is seen at once', async (directory) => {
+  const vm = await start(directory, 'vm');
+  sys.kill(vm.process.pid, SIG.KILL);
+  const { code, signal } = await vm.exited;
+  expectEqual([code, signal], [-1, SIG.KILL]);
+  await expectThrows('io', () => vm.status());
+  await vm.kill();
+});
+
+nativeTest('QEMU: holds the leases of its volumes until it dies', async (directory) => {
+  const path = image(directory, 'lease');
+  const lease = acquireLease(path, 'the pod');
+  expect('fd' in lease, 'the lease is free');
+  const vm = await start(directory, 'vm', {}, [lease.fd]);
+  sys.close(lease.fd);
+  expectEqual(acquireLease(path, 'another'), { heldBy: 'the pod' });
+  await vm.kill();
+  const next = acquireLease(path, 'another');
+  expect('fd' in next, 'the lease is free again');
+  sys.close(next.fd);
+});
+
+nativeTest('QEMU: shares a read-only image, and lets no second machine near a writable one', async (directory) => {
+  const [shared, own] = [image(directory, 'shared'), image(directory, 'own')];
+  const first = await start(directory, 'first', { disks: [disk(shared, true), { ...disk(own, false), id: 'own' }] });
+  const second = await start(directory, 'second', { disks: [disk(shared, true)] });
+  for (const readOnly of [false, true]) {
+    const fault = await expectThrows('exec', () => start(directory, 'third', { disks: [disk(own, readOnly)] }));
+    const message = fault instanceof Fault ? fault.message : '';
+    expect(/Failed to get (shared )?"write" lock/.test(message), message);
+  }
+  await Promise.all([first.kill(), second.kill()]);
+  const third = await start(directory, 'third', { disks: [disk(own, false)] });
+  await third.kill();
+});
+
+nativeTest('QEMU: starts again where a killed one left its sockets', async (directory) => {
+  const first = await start(directory, 'vm');
+  await first.kill();
+  expect(sys.lstat(`${directory}/vm.qmp`) !== null, 'a killed QEMU leaves its socket');
+  const second = await start(directory, 'vm');
+  await second.quit();
+});
