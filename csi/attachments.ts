@@ -28,6 +28,14 @@ export class Attachments {
     return found;
   }
 
+  /** Of one target path. Looks at no other record, so that one which cannot be read is in nobody else's way. */
+  async at(targetPath: string): Promise<VolumeAttachment[]> {
+    const podUids = await this.system.list(this.root);
+    const files = podUids.map((podUid) => this.file(`${this.root}/${podUid}/${fileName(targetPath)}`));
+    const found = await Promise.all(files.map((file) => file.load()));
+    return found.filter((attachment) => attachment !== undefined);
+  }
+
   async save(attachment: VolumeAttachment): Promise<void> {
     await this.alone(async () => {
       await this.system.makeDirectory(this.directoryOf(attachment), 0o700);
@@ -49,8 +57,7 @@ export class Attachments {
   }
 
   private pathOf(attachment: Pick<VolumeAttachment, 'podUid' | 'targetPath'>): string {
-    const key = createHash('sha256').update(attachment.targetPath).digest('hex').slice(0, 32);
-    return `${this.directoryOf(attachment)}/${key}.json`;
+    return `${this.directoryOf(attachment)}/${fileName(attachment.targetPath)}`;
   }
 
   private file(path: string): RecordFile<VolumeAttachment> {
@@ -63,4 +70,8 @@ export class Attachments {
     this.last = result.catch(() => undefined);
     return result;
   }
+}
+
+function fileName(targetPath: string): string {
+  return `${createHash('sha256').update(targetPath).digest('hex').slice(0, 32)}.json`;
 }

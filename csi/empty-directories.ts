@@ -1,6 +1,6 @@
 import { readdir, rmdir } from 'node:fs/promises';
 import { Fault } from '../proto/fault.ts';
-import { errorCode } from '../runtime/system/node/exec.ts';
+import { errorCode } from '../runtime/system/node/errno.ts';
 import { mountsBelow, readMounts } from '../runtime/system/node/mounts.ts';
 
 /**

@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { Fault } from '../proto/fault.ts';
+import { isOutOfSpace } from '../runtime/system/node/errno.ts';
 import { type FileLock, tryLock } from '../runtime/system/node/file-lock.ts';
 
 /**
@@ -24,8 +25,4 @@ export async function lockDirectory(directory: string, noun: string, owner: stri
     }
   }
   return lock;
-}
-
-export function isOutOfSpace(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && (error.code === 'ENOSPC' || error.code === 'EDQUOT');
 }

@@ -98,9 +98,8 @@ function unpublishVolume(request: NodeUnpublishVolumeRequest, attachments: Attac
     fields: { targetPath },
     async run() {
       await ensureNoPlaceholder(targetPath, volumeId);
-      const records = await attachments.all();
-      for (const record of records) {
-        if (record.volumeId === volumeId && record.targetPath === targetPath) await attachments.remove(record);
+      for (const record of await attachments.at(targetPath)) {
+        if (record.volumeId === volumeId) await attachments.remove(record);
       }
       return {};
     },

@@ -2,7 +2,7 @@ import { lstat, mkdir, realpath, rmdir, statfs, writeFile } from 'node:fs/promis
 import { basename, dirname } from 'node:path';
 import { Fault } from '../proto/fault.ts';
 import { placeholderSource } from '../proto/volume-attachment.ts';
-import { errorCode } from '../runtime/system/node/exec.ts';
+import { errorCode } from '../runtime/system/node/errno.ts';
 import { ensureMount, ensureNoMount, type Mount, readMounts, topmostMount } from '../runtime/system/node/mounts.ts';
 import type { Undo } from '../runtime/system/undo.ts';
 import { ensureNoEmptyDirectories } from './empty-directories.ts';

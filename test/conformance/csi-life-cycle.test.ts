@@ -152,6 +152,36 @@ describe('the life of a volume', () => {
   });
 });
 
+it('serves the volumes of one pod at the same time', async () => {
+  const { client } = driver;
+  const names = ['v0', 'v1', 'v2', 'v3'];
+  const ids = await Promise.all(names.map((name) => create(name)));
+  const targets = await Promise.all(names.map((name) => node.target(`pod-x/${name}`)));
+  const publishAll = ids.map((id, index) =>
+    client.call('Node', 'NodePublishVolume', publication(id, targets[index] ?? '', 'pod-x')),
+  );
+  await Promise.all(publishAll);
+  expect(await node.mounts()).toHaveLength(names.length);
+  // Each one's end is another one's beginning in the pod's directory of records.
+  for (let round = 0; round < 5; round += 1) {
+    await Promise.all(
+      ids.map(async (volume_id, index) => {
+        const target_path = targets[index] ?? '';
+        await client.call('Node', 'NodeUnpublishVolume', { volume_id, target_path });
+        await client.call('Node', 'NodePublishVolume', publication(volume_id, target_path, 'pod-x'));
+      }),
+    );
+  }
+  await Promise.all(
+    ids.map(async (volume_id, index) => {
+      await client.call('Node', 'NodeUnpublishVolume', { volume_id, target_path: targets[index] });
+      await client.call('Controller', 'DeleteVolume', { volume_id });
+    }),
+  );
+  expect(await node.remains()).toEqual([]);
+  expect(await node.mounts()).toEqual([]);
+});
+
 describe('the placeholder', () => {
   it('lets kubelet make directories, and nobody write a byte', async () => {
     const { client } = driver;

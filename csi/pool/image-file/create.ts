@@ -2,8 +2,8 @@ import { mkdir, open, rename, rm, statfs } from 'node:fs/promises';
 import { Fault } from '../../../proto/fault.ts';
 import { volumeFilesystemRecord } from '../../../proto/volume-filesystem.ts';
 import { VOLUME_FILES, type VolumeSpec, volumeSpecRecord } from '../../../proto/volume-spec.ts';
+import { isOutOfSpace } from '../../../runtime/system/node/errno.ts';
 import { syncDirectory } from '../../../runtime/system/node/system.ts';
-import { isOutOfSpace } from '../../instance-lock.ts';
 import { type ImageFilePaths, uniqueName } from './paths.ts';
 
 /**

@@ -4,7 +4,7 @@ import type { VolumeId } from '../../../proto/ids.ts';
 import { volumeLeaseRecord } from '../../../proto/volume-lease.ts';
 import { VOLUME_FILES } from '../../../proto/volume-spec.ts';
 import type { Log } from '../../../runtime/system/log.ts';
-import { errorCode } from '../../../runtime/system/node/exec.ts';
+import { errorCode } from '../../../runtime/system/node/errno.ts';
 import { tryLock } from '../../../runtime/system/node/file-lock.ts';
 import { syncDirectory } from '../../../runtime/system/node/system.ts';
 import { type ImageFilePaths, uniqueName } from './paths.ts';

@@ -2,6 +2,7 @@ import { constants } from 'node:os';
 import { execa } from 'execa';
 import { Fault } from '../../../proto/fault.ts';
 import type { Command, Completed } from '../port.ts';
+import { errorCode } from './errno.ts';
 
 /** Which Debian package brings a program: for the way out in the error when it is missing. */
 const PACKAGE_OF: Readonly<Record<string, string>> = {
@@ -70,12 +71,6 @@ function notStarted(file: string, cwd: string | undefined, cause: unknown): Faul
   const wayOut = debianPackage === undefined ? '' : `; Debian's package ${debianPackage} brings it`;
   const where = cwd === undefined ? '' : ` (or its directory ${cwd} is missing)`;
   return new Fault('environment', `the program ${file} is not installed${where}${wayOut}`, { fields: { file }, cause });
-}
-
-/** errno name of a Node error: ENOENT, EEXIST ... */
-export function errorCode(error: unknown): string | undefined {
-  if (!(error instanceof Error) || !('code' in error)) return undefined;
-  return typeof error.code === 'string' ? error.code : undefined;
 }
 
 function bytesOf(output: unknown): Uint8Array {

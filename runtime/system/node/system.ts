@@ -4,7 +4,8 @@ import { dirname } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { Fault } from '../../../proto/fault.ts';
 import type { System, WriteOptions } from '../port.ts';
-import { errorCode, run } from './exec.ts';
+import { errorCode } from './errno.ts';
+import { run } from './exec.ts';
 import { connectUnix, listenUnix } from './unix-socket.ts';
 
 const nodeSystem: System = {

@@ -3,7 +3,7 @@ import { chmod, lstat, unlink } from 'node:fs/promises';
 import { createConnection, createServer, type Socket } from 'node:net';
 import { Fault } from '../../../proto/fault.ts';
 import type { ByteStream, Listener } from '../port.ts';
-import { errorCode } from './exec.ts';
+import { errorCode } from './errno.ts';
 
 /** sun_path of sockaddr_un, less the final zero byte; the kernel would cut a longer one silently. */
 const MAX_PATH_BYTES = 107;
