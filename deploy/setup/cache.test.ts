@@ -1,7 +1,7 @@
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { type CacheEntry, ensureCached } from './cache.ts';
 
@@ -54,6 +54,16 @@ describe('cache', () => {
     const directory = await ensureCached(entry([], (partial) => writeFile(join(partial, 'whole'), '')));
     expect(readdirSync(directory)).toEqual(['whole']);
     expect(existsSync(join(root, '.partial-thing-0123'))).toBe(false);
+  });
+
+  it('removes what nobody asked for in a month, and keeps what somebody did', async () => {
+    const make = (partial: string) => writeFile(join(partial, 'made'), '');
+    const [used, unused] = [await ensureCached(entry(['used'], make)), await ensureCached(entry(['unused'], make))];
+    const longAgo = new Date(Date.now() - 31 * 24 * 3600 * 1000);
+    for (const directory of [used, unused]) utimesSync(directory, longAgo, longAgo);
+    await ensureCached(entry(['used'], make));
+    const added = await ensureCached(entry(['new'], make));
+    expect(entries().sort()).toEqual([used, added].map((path) => basename(path)).sort());
   });
 
   it('lets two that want the same entry at once make it once', async () => {

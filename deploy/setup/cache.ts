@@ -1,12 +1,14 @@
 import { randomBytes } from 'node:crypto';
-import { access, mkdir, readdir, rename, utimes } from 'node:fs/promises';
+import { access, mkdir, readdir, rename, stat, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
 import { execa } from 'execa';
+import { Fault } from '../../proto/fault.ts';
 import { contentHash } from './content-hash.ts';
 import { withMachineLock } from './machine-lock.ts';
 import { timed } from './progress.ts';
 
 const PARTIAL = '.partial-';
+const UNUSED_AFTER_MS = 30 * 24 * 3600 * 1000;
 
 /** What set-up made and any checkout of this machine may use: outside the checkout, so that a fresh clone is fast. */
 export const cacheRoot = (): string => process.env['BERTH_CACHE_DIR'] ?? '/var/cache/berth';
@@ -32,7 +34,7 @@ export async function ensureCached(entry: CacheEntry): Promise<string> {
   const directory = join(root, `${entry.name}-${contentHash(entry.inputs).slice(0, 16)}`);
   if (await isPresent(directory)) return directory;
   return withMachineLock(join(root, 'lock'), async () => {
-    await sweepPartial(root);
+    await sweep(root);
     if (await isPresent(directory)) return directory;
     const partial = join(root, `${PARTIAL}${entry.name}-${randomBytes(6).toString('hex')}`);
     await timed(`setup: ${entry.title}`, async () => {
@@ -50,16 +52,29 @@ export async function ensureCached(entry: CacheEntry): Promise<string> {
   });
 }
 
-/** Only under the lock: nobody else's half-made entry can be there. */
-async function sweepPartial(root: string): Promise<void> {
-  for (const name of await readdir(root)) {
-    if (name.startsWith(PARTIAL)) await removeTree(join(root, name));
+/**
+ * Removes half-made entries, and those that no checkout has asked for in a month. Only under the lock: nobody else's
+ * half-made entry can be there.
+ */
+async function sweep(root: string): Promise<void> {
+  for (const entry of await readdir(root, { withFileTypes: true })) {
+    if (!entry.isDirectory()) continue;
+    const path = join(root, entry.name);
+    const isUnused = Date.now() - (await stat(path)).mtimeMs > UNUSED_AFTER_MS;
+    if (isUnused || entry.name.startsWith(PARTIAL)) await removeTree(path);
   }
 }
 
-/** A chroot of a killed set-up may still have /proc or /dev mounted: never delete through a mount. */
+/** Stays on its file system: a tree of packages may have had /dev or /proc of this machine mounted in it. */
 async function removeTree(directory: string): Promise<void> {
-  await execa('rm', ['--recursive', '--force', '--one-file-system', directory]);
+  const { failed, stderr } = await execa('rm', ['--recursive', '--force', '--one-file-system', directory], {
+    reject: false,
+  });
+  if (failed) {
+    throw new Fault('busy', `${directory} cannot be removed; unmount what is mounted below it (findmnt)`, {
+      cause: new Error(stderr),
+    });
+  }
 }
 
 async function isPresent(directory: string): Promise<boolean> {
@@ -68,6 +83,7 @@ async function isPresent(directory: string): Promise<boolean> {
   } catch {
     return false;
   }
+  // The time of last use, which sweep goes by.
   const now = new Date();
   await utimes(directory, now, now);
   return true;

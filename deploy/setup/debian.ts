@@ -1,6 +1,7 @@
 import { access } from 'node:fs/promises';
 import { execa } from 'execa';
 import { Fault } from '../../proto/fault.ts';
+import { contained } from './contained.ts';
 
 const SUITE = 'trixie';
 const KEYRING = '/usr/share/keyrings/debian-archive-keyring.gpg';
@@ -51,9 +52,9 @@ export async function installDebianTree(
   environment: Readonly<Record<string, string>> = {},
 ): Promise<void> {
   await checkKeyring();
-  const argv = [...debianArguments(tree), SUITE, directory, ...DEBIAN_SOURCES];
+  const argv = ['mmdebstrap', ...debianArguments(tree), SUITE, directory, ...DEBIAN_SOURCES];
   const env = { LC_ALL: 'C', SOURCE_DATE_EPOCH, ...environment };
-  const result = await execa('mmdebstrap', argv, { reject: false, all: true, stdin: 'ignore', env });
+  const result = await execa(...contained(argv), { reject: false, all: true, stdin: 'ignore', env });
   if (!result.failed) return;
   throw new Fault('exec', `mmdebstrap could not install ${tree.packages.length} packages of Debian ${SUITE}`, {
     cause: new Error((result.all ?? '').trim().split('\n').slice(-20).join('\n') || result.shortMessage),

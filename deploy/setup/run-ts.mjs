@@ -6,7 +6,7 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 
 const repository = resolve(import.meta.dirname, '../..');
 
-export async function runTypeScript(file, args) {
+async function runTypeScript(file, args) {
   const { build } = await import('esbuild');
   const directory = join(repository, 'node_modules/.cache/berth');
   // A file of this process alone: a second command may be bundling the same script.
@@ -23,12 +23,8 @@ export async function runTypeScript(file, args) {
     sourcemap: 'inline',
     logLevel: 'error',
   });
-  try {
-    const script = await import(pathToFileURL(outfile).href);
-    return await script.main(args);
-  } finally {
-    await rm(outfile, { force: true });
-  }
+  const script = await import(pathToFileURL(outfile).href).finally(() => rm(outfile));
+  return script.main(args);
 }
 
 /** Calls and exits: a Fault is a sentence for the person who called, anything else a defect with its stack. */

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { execa } from 'execa';
 import { Fault } from '../../proto/fault.ts';
 import { ensureCached } from './cache.ts';
+import { contained } from './contained.ts';
 import { DEBIAN_SOURCES, type DebianTree, DOCUMENTATION_PATHS, debianArguments, installDebianTree } from './debian.ts';
 
 /** Where `runInToolchain` binds the caller's directory inside the chroot. */
@@ -32,11 +33,12 @@ export const ensureToolchain = (): Promise<string> =>
  */
 export async function runInToolchain(chroot: string, directory: string, argv: readonly string[]): Promise<string> {
   const script = 'mount --bind "$1" "$2$3" && root=$2 work=$3 && shift 3 && exec chroot "$root" env -C "$work" "$@"';
-  const result = await execa(
-    'unshare',
-    ['--mount', '--propagation', 'private', 'sh', '-c', script, 'sh', directory, chroot, TOOLCHAIN_WORK, ...argv],
-    { reject: false, stdin: 'ignore', env: { LC_ALL: 'C', PATH: '/usr/sbin:/usr/bin:/sbin:/bin' }, maxBuffer: 1 << 26 },
-  );
+  const command = contained(['sh', '-c', script, 'sh', directory, chroot, TOOLCHAIN_WORK, ...argv]);
+  const result = await execa(...command, {
+    reject: false,
+    stdin: 'ignore',
+    env: { LC_ALL: 'C', PATH: '/usr/sbin:/usr/bin:/sbin:/bin' },
+  });
   if (!result.failed) return result.stdout;
   throw new Fault('exec', `${argv[0]} failed in the toolchain`, {
     cause: new Error(result.stderr || result.shortMessage),
