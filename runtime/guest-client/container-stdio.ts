@@ -15,6 +15,8 @@ export interface ContainerStdio {
   readonly outputDone: Promise<void>;
   /** The container exists: from now on the guest has a place for its input. */
   openInput(): void;
+  /** To be called once, when the container exists: before, the guest would drop what comes. */
+  beginInput(): void;
   /** Nobody reads the input any more. Idempotent. */
   closeInput(): void;
   /** Gives up whatever is on the way. Idempotent. */
@@ -23,13 +25,14 @@ export interface ContainerStdio {
 
 /**
  * Couples a container's streams on the stdio channel with the host's, which it owns from here on. Call it before the
- * container exists: what arrives for a stream that is not open is dropped.
+ * container exists: either side drops what arrives for a stream that is not open.
  */
 export function coupleStdio(mux: StdioMux, stdioId: number, host: HostStreams, log: Log): ContainerStdio {
   const outputs = [copyOut(mux, stdioId, STDOUT, host.stdout, log), copyOut(mux, stdioId, STDERR, host.stderr, log)];
   return {
     outputDone: Promise.all(outputs).then(() => {}),
     openInput: () => void copyIn(mux, stdioId, host.stdin, log),
+    beginInput: () => void copyIn(mux, stdioId, host.stdin, log),
     closeInput: () => host.stdin?.close(),
     close() {
       for (const stream of [host.stdin, host.stdout, host.stderr]) stream?.close();

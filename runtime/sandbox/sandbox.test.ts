@@ -85,7 +85,7 @@ describe('a pod', () => {
     world.killVm({ signal: 9, lastWords: 'qemu: out of memory' });
     await expect(sandbox.wait()).rejects.toMatchObject({
       code: 'exec',
-      message: 'the VMM was killed by signal 9: qemu: out of memory',
+      message: 'the VMM of sandbox pod was killed by signal 9: qemu: out of memory',
       fields: { console: 'Linux\nlast words of the guest' },
     });
     await sandbox.ended;
@@ -127,7 +127,7 @@ describe('a failed Create leaves nothing', () => {
     const sandbox = await world.sandbox();
     await expect(sandbox.create(world.request())).rejects.toMatchObject({
       code: 'exec',
-      message: expect.stringMatching(/the VMM was killed by signal 11$/),
+      message: expect.stringMatching(/the VMM of sandbox pod was killed by signal 11$/),
     });
     expectNothingLeft(world);
   });

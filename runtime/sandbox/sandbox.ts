@@ -165,8 +165,8 @@ export class Sandbox {
 
   private async explain(thrown: unknown): Promise<Fault> {
     if (this.state.current === 'stopping') return this.stoppedFault();
-    const { host, paths } = this.options;
-    return explainVmFailure(host.system, this.vm, paths.console, thrown);
+    const { id, host, paths } = this.options;
+    return explainVmFailure({ system: host.system, id, vm: this.vm, consolePath: paths.console }, thrown);
   }
 
   private runningPod(): Pod {

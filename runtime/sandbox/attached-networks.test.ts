@@ -1,0 +1,61 @@
+import { describe, expect, it } from 'vitest';
+import { parseCniContainerId, parseIfName, parseNetworkName } from '../../proto/ids.ts';
+import {
+  type NetworkAttachment,
+  networkAttachmentKey,
+  networkAttachmentRecord,
+} from '../../proto/network-attachment.ts';
+import { runPaths } from '../../proto/paths.ts';
+import type { System } from '../system/port.ts';
+import { readNetworks } from './attached-networks.ts';
+
+const NETNS = { path: '/run/netns/a', id: '4:100' };
+const run = runPaths('/run/berth');
+
+const attachment = (network: string, netnsPath: string, netnsId: string): NetworkAttachment => ({
+  state: 'wiring',
+  network: parseNetworkName(network),
+  containerId: parseCniContainerId('c'),
+  ifName: parseIfName('eth0'),
+  netnsPath,
+  netnsId,
+  bootId: 'b',
+  ifIndex: 2,
+  tap: { name: parseIfName('tap0') },
+  ownsIngress: true,
+});
+
+function read(attachments: readonly NetworkAttachment[]) {
+  const files = new Map(
+    attachments.map((one) => [`${networkAttachmentKey(one)}.json`, networkAttachmentRecord.encode(one)]),
+  );
+  const system = {
+    list: async () => [...files.keys(), 'x.json.0a1b.tmp'],
+    readFile: async (path: string) =>
+      new TextEncoder().encode(files.get(path.slice(run.networks.length + 1)) ?? 'rubbish'),
+  };
+  return readNetworks(system as unknown as System, run, NETNS);
+}
+
+describe('networks of a namespace', () => {
+  it('are those of its identity, whatever path they were wired by', async () => {
+    const found = await read([
+      attachment('one', '/run/netns/a', '4:100'),
+      attachment('two', '/proc/7/ns/net', '4:100'),
+      attachment('other', '/run/netns/b', '4:200'),
+    ]);
+    expect(found.map(({ network }) => network)).toEqual(['one', 'two']);
+  });
+
+  it.each([
+    ['none at all', [], 'has no interface that berth wired'],
+    ['another namespace only', [attachment('other', '/run/netns/b', '4:200')], 'has no interface that berth wired'],
+    ['a former namespace at its path', [attachment('one', '/run/netns/a', '4:99')], 'is another namespace now'],
+  ])('of %s are a refusal', async (_what, attachments, message) => {
+    await expect(read(attachments)).rejects.toMatchObject({
+      code: 'precondition',
+      message: expect.stringContaining(message),
+      fields: { netnsPath: NETNS.path },
+    });
+  });
+});

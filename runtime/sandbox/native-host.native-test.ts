@@ -1,0 +1,101 @@
+import { Fault } from '../../proto/fault.ts';
+import { spawnChild } from '../system/native/process.ts';
+import { sys } from '../system/native/sys.ts';
+import { createNativeSystem } from '../system/native/system.ts';
+import { expect, expectEqual, expectThrows, nativeTest } from '../system/native/testing.ts';
+import type { ByteStream } from '../system/port.ts';
+import { createNativeHost } from './native-host.ts';
+
+const host = createNativeHost();
+
+async function makeFifo(path: string): Promise<string> {
+  const { exitCode } = await createNativeSystem().run({ file: 'mkfifo', args: [path] });
+  expectEqual(exitCode, 0);
+  return path;
+}
+
+const shell = (script: string, ...args: string[]) =>
+  spawnChild({ argv: ['sh', '-c', script, 'sh', ...args], fds: [-1, -1, 2] });
+
+async function readAll(stream: ByteStream): Promise<string> {
+  let text = '';
+  for (let chunk = await stream.read(); chunk !== undefined; chunk = await stream.read()) text += sys.utf8Decode(chunk);
+  return text;
+}
+
+nativeTest('output to a FIFO waits for no reader, and is there for one that comes late', async (directory) => {
+  const path = await makeFifo(`${directory}/out`);
+  const stream = host.openFifo(path, 'write');
+  await stream.write(sys.utf8Encode('early'));
+  const reader = shell('head -c 5 "$1" > "$2"', path, `${directory}/got`);
+  await reader.exited;
+  expectEqual(sys.utf8Decode(sys.readFile(`${directory}/got`)), 'early');
+  // Whoever read is gone: no SIGPIPE, no error.
+  await stream.write(sys.utf8Encode('later'));
+  stream.close();
+});
+
+nativeTest('input from a FIFO ends when its writer has come and gone, not before', async (directory) => {
+  const path = await makeFifo(`${directory}/in`);
+  const stream = host.openFifo(path, 'read');
+  const text = readAll(stream);
+  const writer = shell('sleep 0.05; printf hello > "$1"', path);
+  expectEqual(await text, 'hello');
+  expectEqual((await writer.exited).code, 0);
+  stream.close();
+});
+
+nativeTest('input that nobody ever writes ends when it is closed', async (directory) => {
+  const stream = host.openFifo(await makeFifo(`${directory}/in`), 'read');
+  const text = readAll(stream);
+  await Promise.resolve();
+  stream.close();
+  expectEqual(await text, '');
+  const closedFirst = host.openFifo(`${directory}/in`, 'read');
+  closedFirst.close();
+  expectEqual(await closedFirst.read(), undefined);
+});
+
+nativeTest('what is no FIFO is refused', async (directory) => {
+  await expectThrows('invalid', () => host.openFifo(directory, 'read'));
+  await expectThrows('ENOENT', () => host.openFifo(`${directory}/none`, 'write'));
+});
+
+nativeTest('a lease is refused with its owner, and free again when the last copy is closed', async (directory) => {
+  const path = `${directory}/lease`;
+  await host.system.writeFile(path, new Uint8Array(0), { mode: 0o600, durable: false });
+  const first = host.takeLease(path, 'first\n');
+  expect('fd' in first, 'the lease was free');
+  expectEqual(host.takeLease(path, 'second\n'), { heldBy: 'first\n' });
+  const child = spawnChild({ argv: ['sleep', '60'], fds: [-1, -1, 2, first.fd] });
+  first.close();
+  first.close();
+  expectEqual(host.takeLease(path, 'third\n'), { heldBy: 'first\n' });
+  sys.kill(child.pid, 9);
+  await child.exited;
+  const next = host.takeLease(path, 'fourth\n');
+  expect('fd' in next, 'the kernel freed the lease of the dead');
+  next.close();
+});
+
+nativeTest('a network namespace has the identity of its file; another path to it has the same', async (directory) => {
+  const netns = host.openNetns('/proc/self/ns/net');
+  expect(/^\d+:\d+$/.test(netns.id), `${netns.id} is dev:inode`);
+  sys.symlink('/proc/self/ns/net', `${directory}/link`);
+  const again = host.openNetns(`${directory}/link`);
+  expectEqual(again.id, netns.id);
+  netns.close();
+  again.close();
+  const error = await expectThrows('not-found', () => host.openNetns(`${directory}/none`));
+  expect(error instanceof Fault && error.message.includes('/none'), 'the path is named');
+});
+
+nativeTest('paths are told apart, through symbolic links', (directory) => {
+  sys.symlink(directory, `${directory}/link`);
+  expectEqual(
+    [directory, `${directory}/link`, '/proc/self/stat', `${directory}/none`, '/proc/self/stat/x'].map(
+      host.describePath,
+    ),
+    ['directory', 'directory', 'other', 'absent', 'absent'],
+  );
+});
