@@ -15,7 +15,7 @@ import type { OciSpec } from './oci-spec.ts';
 import type { PlanFacts, PlanRequest, VolumeFacts } from './types.ts';
 
 /** A pod with a root directory, one volume and one interface; tests change what they are about. */
-export const POD_UID = parsePodUid('pod-a');
+const POD_UID = parsePodUid('pod-a');
 
 export function spec(changes: Partial<OciSpec> = {}): OciSpec {
   return { ociVersion: '1.2.0', process: { args: ['/bin/true'] }, root: { path: 'rootfs' }, ...changes };

@@ -13,7 +13,7 @@ export interface VolumesPlan {
 }
 
 /** The root bus has 30 places, and the NICs want some of them. */
-export const MAX_VOLUMES = 24;
+const MAX_VOLUMES = 24;
 
 /** One disk for each volume, however many places of the container show it. */
 export function planVolumes(uses: readonly VolumeUse[], capabilities: VmmCapabilities): VolumesPlan {
