@@ -50,8 +50,11 @@ const storage = message({
 });
 export type AgentStorage = MessageType<typeof storage>;
 
-/** Where a container's root comes from: a 9p share mounted read-only, with a writable layer in guest memory above it. */
-const rootfs = message({ shareTag: string(1), readOnly: bool(2) });
+/**
+ * Where a container's root comes from: a 9p share mounted read-only, with a writable layer in guest memory above it, also
+ * for a root that `root.readonly` of the specification closes once its mount points are there.
+ */
+const rootfs = message({ shareTag: string(1) });
 
 const setUpSandbox = message({ hostname: string(1), dns: optional(2, dns), interfaces: messages(3, networkInterface) });
 const formatVolume = message({

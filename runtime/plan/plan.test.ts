@@ -327,7 +327,7 @@ describe('the machine', () => {
       console: '/run/berth/pods/box/console.log',
       shares: [{ id: 'rootfs', transport: '9p', tag: 'rootfs', path: '/bundles/a/rootfs' }],
     });
-    expect(guest).toMatchObject({ hostname: 'box', rootfs: { shareTag: 'rootfs', readOnly: false } });
+    expect(guest).toMatchObject({ hostname: 'box', rootfs: { shareTag: 'rootfs' } });
     expect(choices).toEqual([
       {
         source: 'root /bundles/a/rootfs',
@@ -341,6 +341,6 @@ describe('the machine', () => {
     const asked = request({ spec: spec({ root: { path: '/roots/b', readonly: true }, hostname: 'web-0' }) });
     const { vm, guest } = plan(asked, facts());
     expect(vm.shares[0]?.path).toBe('/roots/b');
-    expect(guest).toMatchObject({ hostname: 'web-0', rootfs: { readOnly: true } });
+    expect(guest).toMatchObject({ hostname: 'web-0', spec: { root: { readonly: true } } });
   });
 });

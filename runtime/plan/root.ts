@@ -29,7 +29,7 @@ export function planRoot(request: PlanRequest, facts: Pick<PlanFacts, 'root' | '
   }
   return {
     share: { id: TAG, transport: '9p', tag: TAG, path },
-    rootfs: { shareTag: TAG, readOnly: request.spec.root.readonly ?? false },
+    rootfs: { shareTag: TAG },
     choice: {
       source: `root ${path}`,
       chosen: '9p, read-only',

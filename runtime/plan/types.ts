@@ -73,7 +73,7 @@ export interface GuestPlan {
   readonly volumes: readonly VolumePlan[];
   /** config.json for the guest's crun. */
   readonly spec: OciSpec;
-  readonly rootfs: { readonly shareTag: string; readonly readOnly: boolean };
+  readonly rootfs: { readonly shareTag: string };
 }
 
 export type PlanResult =
