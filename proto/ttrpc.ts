@@ -5,7 +5,7 @@ import { bytes, type Message, message, messages, optional, string, uint } from '
  * ttrpc, the RPC of containerd's shims (github.com/containerd/ttrpc, PROTOCOL.md), unary calls only: a ten-byte header
  * (length, stream id, type, flags; big-endian) and a protobuf message. Clients use odd stream ids, increasing.
  */
-export const HEADER_BYTES = 10;
+const HEADER_BYTES = 10;
 export const MAX_MESSAGE_BYTES = 4 << 20;
 
 export const FRAME_REQUEST = 1;

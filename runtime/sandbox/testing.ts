@@ -26,7 +26,7 @@ import { createStore } from './store.ts';
  * A host, a VMM and a guest in memory, for the sequences of a sandbox and for failures that real ones cannot be made to
  * produce at will. Files are a map; the guest answers on in-memory streams; `journal` has what happened, in order.
  */
-export const VOLUME = parseVolumeId('pool.node.data');
+const VOLUME = parseVolumeId('pool.node.data');
 const TARGET = '/pods/u/mount';
 const VOLUME_DIRECTORY = '/pool/volumes/data';
 const FILESYSTEM = `${VOLUME_DIRECTORY}/fs.json`;
