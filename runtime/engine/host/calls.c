@@ -1,5 +1,4 @@
 // The verbs that are one system call each.
-#include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
@@ -12,9 +11,8 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
-#include <unistd.h>
 
-#include "verbs.h"
+#include "host.h"
 
 #define INT(i) ((int)(uint32_t)a.numbers[i])
 #define LONG(i) (a.numbers[i])
@@ -22,10 +20,25 @@
 #define ADDRESS (const struct sockaddr *)a.bytes, (socklen_t)a.byte_count
 #define RETRY TEMP_FAILURE_RETRY  // of EINTR
 
+// On Linux the descriptor is free whatever close() answers: EINTR must not be repeated.
+static int close_fd(JSContext *ctx, int fd) {
+  unwatch(ctx, fd);
+  int result = close(fd);
+  return result < 0 && errno == EINTR ? 0 : result;
+}
+
+static int replace_fd(JSContext *ctx, int from, int to) {
+  if (from == to) return to;
+  unwatch(ctx, to);
+  return RETRY(dup3(from, to, O_CLOEXEC));
+}
+
 // X(verb, format of its arguments, what becomes of the result, call)
 // clang-format off
 #define CALLS(X) \
   X(open, "sim", answer, RETRY(open(TEXT(0), INT(1) | O_CLOEXEC, INT(2)))) \
+  X(close, "i", done, close_fd(ctx, INT(0))) \
+  X(dup2, "ii", done, replace_fd(ctx, INT(0), INT(1))) \
   X(read, "ir", answer_io, RETRY(read(INT(0), a.bytes, a.byte_count))) \
   X(write, "ir", answer_io, RETRY(write(INT(0), a.bytes, a.byte_count))) \
   X(fsync, "i", done, RETRY(fsync(INT(0)))) \
@@ -76,5 +89,4 @@
 CALLS(DEFINE_VERB)
 
 #define DEFINE_ENTRY(name, format, outcome, call) SYS_ENTRY(#name, verb_##name),
-static const JSCFunctionListEntry entries[] = {CALLS(DEFINE_ENTRY)};
-const VerbTable call_verbs = VERB_TABLE(entries);
+VERBS(call_verbs, CALLS(DEFINE_ENTRY))

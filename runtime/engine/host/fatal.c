@@ -1,38 +1,22 @@
-#include "fatal.h"
-
 #include <fcntl.h>
-#include <stdbool.h>
 #include <stdio.h>
-#include <string.h>
 #include <sys/reboot.h>
-#include <unistd.h>
+
+#include "host.h"
 
 #define CAUSES_MAX 8
+#define LOG_MAX 900  // the kernel refuses records above about 1,000 bytes
 
-static void write_all(int fd, const char *text, size_t length) {
-  while (length > 0) {
-    ssize_t written = write(fd, text, length);
-    if (written <= 0) return;  // Nobody is left to tell.
-    text += written;
-    length -= (size_t)written;
-  }
-}
-
-// One line: to stderr, and of PID 1 to the kernel's log, which outlives the process.
-static void say(const char *text, size_t length) {
-  char line[900];  // The kernel refuses records above about 1,000 bytes.
-  int size = snprintf(line, sizeof line, "%.*s\n", (int)(length < 800 ? length : 800), text);
-  write_all(STDERR_FILENO, line, (size_t)size);
+// To stderr, and of PID 1 to the kernel's log, which outlives the process: one line, one record.
+static void say(const char *prefix, const char *text) {
   static int kmsg = -1;
   if (kmsg < 0 && getpid() == 1) kmsg = open("/dev/kmsg", O_WRONLY | O_CLOEXEC);
-  if (kmsg >= 0) write_all(kmsg, line, (size_t)size);
-}
-
-static void say_lines(const char *text) {
   while (*text) {
-    size_t length = strcspn(text, "\n");
-    say(text, length);
+    int length = (int)strcspn(text, "\n");
+    dprintf(STDERR_FILENO, "%s%.*s\n", prefix, length, text);
+    if (kmsg >= 0) dprintf(kmsg, "%s%.*s\n", prefix, length < LOG_MAX ? length : LOG_MAX, text);
     text += length + (text[length] == '\n');
+    prefix = "";
   }
 }
 
@@ -46,27 +30,15 @@ _Noreturn static void end(void) {
 }
 
 _Noreturn void die(const char *message) {
-  char line[256];
-  snprintf(line, sizeof line, "Uncaught %s", message);
-  say_lines(line);
+  say("Uncaught ", message);
   end();
 }
 
 static void say_value(JSContext *ctx, const char *prefix, JSValueConst value) {
   const char *text = JS_ToCString(ctx, value);
   if (!text) JS_FreeValue(ctx, JS_GetException(ctx));
-  char line[900];
-  snprintf(line, sizeof line, "%s%s", prefix, text ? text : "(a value that has no text)");
-  say_lines(line);
+  say(prefix, text ? text : "a value that has no text");
   if (text) JS_FreeCString(ctx, text);
-}
-
-static void say_stack(JSContext *ctx, JSValueConst error) {
-  JSValue stack = JS_GetPropertyStr(ctx, error, "stack");
-  const char *text = JS_IsString(stack) ? JS_ToCString(ctx, stack) : NULL;
-  if (text) say_lines(text);
-  if (text) JS_FreeCString(ctx, text);
-  JS_FreeValue(ctx, stack);
 }
 
 _Noreturn void die_uncaught(JSContext *ctx) {
@@ -75,9 +47,9 @@ _Noreturn void die_uncaught(JSContext *ctx) {
   for (int depth = 0; depth < CAUSES_MAX && !JS_IsUndefined(error); depth++) {
     say_value(ctx, prefix, error);
     if (!JS_IsObject(error)) break;
-    say_stack(ctx, error);
+    JSValue stack = JS_GetPropertyStr(ctx, error, "stack");
+    if (JS_IsString(stack)) say_value(ctx, "", stack);
     JSValue cause = JS_GetPropertyStr(ctx, error, "cause");
-    JS_FreeValue(ctx, error);
     error = JS_IsException(cause) ? JS_UNDEFINED : cause;
     prefix = "Caused by ";
   }

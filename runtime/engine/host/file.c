@@ -1,33 +1,10 @@
 // Descriptors, files and directories, beyond single calls.
 #include <dirent.h>
-#include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
-#include "loop.h"
-#include "verbs.h"
-
-SYS_VERB(sys_close) {
-  ARGUMENTS(a);
-  if (!get_arguments(ctx, argv, "i", &a)) return JS_EXCEPTION;
-  unwatch(ctx, (int)a.numbers[0]);
-  // On Linux the descriptor is free whatever close() answers; EINTR must not be repeated.
-  int result = close((int)a.numbers[0]);
-  return result < 0 && errno == EINTR ? JS_UNDEFINED : done(ctx, "close", NULL, result);
-}
-
-SYS_VERB(sys_dup2) {
-  ARGUMENTS(a);
-  if (!get_arguments(ctx, argv, "ii", &a)) return JS_EXCEPTION;
-  int from = (int)a.numbers[0], to = (int)a.numbers[1];
-  if (from == to) return JS_UNDEFINED;
-  unwatch(ctx, to);
-  return done(ctx, "dup3", NULL, TEMP_FAILURE_RETRY(dup3(from, to, O_CLOEXEC)));
-}
+#include "host.h"
 
 SYS_VERB(sys_pipe) {
   int ends[2];
@@ -96,10 +73,6 @@ SYS_VERB(sys_readdir) {
   return throw_errno(ctx, "readdir", a.texts[0], number);
 }
 
-static const JSCFunctionListEntry entries[] = {
-    SYS_ENTRY("close", sys_close),        SYS_ENTRY("dup2", sys_dup2),
-    SYS_ENTRY("pipe", sys_pipe),          SYS_ENTRY("getsockopt", sys_getsockopt),
-    SYS_ENTRY("readFile", sys_read_file), SYS_ENTRY("readlink", sys_readlink),
-    SYS_ENTRY("readdir", sys_readdir),
-};
-const VerbTable file_verbs = VERB_TABLE(entries);
+VERBS(file_verbs, SYS_ENTRY("pipe", sys_pipe), SYS_ENTRY("getsockopt", sys_getsockopt),
+      SYS_ENTRY("readFile", sys_read_file), SYS_ENTRY("readlink", sys_readlink),
+      SYS_ENTRY("readdir", sys_readdir))

@@ -1,11 +1,9 @@
 // ioctl: only requests whose argument is known, so that the kernel never writes past a buffer.
-#include <errno.h>
-#include <linux/fs.h>
 #include <linux/if_tun.h>
 #include <net/if.h>
 #include <sys/ioctl.h>
 
-#include "verbs.h"
+#include "host.h"
 
 #define NUMBER 0  // the argument is a number, not a pointer
 
@@ -15,8 +13,6 @@ static const struct Request {
 } requests[] = {
     {TUNSETIFF, sizeof(struct ifreq)},
     {TUNSETPERSIST, NUMBER},
-    {TIOCSCTTY, NUMBER},
-    {BLKGETSIZE64, sizeof(uint64_t)},
 };
 
 static const struct Request *find_request(unsigned long request) {
@@ -38,5 +34,4 @@ SYS_VERB(sys_ioctl) {
   return answer(ctx, "ioctl", NULL, ioctl((int)a.numbers[0], known->request, argument));
 }
 
-static const JSCFunctionListEntry entries[] = {SYS_ENTRY("ioctl", sys_ioctl)};
-const VerbTable ioctl_verbs = VERB_TABLE(entries);
+VERBS(ioctl_verbs, SYS_ENTRY("ioctl", sys_ioctl))

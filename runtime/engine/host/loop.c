@@ -1,6 +1,4 @@
-#include "loop.h"
-
-#include "fatal.h"
+#include "host.h"
 
 typedef struct Rejection {
   JSValue promise;
@@ -9,33 +7,25 @@ typedef struct Rejection {
 
 // Rejected promises without a handler; one may still come before the jobs have run out.
 static Rejection *rejections;
-static int rejection_count, rejection_capacity;
+static int rejection_count;
 
-static void forget_rejection(JSContext *ctx, JSValueConst promise) {
+void track_rejection(JSContext *ctx, JSValueConst promise, JSValueConst reason, JS_BOOL is_handled,
+                     void *opaque) {
+  if (!is_handled) {
+    int count = rejection_count++;
+    rejections = checked_realloc(rejections, (size_t)rejection_count, sizeof *rejections);
+    rejections[count] = (Rejection){JS_DupValue(ctx, promise), JS_DupValue(ctx, reason)};
+    return;
+  }
   for (int i = 0; i < rejection_count; i++) {
     if (JS_VALUE_GET_PTR(rejections[i].promise) != JS_VALUE_GET_PTR(promise)) continue;
     JS_FreeValue(ctx, rejections[i].promise);
     JS_FreeValue(ctx, rejections[i].reason);
     rejections[i] = rejections[--rejection_count];
-    return;
   }
 }
 
-void track_rejection(JSContext *ctx, JSValueConst promise, JSValueConst reason, JS_BOOL is_handled,
-                     void *opaque) {
-  (void)opaque;
-  if (is_handled) {
-    forget_rejection(ctx, promise);
-    return;
-  }
-  if (rejection_count == rejection_capacity) {
-    rejection_capacity = rejection_capacity ? 2 * rejection_capacity : 8;
-    rejections = checked_realloc(rejections, rejection_capacity, sizeof *rejections);
-  }
-  rejections[rejection_count++] = (Rejection){JS_DupValue(ctx, promise), JS_DupValue(ctx, reason)};
-}
-
-void run_jobs(JSContext *ctx) {
+static void run_jobs(JSContext *ctx) {
   JSContext *job_context;
   int status;
   while ((status = JS_ExecutePendingJob(JS_GetRuntime(ctx), &job_context)) != 0) {

@@ -1,10 +1,7 @@
 // The native host: the engine, its `sys` object, and the program's bytecode, which app.S links in.
 #include <signal.h>
-#include <unistd.h>
 
-#include "fatal.h"
-#include "loop.h"
-#include "verbs.h"
+#include "host.h"
 
 #define STACK_SIZE (1024 * 1024)
 

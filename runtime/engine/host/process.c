@@ -1,11 +1,9 @@
 // Children that have ended, and signals as a descriptor.
-#include <errno.h>
 #include <signal.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
-#include <unistd.h>
 
-#include "verbs.h"
+#include "host.h"
 
 SYS_VERB(sys_waitpid) {
   ARGUMENTS(a);
@@ -23,26 +21,14 @@ SYS_VERB(sys_waitpid) {
 }
 
 SYS_VERB(sys_signalfd) {
+  LIST(numbers);
   sigset_t signals;
   sigemptyset(&signals);
-  for (uint32_t i = 0;; i++) {
-    ARGUMENTS(item);
-    JSValue value = JS_GetPropertyUint32(ctx, argv[0], i);
-    if (JS_IsUndefined(value)) break;
-    bool good = get_arguments(ctx, &value, "i", &item);
-    JS_FreeValue(ctx, value);
-    if (!good) return JS_EXCEPTION;
-    if (sigaddset(&signals, (int)item.numbers[0]) < 0) {
-      return throw_errno(ctx, "sigaddset", NULL, errno);
-    }
-  }
+  if (!get_list(ctx, argv[0], 'i', &numbers)) return JS_EXCEPTION;
+  for (int i = 0; i < numbers.count; i++) sigaddset(&signals, numbers.numbers[i]);
   int fd = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
   if (fd >= 0) sigprocmask(SIG_BLOCK, &signals, NULL);
   return answer(ctx, "signalfd", NULL, fd);
 }
 
-static const JSCFunctionListEntry entries[] = {
-    SYS_ENTRY("waitpid", sys_waitpid),
-    SYS_ENTRY("signalfd", sys_signalfd),
-};
-const VerbTable process_verbs = VERB_TABLE(entries);
+VERBS(process_verbs, SYS_ENTRY("waitpid", sys_waitpid), SYS_ENTRY("signalfd", sys_signalfd))

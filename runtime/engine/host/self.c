@@ -1,14 +1,11 @@
 // What the program knows of itself, and its text.
-#include <errno.h>
 #include <gnu/libc-version.h>
 #include <malloc.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/random.h>
-#include <unistd.h>
 
-#include "loop.h"
-#include "verbs.h"
+#include "host.h"
+
+#define RANDOM_MAX (16 << 20)
 
 static int argument_count;
 static char **argument_values;
@@ -45,17 +42,12 @@ SYS_VERB(sys_getrandom) {
   ARGUMENTS(a);
   if (!get_arguments(ctx, argv, "i", &a)) return JS_EXCEPTION;
   size_t length = (size_t)a.numbers[0];
-  uint8_t *data = a.numbers[0] < 0 ? NULL : checked_realloc(NULL, length, 1);
-  if (!data) return JS_ThrowRangeError(ctx, "a length is negative");
-  for (size_t got = 0; got < length;) {
-    ssize_t count = TEMP_FAILURE_RETRY(getrandom(data + got, length - got, 0));
-    if (count < 0) {
-      free(data);
-      return throw_errno(ctx, "getrandom", NULL, errno);
-    }
-    got += (size_t)count;
-  }
-  return adopt_bytes(ctx, data, length);
+  if (length > RANDOM_MAX) return JS_ThrowRangeError(ctx, "too many random bytes");
+  uint8_t *data = checked_realloc(NULL, length, 1);
+  // Only a signal handler could make it short, and there is none.
+  if (getrandom(data, length, 0) == (ssize_t)length) return adopt_bytes(ctx, data, length);
+  free(data);
+  return throw_errno(ctx, "getrandom", NULL, errno);
 }
 
 SYS_VERB(sys_gc) {
@@ -99,16 +91,7 @@ SYS_VERB(sys_utf8_decode) {
   return JS_NewStringLen(ctx, (const char *)a.bytes, a.byte_count);
 }
 
-static const JSCFunctionListEntry entries[] = {
-    SYS_ENTRY("args", sys_args),
-    SYS_ENTRY("env", sys_env),
-    SYS_ENTRY("now", sys_now),
-    SYS_ENTRY("getrandom", sys_getrandom),
-    SYS_ENTRY("gc", sys_gc),
-    SYS_ENTRY("exit", sys_exit),
-    SYS_ENTRY("strerror", sys_strerror),
-    SYS_ENTRY("versions", sys_versions),
-    SYS_ENTRY("utf8Encode", sys_utf8_encode),
-    SYS_ENTRY("utf8Decode", sys_utf8_decode),
-};
-const VerbTable self_verbs = VERB_TABLE(entries);
+VERBS(self_verbs, SYS_ENTRY("args", sys_args), SYS_ENTRY("env", sys_env), SYS_ENTRY("now", sys_now),
+      SYS_ENTRY("getrandom", sys_getrandom), SYS_ENTRY("gc", sys_gc), SYS_ENTRY("exit", sys_exit),
+      SYS_ENTRY("strerror", sys_strerror), SYS_ENTRY("versions", sys_versions),
+      SYS_ENTRY("utf8Encode", sys_utf8_encode), SYS_ENTRY("utf8Decode", sys_utf8_decode))

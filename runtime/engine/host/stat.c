@@ -1,9 +1,8 @@
 // What the kernel knows of files and file systems.
-#include <errno.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 
-#include "verbs.h"
+#include "host.h"
 
 static JSValue new_stat(JSContext *ctx, const struct stat *status) {
   JSValue object = new_object(ctx);
@@ -55,10 +54,5 @@ SYS_VERB(sys_statvfs) {
   return object;
 }
 
-static const JSCFunctionListEntry entries[] = {
-    SYS_ENTRY("stat", sys_stat),
-    SYS_ENTRY("lstat", sys_lstat),
-    SYS_ENTRY("fstat", sys_fstat),
-    SYS_ENTRY("statvfs", sys_statvfs),
-};
-const VerbTable stat_verbs = VERB_TABLE(entries);
+VERBS(stat_verbs, SYS_ENTRY("stat", sys_stat), SYS_ENTRY("lstat", sys_lstat),
+      SYS_ENTRY("fstat", sys_fstat), SYS_ENTRY("statvfs", sys_statvfs))

@@ -1,8 +1,7 @@
 #include <limits.h>
-#include <string.h>
 #include <time.h>
 
-#include "loop.h"
+#include "host.h"
 
 #define NS_PER_MS 1000000
 
@@ -72,8 +71,4 @@ int run_timers(JSContext *ctx) {
   return wait_ns <= 0 ? 0 : (int)((wait_ns + NS_PER_MS - 1) / NS_PER_MS);
 }
 
-static const JSCFunctionListEntry entries[] = {
-    SYS_ENTRY("setTimer", set_timer),
-    SYS_ENTRY("clearTimer", clear_timer),
-};
-const VerbTable timer_verbs = VERB_TABLE(entries);
+VERBS(timer_verbs, SYS_ENTRY("setTimer", set_timer), SYS_ENTRY("clearTimer", clear_timer))

@@ -1,11 +1,6 @@
-#include "value.h"
-
-#include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
-#include "fatal.h"
+#include "host.h"
 
 static JSValue view_bytes(JSContext *ctx, JSValue buffer) {
   if (JS_IsException(buffer)) return buffer;

@@ -1,9 +1,6 @@
-#include <errno.h>
 #include <sys/epoll.h>
-#include <unistd.h>
 
-#include "fatal.h"
-#include "loop.h"
+#include "host.h"
 
 typedef struct Watch {
   JSValue readable;  // a function or null
@@ -15,7 +12,6 @@ typedef struct Watch {
 static Watch *watches;  // by descriptor
 static int watch_capacity;
 static int watch_count;
-static int epoll_fd = -1;
 
 static void grow(int fd) {
   if (fd < watch_capacity) return;
@@ -26,15 +22,20 @@ static void grow(int fd) {
   }
 }
 
+static int epoll(void) {
+  static int fd = -1;
+  if (fd < 0) fd = epoll_create1(EPOLL_CLOEXEC);
+  if (fd < 0) die("epoll_create1 failed");
+  return fd;
+}
+
 // Makes epoll watch `fd` for `events`. False with errno if it cannot, as for a regular file.
 static bool control(int fd, uint32_t events) {
-  if (epoll_fd < 0) epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-  if (epoll_fd < 0) return false;
   Watch *watch = &watches[fd];
   uint64_t key = (uint64_t)watch->generation << 32 | (uint32_t)fd;
   struct epoll_event event = {.events = events, .data.u64 = key};
   int operation = watch->events ? EPOLL_CTL_MOD : EPOLL_CTL_ADD;
-  return epoll_ctl(epoll_fd, events ? operation : EPOLL_CTL_DEL, fd, &event) == 0;
+  return epoll_ctl(epoll(), events ? operation : EPOLL_CTL_DEL, fd, &event) == 0;
 }
 
 static void set_callbacks(JSContext *ctx, Watch *watch, JSValueConst readable,
@@ -95,12 +96,9 @@ static void deliver(JSContext *ctx, const struct epoll_event *event) {
 
 void poll_watches(JSContext *ctx, int timeout_ms) {
   struct epoll_event events[64];
-  if (epoll_fd < 0) epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-  if (epoll_fd < 0) die("epoll_create1 failed");
-  int count = epoll_wait(epoll_fd, events, 64, timeout_ms);
+  int count = epoll_wait(epoll(), events, 64, timeout_ms);
   if (count < 0 && errno != EINTR) die("epoll_wait failed");
   for (int i = 0; i < count; i++) deliver(ctx, &events[i]);
 }
 
-static const JSCFunctionListEntry entries[] = {SYS_ENTRY("watch", watch)};
-const VerbTable watch_verbs = VERB_TABLE(entries);
+VERBS(watch_verbs, SYS_ENTRY("watch", watch))

@@ -14,6 +14,9 @@ function shell(
   return spawnChild({ argv: ['/bin/sh', '-c', script], fds: [-1, 2, 2], ...options });
 }
 
+/** In a subshell: waits until the shell itself, which would reap it, is gone. */
+const WHEN_ORPHANED = 'while [ -d /proc/$$ ]; do sleep 0.01; done';
+
 nativeTest('process: exit status and signal reach who waits, also when the child is gone before', async () => {
   const child = shell('exit 7');
   while (isAlive({ pid: child.pid, startTicks: readProcessIdentity(child.pid)?.startTicks ?? -1 })) await sleep(1);
@@ -152,7 +155,7 @@ nativeTest('reaper: an adopted pid can be awaited before, at and after its end',
   adoptOrphans();
   const daemon = async (name: string, script: string): Promise<number> => {
     const path = `${directory}/${name}`;
-    await shell(`(${script}) & echo $! >${path}`).exited;
+    await shell(`(${WHEN_ORPHANED}; ${script}) & echo $! >${path}`).exited;
     return Number(text(sys.readFile(path)));
   };
   const running = awaitPid(await daemon('running', 'sleep 0.05; exit 3'));
@@ -165,7 +168,7 @@ nativeTest('reaper: an adopted pid can be awaited before, at and after its end',
 
 nativeProgram('subreaper', async ([pidFile = '']) => {
   adoptOrphans();
-  await shell(`(sleep 0.05; exit 6) & echo $! >${pidFile}`).exited;
+  await shell(`(${WHEN_ORPHANED}; exit 6) & echo $! >${pidFile}`).exited;
   sys.exit((await awaitPid(Number(text(sys.readFile(pidFile))))).code);
 });
 
