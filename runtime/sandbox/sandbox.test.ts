@@ -1,9 +1,24 @@
 import { describe, expect, it } from 'vitest';
 import type { AgentMethods } from '../../proto/agent.ts';
+import { Fault } from '../../proto/fault.ts';
+import { parsePodUid, parseSandboxId } from '../../proto/ids.ts';
 import { sandboxRecord } from '../../proto/sandbox-record.ts';
-import { FakeWorld, leaseText, refuse } from './testing.ts';
+import { volumeLeaseRecord } from '../../proto/volume-lease.ts';
+import { FakeWorld } from './testing.ts';
 
 const LEASE = 'lease /pool/volumes/data/lease';
+const leaseText = (podUid: string, sandboxId: string): string =>
+  volumeLeaseRecord.encode({
+    podUid: parsePodUid(podUid),
+    sandboxId: parseSandboxId(sandboxId),
+    node: '',
+    takenAtMs: 1,
+  });
+
+const refuse = (code: Fault['code'], message: string) => async (): Promise<never> => {
+  throw new Fault(code, message);
+};
+
 const never = () => new Promise<never>(() => {});
 
 /** Nothing of the pod is left: descriptors, the VM, the directory. */

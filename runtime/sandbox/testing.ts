@@ -1,5 +1,4 @@
 import { AGENT_SERVICE, type AgentMethods, agentMethods } from '../../proto/agent.ts';
-import { Fault } from '../../proto/fault.ts';
 import { guestManifestRecord } from '../../proto/guest-manifest.ts';
 import { HelloScanner, helloLine } from '../../proto/hello.ts';
 import { parseDiskSerial, parsePodUid, parseSandboxId, parseVolumeId } from '../../proto/ids.ts';
@@ -9,7 +8,6 @@ import type { CreatePod } from '../../proto/shim.ts';
 import { STDERR, STDOUT } from '../../proto/stdio-frame.ts';
 import { placeholderSource, volumeAttachmentRecord } from '../../proto/volume-attachment.ts';
 import { type VolumeFilesystem, volumeFilesystemRecord } from '../../proto/volume-filesystem.ts';
-import { volumeLeaseRecord } from '../../proto/volume-lease.ts';
 import { volumeSpecRecord } from '../../proto/volume-spec.ts';
 import { prefixedStream } from '../system/channel/prefixed-stream.ts';
 import { StdioMux } from '../system/channel/stdio-mux.ts';
@@ -287,15 +285,3 @@ export class FakeWorld {
     return handler();
   }
 }
-
-export const leaseText = (podUid: string, sandboxId: string): string =>
-  volumeLeaseRecord.encode({
-    podUid: parsePodUid(podUid),
-    sandboxId: parseSandboxId(sandboxId),
-    node: '',
-    takenAtMs: 1,
-  });
-
-export const refuse = (code: Fault['code'], message: string) => async (): Promise<never> => {
-  throw new Fault(code, message);
-};
