@@ -1,7 +1,7 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { afterEach, describe, expect, it } from 'vitest';
-import { contained } from './contained.ts';
+import { choosePropagation, contained } from './contained.ts';
 
 let parent: ChildProcess | undefined;
 
@@ -34,5 +34,13 @@ describe('contained', () => {
       caught = error;
     }
     expect(caught).toMatchObject({ status: 3, stdout: 'a b\n' });
+  });
+
+  it.each([
+    ['26 1 254:0 / / rw,relatime shared:1 - ext4 /dev/vda rw', 'private'],
+    ['26 1 0:30 /chroot / rw - ext4 /dev/vda rw\n27 26 0:21 / /proc rw - proc proc rw', 'private'],
+    ['27 26 0:21 / /proc rw - proc proc rw', 'unchanged'],
+  ])('keeps its mounts to itself where the root is a mount point: %s', (mountinfo, propagation) => {
+    expect(choosePropagation(mountinfo)).toBe(propagation);
   });
 });
