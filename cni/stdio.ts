@@ -1,3 +1,4 @@
+import { forgive } from '../runtime/system/native/errors.ts';
 import { EAGAIN, sys } from '../runtime/system/native/sys.ts';
 
 const STDIN = 0;
@@ -30,9 +31,9 @@ export async function writeStdout(text: string): Promise<void> {
   }
 }
 
-/** A line of the log. What standard error does not take at once is lost: a log must not hold up a pod. */
+/** A line of the log. What standard error does not take is lost: a log must not hold up a pod. */
 export function writeStderr(line: string): void {
-  sys.write(STDERR, sys.utf8Encode(line));
+  forgive(['EPIPE', 'EBADF'], undefined, () => sys.write(STDERR, sys.utf8Encode(line)));
 }
 
 /** The parent may have made the pipe non-blocking. */

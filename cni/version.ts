@@ -5,7 +5,7 @@ import type { Verb } from './env.ts';
 /** Oldest first. Before 0.3.0 there was no chaining. */
 const SUPPORTED = ['0.3.0', '0.3.1', '0.4.0', '1.0.0', '1.1.0'] as const;
 export type CniVersion = (typeof SUPPORTED)[number];
-export const LATEST: CniVersion = '1.1.0';
+const LATEST: CniVersion = '1.1.0';
 
 /** The version that brought a verb (CNI 1.1.0, section 2); others are as old as the oldest supported. */
 const SINCE: Partial<Record<Verb, CniVersion>> = { CHECK: '0.4.0', GC: '1.1.0', STATUS: '1.1.0' };

@@ -38,7 +38,7 @@ const TCA_EGRESS_REDIR = 1;
  * Priority of our filter, and its name: one a direction, and nobody else's. It comes after those that the kernel gives
  * of its own accord (49152 downwards), so that filters of others that count or drop see a packet before it is gone.
  */
-export const REDIRECT_PRIORITY = 49153;
+const REDIRECT_PRIORITY = 49153;
 
 /** tcm_info of our filter: priority and protocol. */
 const REDIRECT_INFO = REDIRECT_PRIORITY * 0x10000 + EVERY_PROTOCOL;

@@ -1,0 +1,148 @@
+import { rm, writeFile } from 'node:fs/promises';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type CniNode, type CniPod, createCniNode } from '../support/cni-node.ts';
+
+let node: CniNode;
+beforeAll(async () => {
+  node = await createCniNode();
+});
+afterAll(async () => {
+  expect(await node.records()).toEqual([]);
+  await node.close();
+});
+
+const SUCCESS = { exitCode: 0, stdout: '' };
+const recordPath = (pod: CniPod): string =>
+  `${node.world.root}${node.world.runDirectory}/networks/net:${pod.name}:eth0.json`;
+const ingressOf = async (pod: CniPod): Promise<string[]> =>
+  (await pod.tools.qdiscs('eth0')).map(({ kind }) => kind).filter((kind) => kind === 'ingress' || kind === 'clsact');
+
+async function addWired(name: string): Promise<CniPod & { readonly tap: string }> {
+  const pod = await node.addPod(name);
+  expect(await pod.berth('ADD')).toMatchObject({ exitCode: 0 });
+  return { ...pod, tap: (await pod.record())?.tap.name ?? '' };
+}
+
+describe('DEL', () => {
+  it('of an ADD that never was is success', async () => {
+    const pod = await node.addPod('never');
+    expect(await pod.berth('DEL')).toMatchObject(SUCCESS);
+    expect(await ingressOf(pod)).toEqual([]);
+  });
+
+  it.each([
+    ['prevResult', { config: { prevResult: undefined } }],
+    ['a prevResult that makes sense', { config: { prevResult: 7 } }],
+    ['CNI_NETNS, which the record knows', { env: { CNI_NETNS: undefined } }],
+    ['a CNI_NETNS that is there', { env: { CNI_NETNS: '/run/netns/nowhere' } }],
+    ['a CNI_NETNS that is a namespace', { env: { CNI_NETNS: '/etc/hostname' } }],
+  ])('does without %s', async (what, change) => {
+    const pod = await addWired(`without-${what.replaceAll(/\W+/g, '-')}`);
+    expect(await pod.berth('DEL', change)).toMatchObject(SUCCESS);
+    expect(await pod.remains()).toEqual([]);
+    expect(await ingressOf(pod)).toEqual([]);
+  });
+
+  it('does without the namespace', async () => {
+    const pod = await addWired('gone');
+    await node.removeNetns(pod);
+    expect(await pod.berth('DEL')).toMatchObject(SUCCESS);
+    expect(await node.records()).toEqual([]);
+  });
+
+  it('does without the interface, which a plugin before has deleted', async () => {
+    const pod = await addWired('no-eth0');
+    await pod.tools.ip('link', 'delete', 'eth0');
+    expect(await pod.berth('DEL')).toMatchObject(SUCCESS);
+    expect(await pod.remains()).toEqual([]);
+  });
+
+  it('finds the interface by its index when it was renamed', async () => {
+    const pod = await addWired('renamed');
+    await pod.tools.ip('link', 'set', 'eth0', 'down');
+    await pod.tools.ip('link', 'set', 'eth0', 'name', 'other');
+    expect(await pod.berth('DEL')).toMatchObject(SUCCESS);
+    expect(await pod.tools.ingressFilters('other')).toEqual([]);
+    expect(await pod.remains()).toEqual([]);
+  });
+
+  it('takes the redirect away though its TAP is gone, which would eat every packet', async () => {
+    const pod = await addWired('no-tap');
+    await pod.tools.ip('link', 'delete', pod.tap);
+    expect(await pod.tools.ingressFilters('eth0')).toHaveLength(1);
+    expect(await pod.berth('DEL')).toMatchObject(SUCCESS);
+    expect(await pod.remains()).toEqual([]);
+    expect(await ingressOf(pod)).toEqual([]);
+  });
+
+  it.each([
+    ['the record is gone', (path: string) => rm(path)],
+    ['the record is rubbish', (path: string) => writeFile(path, '{')],
+    ['the record is of a version to come', (path: string) => writeFile(path, '{"v":99}')],
+  ])('goes by the alias when %s, and leaves a qdisc that may be of others', async (reason, spoil) => {
+    const pod = await addWired(reason.replaceAll(' ', '-'));
+    await spoil(recordPath(pod));
+    expect(await pod.berth('DEL')).toMatchObject(SUCCESS);
+    expect(await pod.remains()).toEqual([]);
+    expect(await ingressOf(pod)).toEqual(['ingress']);
+  });
+
+  it('goes by the record when the alias is gone', async () => {
+    const pod = await addWired('no-alias');
+    await pod.tools.ip('link', 'set', pod.tap, 'alias', '');
+    expect(await pod.berth('DEL')).toMatchObject(SUCCESS);
+    expect(await pod.remains()).toEqual([]);
+  });
+
+  it('goes by name and redirect when both are gone', async () => {
+    const pod = await addWired('only-name');
+    await pod.tools.ip('link', 'set', pod.tap, 'alias', '');
+    await rm(recordPath(pod));
+    expect(await pod.berth('DEL')).toMatchObject(SUCCESS);
+    expect(await pod.remains()).toEqual([]);
+  });
+
+  it('leaves a TAP of that name alone to which no redirect of ours leads', async () => {
+    const pod = await node.addPod('foreign-tap');
+    const name = `berth${(await pod.tools.link('eth0'))?.ifindex}`;
+    await pod.tools.ip('tuntap', 'add', 'dev', name, 'mode', 'tap');
+    expect(await pod.berth('DEL')).toMatchObject(SUCCESS);
+    expect(await pod.tools.link(name)).toBeDefined();
+  });
+
+  it('leaves the namespace of another alone that its path has come to name', async () => {
+    const other = await addWired('other');
+    const pod = await addWired('moved');
+    expect(await pod.berth('DEL', { env: { CNI_NETNS: other.netns } })).toMatchObject(SUCCESS);
+    expect(await pod.remains()).toEqual([]);
+    expect(await other.tools.link(other.tap)).toBeDefined();
+    expect(await other.tools.ingressFilters('eth0')).toHaveLength(1);
+    expect(await ingressOf(other)).toEqual(['ingress']);
+    await other.berth('DEL');
+    expect(await other.remains()).toEqual([]);
+  });
+
+  it('leaves a qdisc of ours that has come to serve others', async () => {
+    const pod = await addWired('shared-qdisc');
+    const filter = [
+      'filter',
+      'add',
+      'dev',
+      'eth0',
+      'ingress',
+      'protocol',
+      'ip',
+      'pref',
+      '7',
+      'u32',
+      'match',
+      'u8',
+      '0',
+      '0',
+    ];
+    await pod.run('tc', ...filter, 'action', 'mirred', 'egress', 'mirror', 'dev', 'lo');
+    expect(await pod.berth('DEL')).toMatchObject(SUCCESS);
+    expect(await pod.remains()).toEqual(['filter of priority 7']);
+    expect(await ingressOf(pod)).toEqual(['ingress']);
+  });
+});

@@ -1,0 +1,93 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type CallChange, type CniNode, type CniPod, createCniNode } from '../support/cni-node.ts';
+
+let node: CniNode;
+let pod: CniPod;
+beforeAll(async () => {
+  node = await createCniNode();
+  pod = await node.addPod('pod');
+});
+afterAll(() => node.close());
+
+/** Each answer is one JSON object on standard output; nothing is changed. */
+async function expectRefusal(command: string, change: CallChange, code: number, msg: string): Promise<void> {
+  const { exitCode, answer } = await pod.berth(command, change);
+  expect({ exitCode, answer }).toMatchObject({ exitCode: 1, answer: { code, msg: expect.stringContaining(msg) } });
+  expect(await pod.remains()).toEqual([]);
+}
+
+describe('variables', () => {
+  it.each<[string, CallChange['env'], string]>([
+    ['ADD', { CNI_COMMAND: undefined }, 'CNI_COMMAND is not set'],
+    ['ADD', { CNI_COMMAND: 'add' }, 'CNI_COMMAND is "add"'],
+    ['ADD', { CNI_CONTAINERID: undefined }, 'CNI_CONTAINERID is not set'],
+    ['ADD', { CNI_CONTAINERID: '../../etc' }, 'CNI_CONTAINERID is "../../etc"'],
+    ['DEL', { CNI_CONTAINERID: undefined }, 'CNI_CONTAINERID is not set'],
+    ['ADD', { CNI_IFNAME: '' }, 'CNI_IFNAME is not set'],
+    ['DEL', { CNI_IFNAME: 'a/b' }, 'CNI_IFNAME is "a/b"'],
+    ['ADD', { CNI_NETNS: undefined }, 'CNI_NETNS is not set'],
+    ['ADD', { CNI_NETNS: 'netns' }, 'CNI_NETNS is "netns"'],
+    ['ADD', { CNI_NETNS: '/run/netns/none' }, 'CNI_NETNS is "/run/netns/none", where there is no network namespace'],
+    ['ADD', { CNI_NETNS: '/etc/hostname' }, 'CNI_NETNS is "/etc/hostname", where there is no network namespace'],
+    ['ADD', { CNI_NETNS: '/proc/self/ns/net' }, "the plugin's own network namespace"],
+    ['ADD', { CNI_CONTAINERID: undefined, CNI_NETNS: undefined }, 'CNI_CONTAINERID is not set; CNI_NETNS is not set'],
+  ])('%s is refused: %j', (command, env, msg) => expectRefusal(command, { env: env ?? {} }, 4, msg));
+
+  it('name an interface that is not there', () =>
+    expectRefusal('ADD', { env: { CNI_IFNAME: 'net7' } }, 100, 'no interface net7; it has lo, eth0'));
+});
+
+describe('configuration', () => {
+  it.each<[string, CallChange, number, string]>([
+    ['ADD', { stdin: '' }, 6, 'is not JSON'],
+    ['ADD', { stdin: '{"name":' }, 6, 'is not JSON'],
+    ['DEL', { stdin: '[]' }, 6, 'is not a JSON object'],
+    ['ADD', { config: { prevResult: undefined } }, 7, 'prevResult is missing'],
+    ['ADD', { config: { prevResult: { interfaces: 'eth0' } } }, 7, 'prevResult.interfaces: '],
+    ['ADD', { config: { name: undefined } }, 7, 'name: '],
+    ['DEL', { config: { name: '-' } }, 7, 'name: '],
+    ['ADD', { config: { runDir: 'relative' } }, 7, 'runDir: must be an absolute path'],
+    ['ADD', { config: { logLevel: 3 } }, 7, 'logLevel: '],
+    ['ADD', { config: { run_dir: '/run/x' } }, 7, 'run_dir: unknown key; it is spelt runDir'],
+    ['ADD', { config: { cniVersion: undefined } }, 7, 'cniVersion: '],
+    ['ADD', { config: { cniVersion: '0.2.0' } }, 1, '"0.2.0" is not supported'],
+    ['DEL', { config: { cniVersion: '2.0.0' } }, 1, '"2.0.0" is not supported'],
+  ])('%s is refused: %j', (command, change, code, msg) => expectRefusal(command, change, code, msg));
+
+  it('may have what others read', async () => {
+    const config = { args: { cni: {} }, runtimeConfig: { mac: 'x' }, ipam: {}, capabilities: { dns: true }, future: 1 };
+    expect(await pod.berth('ADD', { config })).toMatchObject({ exitCode: 0 });
+    expect(await pod.berth('DEL', { config })).toMatchObject({ exitCode: 0 });
+  });
+
+  it('of a megabyte is read to its end', async () => {
+    const prevResult = { ...(pod.prevResult as object), padding: 'x'.repeat(1 << 20) };
+    const { answer } = await pod.berth('ADD', { config: { prevResult } });
+    expect(answer).toMatchObject({ padding: prevResult.padding });
+    await pod.berth('DEL');
+  });
+});
+
+describe('verbs', () => {
+  it.each([
+    ['CHECK', '0.3.1', 1, 'CNI_COMMAND CHECK came with cniVersion 0.4.0, but the configuration has 0.3.1'],
+    ['CHECK', '1.0.0', 4, 'CNI_COMMAND CHECK is not supported by this plugin'],
+    ['GC', '1.0.0', 1, 'CNI_COMMAND GC came with cniVersion 1.1.0'],
+    ['GC', '1.1.0', 4, 'CNI_COMMAND GC is not supported by this plugin'],
+    ['STATUS', '1.0.0', 1, 'CNI_COMMAND STATUS came with cniVersion 1.1.0'],
+    ['STATUS', '1.1.0', 4, 'CNI_COMMAND STATUS is not supported by this plugin'],
+  ])('%s in %s is refused with code %d', (command, cniVersion, code, msg) =>
+    expectRefusal(command, { config: { cniVersion } }, code, msg),
+  );
+
+  it.each(['{"cniVersion":"0.4.0"}', ''])('VERSION answers to %j', async (stdin) => {
+    const { exitCode, answer } = await pod.berth('VERSION', { stdin });
+    expect(exitCode).toBe(0);
+    expect(answer).toEqual({
+      cniVersion: stdin === '' ? '1.1.0' : '0.4.0',
+      supportedVersions: ['0.3.0', '0.3.1', '0.4.0', '1.0.0', '1.1.0'],
+    });
+  });
+
+  it('only ADD is explained', () => expectRefusal('DEL', { args: ['--explain'] }, 4, '--explain is for ADD'));
+});
