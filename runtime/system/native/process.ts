@@ -55,7 +55,7 @@ export async function awaitPid(pid: number): Promise<Exit> {
 }
 
 /** The own environment as programs need it: with a PATH (PID 1 is given none), and speaking English. */
-export function childEnvironment(): Record<string, string> {
+function childEnvironment(): Record<string, string> {
   const own = sys.env();
   return { ...own, PATH: own['PATH'] || SYSTEM_PATH, LC_ALL: 'C' };
 }

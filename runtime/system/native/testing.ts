@@ -32,7 +32,10 @@ export function nativeProgram(name: string, main: (args: readonly string[]) => P
 /** The argv of a program that was registered. */
 export const testProgram = (name: string, ...args: string[]): string[] => ['/proc/self/exe', 'program', name, ...args];
 
-/** `program NAME ARGS...` runs a registered program, `test DIRECTORY` all tests one after another. */
+/**
+ * `program NAME ARGS...` runs a registered program, `test DIRECTORY` all tests one after another.
+ * @public Called by the entry file that test/host/native.test.ts generates.
+ */
 export async function runNativeTests(): Promise<void> {
   const [, mode, name = '', ...args] = sys.args();
   if (mode === 'program') return programs.get(name)?.(args);
