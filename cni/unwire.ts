@@ -1,7 +1,7 @@
 import { type NetworkAttachment, tapAlias } from '../proto/network-attachment.ts';
 import type { Netlink } from '../runtime/system/netlink/connection.ts';
 import { ensureNoLink, type Link, listLinks } from '../runtime/system/netlink/link.ts';
-import { ensureNoEmptyIngress, ensureNoRedirect, listIngressFilters } from '../runtime/system/netlink/tc.ts';
+import { ensureNoEmptyIngress, ensureNoRedirect, listRedirectTargets } from '../runtime/system/netlink/tc.ts';
 import { tapName } from './plan.ts';
 
 export interface Wired {
@@ -44,8 +44,7 @@ function findPodLink(links: readonly Link[], { record, ifName }: Wired): Link | 
 function findOurTaps(netlink: Netlink, links: readonly Link[], podLink: Link | undefined, wired: Wired): Link[] {
   const alias = tapAlias(wired.key);
   const recorded = wired.record?.tap;
-  const redirectTargets =
-    podLink === undefined ? [] : listIngressFilters(netlink, podLink).flatMap(({ redirectsTo }) => redirectsTo ?? []);
+  const redirectTargets = podLink === undefined ? [] : listRedirectTargets(netlink, podLink);
   return links.filter((link) => {
     if (link.kind !== 'tun') return false;
     if (link.alias === alias) return true;

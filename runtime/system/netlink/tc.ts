@@ -46,7 +46,7 @@ const REDIRECT_INFO = REDIRECT_PRIORITY * 0x10000 + EVERY_PROTOCOL;
 export type IngressKind = 'ingress' | 'clsact';
 
 /** A filter on an interface's ingress. */
-export interface IngressFilter {
+interface IngressFilter {
   readonly handle: number;
   readonly priority: number;
   /** Classifier: `u32`, `bpf`, `matchall` ... */
@@ -86,8 +86,15 @@ export function ensureNoEmptyIngress(netlink: Netlink, link: LinkRef): void {
   netlink.request({ words: `delete the ingress qdisc of ${link.name}`, type: RTM_DELQDISC, flags: 0, payload });
 }
 
+/** Indexes of the interfaces that our redirects from `from` lead to. */
+export function listRedirectTargets(netlink: Netlink, from: LinkRef): number[] {
+  return listIngressFilters(netlink, from)
+    .filter(isAtOurPriority)
+    .flatMap(({ redirectsTo }) => redirectsTo ?? []);
+}
+
 /** All filters on the interface's ingress; none where there is no qdisc for them. */
-export function listIngressFilters(netlink: Netlink, link: LinkRef): IngressFilter[] {
+function listIngressFilters(netlink: Netlink, link: LinkRef): IngressFilter[] {
   const payload = header(link.index, 0, INGRESS_FILTERS, 0).finish();
   return netlink
     .dump({ words: `list ingress filters of ${link.name}`, type: RTM_GETTFILTER, flags: 0, payload })
