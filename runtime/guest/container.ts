@@ -109,7 +109,8 @@ export class Container {
 
   private async runCrun(verb: string, command: readonly string[]): Promise<void> {
     const completed = await runTool(this.home.system, command, CRUN_TIMEOUT_MS);
-    if (completed.exitCode !== 0) throw crunFault(verb, this.crun.id, completed, readText(this.crun.logFile) ?? '');
+    if (completed.exitCode === 0) return;
+    throw crunFault(verb, this.crun.id, completed.exitCode, new TextDecoder().decode(completed.stderr));
   }
 }
 
@@ -141,7 +142,5 @@ async function spawnCreate(crun: CrunContainer, { theirs }: ContainerStdio): Pro
     for (const fd of theirs) sys.close(fd);
   }
   const exitCode = toExitCode(await exited);
-  if (exitCode === 0) return;
-  const nothing = new Uint8Array(0);
-  throw crunFault('create', crun.id, { exitCode, stdout: nothing, stderr: nothing }, readText(crun.logFile) ?? '');
+  if (exitCode !== 0) throw crunFault('create', crun.id, exitCode, readText(crun.logFile) ?? '');
 }

@@ -40,11 +40,6 @@ export class Containers {
     await removing;
   }
 
-  private async removeExisting(id: string): Promise<void> {
-    await (await this.find(id)).remove();
-    this.byId.delete(id);
-  }
-
   /** Removes all, at once; what fails is logged: the VM ends anyway. */
   async removeAll(): Promise<void> {
     await Promise.all(
@@ -52,6 +47,11 @@ export class Containers {
         this.remove(id).catch((error: unknown) => this.home.log.error('container not removed', { id, error })),
       ),
     );
+  }
+
+  private async removeExisting(id: string): Promise<void> {
+    await (await this.find(id)).remove();
+    this.byId.delete(id);
   }
 }
 

@@ -25,14 +25,15 @@ const EXT4_FEATURES = [
 /**
  * Program and arguments that make a file system with the given UUID on a device. Without `overwrite`, mkfs's own check
  * for signatures stays on, behind ours. ext4: no blocks are kept for root, since a volume has no other purpose than its
- * pod; inode tables are zeroed by the kernel after the mount, so that a large disk is not slow to begin with.
+ * pod; an error of the file system stops writing; inode tables are zeroed by the kernel after the mount, so that a large
+ * disk is not slow to begin with.
  */
 export function mkfsCommand(fsType: Filesystem, device: string, uuid: string, overwrite: boolean): readonly string[] {
   const force = (flag: string): string[] => (overwrite ? [flag] : []);
   switch (fsType) {
     case 'ext4': {
       const extended = 'lazy_itable_init=1,lazy_journal_init=0,nodiscard';
-      const layout = ['-b', '4096', '-I', '256', '-m', '0', '-O', EXT4_FEATURES, '-E', extended];
+      const layout = ['-b', '4096', '-I', '256', '-m', '0', '-e', 'remount-ro', '-O', EXT4_FEATURES, '-E', extended];
       return ['mkfs.ext4', '-q', ...force('-F'), ...layout, '-U', uuid, device];
     }
     case 'xfs': {
