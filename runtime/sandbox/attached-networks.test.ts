@@ -9,7 +9,8 @@ import { runPaths } from '../../proto/paths.ts';
 import type { System } from '../system/port.ts';
 import { readNetworks } from './attached-networks.ts';
 
-const NETNS = { path: '/run/netns/a', id: '4:100' };
+const PATH = '/run/netns/a';
+const NETNS = { fd: 9, id: '4:100', close: () => {} };
 const run = runPaths('/run/berth');
 
 const attachment = (network: string, netnsPath: string, netnsId: string): NetworkAttachment => ({
@@ -25,7 +26,9 @@ const attachment = (network: string, netnsPath: string, netnsId: string): Networ
   ownsIngress: true,
 });
 
-function read(attachments: readonly NetworkAttachment[]) {
+const aliasOf = (network: string): string => `berth:${network}:c:eth0`;
+
+function read(attachments: readonly NetworkAttachment[], alias: string | undefined) {
   const files = new Map(
     attachments.map((one) => [`${networkAttachmentKey(one)}.json`, networkAttachmentRecord.encode(one)]),
   );
@@ -34,17 +37,17 @@ function read(attachments: readonly NetworkAttachment[]) {
     readFile: async (path: string) =>
       new TextEncoder().encode(files.get(path.slice(run.networks.length + 1)) ?? 'rubbish'),
   };
-  return readNetworks(system as unknown as System, run, NETNS);
+  const host = { system: system as unknown as System, readLinkAlias: () => alias };
+  return readNetworks(host, run, { path: PATH, netns: NETNS });
 }
 
 describe('networks of a namespace', () => {
   it('are those of its identity, whatever path they were wired by', async () => {
-    const found = await read([
-      attachment('one', '/run/netns/a', '4:100'),
-      attachment('two', '/proc/7/ns/net', '4:100'),
-      attachment('other', '/run/netns/b', '4:200'),
-    ]);
-    expect(found.map(({ network }) => network)).toEqual(['one', 'two']);
+    const found = await read(
+      [attachment('one', '/proc/7/ns/net', '4:100'), attachment('other', '/run/netns/b', '4:200')],
+      aliasOf('one'),
+    );
+    expect(found.map(({ network }) => network)).toEqual(['one']);
   });
 
   it.each([
@@ -52,10 +55,19 @@ describe('networks of a namespace', () => {
     ['another namespace only', [attachment('other', '/run/netns/b', '4:200')], 'has no interface that berth wired'],
     ['a former namespace at its path', [attachment('one', '/run/netns/a', '4:99')], 'is another namespace now'],
   ])('of %s are a refusal', async (_what, attachments, message) => {
-    await expect(read(attachments)).rejects.toMatchObject({
+    await expect(read(attachments, aliasOf('one'))).rejects.toMatchObject({
       code: 'precondition',
       message: expect.stringContaining(message),
-      fields: { netnsPath: NETNS.path },
+      fields: { netnsPath: PATH },
     });
+  });
+
+  it.each([
+    ['gone', undefined, 'TAP tap0 is gone'],
+    ['of another maker', '', 'not the TAP that berth made'],
+    ['of another attachment', aliasOf('two'), 'not the TAP that berth made'],
+  ])('whose TAP is %s are a refusal', async (_what, alias, message) => {
+    const reading = read([attachment('one', PATH, '4:100')], alias);
+    await expect(reading).rejects.toMatchObject({ code: 'precondition', message: expect.stringContaining(message) });
   });
 });

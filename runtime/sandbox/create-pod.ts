@@ -118,7 +118,7 @@ async function makePlan(
     run,
     paths,
     guestDirectory: create.guestDirectory,
-    netns: netns === undefined ? undefined : { path: create.netnsPath, id: netns.id },
+    netns: netns === undefined ? undefined : { path: create.netnsPath, netns },
     capabilities: await driver.probe(),
   });
   const result = planPod(request, facts);

@@ -4,7 +4,7 @@ import { rootPath } from '../plan/root.ts';
 import type { PlanFacts, PlanRequest } from '../plan/types.ts';
 import type { System } from '../system/port.ts';
 import type { VmmCapabilities } from '../vmm/port.ts';
-import { readNetworks } from './attached-networks.ts';
+import { type PodNetns, readNetworks } from './attached-networks.ts';
 import { readGuestImage } from './guest-image.ts';
 import type { SandboxHost } from './host.ts';
 import { type MountEntry, parseMountInfo } from './mount-info.ts';
@@ -16,13 +16,13 @@ export interface FactSources {
   readonly paths: PodPaths;
   readonly guestDirectory: string;
   /** Undefined: the VM has no NIC. */
-  readonly netns: { readonly path: string; readonly id: string } | undefined;
+  readonly netns: PodNetns | undefined;
   readonly capabilities: VmmCapabilities;
 }
 
 /** Everything that the planner must know of this host for `request`; it reads, and changes nothing. */
 export async function readFacts(
-  host: Pick<SandboxHost, 'system' | 'describePath'>,
+  host: Pick<SandboxHost, 'system' | 'describePath' | 'readLinkAlias'>,
   request: PlanRequest,
   { run, paths, guestDirectory, netns, capabilities }: FactSources,
 ): Promise<PlanFacts> {
@@ -31,7 +31,7 @@ export async function readFacts(
   const mounted = parseMountInfo(await readText(system, '/proc/self/mountinfo'));
   return {
     volumes: await readVolumes(system, await readAttachments(system, run, targets)),
-    networks: netns === undefined ? [] : await readNetworks(system, run, netns),
+    networks: netns === undefined ? [] : await readNetworks(host, run, netns),
     mounts: new Map(targets.map((target) => [target, topmostAt(mounted, target)])),
     root: host.describePath(rootPath(request)),
     guest: { manifest: await readGuestImage(host, guestDirectory), directory: guestDirectory },

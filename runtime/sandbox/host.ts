@@ -10,6 +10,8 @@ export interface SandboxHost {
   describePath(path: string): 'directory' | 'other' | 'absent';
   /** Fault `not-found` if there is none, `invalid` if `path` is something else. */
   openNetns(path: string): Netns;
+  /** `ifalias` of an interface in the namespace, empty if it has none; undefined if there is no such interface. */
+  readLinkAlias(netns: Netns, name: string): string | undefined;
   /** Takes the lock of the file, and writes `ownerText` into it; or answers the text of whoever holds it. */
   takeLease(path: string, ownerText: string): HeldLease | { readonly heldBy: string };
   /** Opens a FIFO without waiting for the other side: see native-host.ts. */

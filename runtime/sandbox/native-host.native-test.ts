@@ -99,3 +99,29 @@ nativeTest('paths are told apart, through symbolic links', (directory) => {
     ['directory', 'directory', 'other', 'absent', 'absent'],
   );
 });
+
+nativeTest(
+  'an interface is looked up in the namespace that was asked for, and the process stays in its own',
+  async () => {
+    const holder = shell('exec unshare --net sleep 60');
+    const own = sys.readlink('/proc/self/ns/net');
+    // The shell becomes unshare, and that becomes sleep: in its namespace, `lo` is down and has no alias.
+    while (sys.readlink(`/proc/${holder.pid}/ns/net`) === own) await createNativeSystem().sleep(5);
+    const netns = host.openNetns(`/proc/${holder.pid}/ns/net`);
+    try {
+      const enter = ['nsenter', `--net=/proc/${holder.pid}/ns/net`, 'ip', 'link'];
+      const add = spawnChild({ argv: [...enter, 'add', 'name', 'probe0', 'type', 'bridge'], fds: [-1, -1, 2] });
+      expectEqual((await add.exited).code, 0);
+      const alias = spawnChild({ argv: [...enter, 'set', 'probe0', 'alias', 'berth:x'], fds: [-1, -1, 2] });
+      expectEqual((await alias.exited).code, 0);
+      expectEqual(host.readLinkAlias(netns, 'probe0'), 'berth:x');
+      expectEqual(host.readLinkAlias(netns, 'lo'), '');
+      expectEqual(host.readLinkAlias(netns, 'absent0'), undefined);
+      expectEqual(sys.readlink('/proc/self/ns/net'), own);
+    } finally {
+      netns.close();
+      sys.kill(holder.pid, 9);
+      await holder.exited;
+    }
+  },
+);

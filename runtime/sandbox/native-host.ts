@@ -3,8 +3,10 @@ import { attempt, isAbsence } from '../system/native/errors.ts';
 import { acquireLease } from '../system/native/lease.ts';
 import { run } from '../system/native/run.ts';
 import { createStream } from '../system/native/stream.ts';
-import { O, S_IF, S_IFMT, type Stat, sys } from '../system/native/sys.ts';
+import { CLONE, O, S_IF, S_IFMT, type Stat, sys } from '../system/native/sys.ts';
 import { createNativeSystem } from '../system/native/system.ts';
+import { findLink } from '../system/netlink/link.ts';
+import { openNetlink } from '../system/netlink/socket.ts';
 import type { ByteStream } from '../system/port.ts';
 import type { HeldLease, Netns, SandboxHost } from './host.ts';
 
@@ -21,6 +23,7 @@ export function createNativeHost(): SandboxHost {
       return typeOf(stat) === S_IF.DIR ? 'directory' : 'other';
     },
     openNetns,
+    readLinkAlias: (netns, name) => inNetns(netns, () => readAlias(name)),
     takeLease(path, ownerText) {
       const lease = acquireLease(path, ownerText);
       return 'fd' in lease ? owned(lease.fd) : lease;
@@ -58,6 +61,31 @@ function openNetns(path: string): Netns {
   }
   const { dev, ino } = sys.fstat(fd);
   return { ...owned(fd), id: `${dev}:${ino}` };
+}
+
+/** Runs `body` in the namespace: without an await, so that nothing else of this process finds itself there. */
+function inNetns<T>(netns: Netns, body: () => T): T {
+  const own = sys.open('/proc/self/ns/net', O.RDONLY);
+  try {
+    attempt('could not enter the network namespace of the pod', () => sys.setns(netns.fd, CLONE.NEWNET));
+    try {
+      return body();
+    } finally {
+      sys.setns(own, CLONE.NEWNET);
+    }
+  } finally {
+    sys.close(own);
+  }
+}
+
+function readAlias(name: string): string | undefined {
+  const netlink = openNetlink();
+  try {
+    const link = findLink(netlink, name);
+    return link === undefined ? undefined : (link.alias ?? '');
+  } finally {
+    netlink.close();
+  }
 }
 
 /**

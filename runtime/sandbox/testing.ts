@@ -173,6 +173,7 @@ export class FakeWorld {
       randomBytes: (length: number) => new Uint8Array(length).fill(7),
     } as unknown as System,
     describePath: (path) => (this.files.has(path) ? 'other' : path === `${BUNDLE}/rootfs` ? 'directory' : 'absent'),
+    readLinkAlias: () => undefined,
     openNetns: () => ({ ...this.openFd('netns'), id: '4:5' }),
     takeLease: (path, ownerText) => {
       if (this.leaseHeldBy !== undefined) return { heldBy: this.leaseHeldBy };

@@ -23,6 +23,7 @@ export function acquireLease(path: string, ownerText: string): Lease {
       sys.close(fd);
       return { heldBy };
     }
+    checkSameFile(fd, path);
     attempt(`could not write the owner into ${path}`, () => writeOwner(fd, ownerText));
     return { fd };
   } catch (error) {
@@ -40,9 +41,18 @@ function openLease(path: string): number {
   }
 }
 
+/** Between open and lock the volume may have been deleted: the lock of a file that nobody can reach protects nothing. */
+function checkSameFile(fd: number, path: string): void {
+  const locked = sys.fstat(fd);
+  const found = attempt(`could not look at ${path}`, () => sys.stat(path));
+  if (found?.dev === locked.dev && found.ino === locked.ino) return;
+  throw new Fault('not-found', `the volume of ${path} was deleted`, { fields: { path } });
+}
+
+/** Emptied first: a crash in between leaves no owner, never half of one followed by the tail of another. */
 function writeOwner(fd: number, ownerText: string): void {
   const data = new TextEncoder().encode(ownerText);
+  sys.ftruncate(fd, 0);
   sys.lseek(fd, 0, SEEK_SET);
   writeAll(fd, data);
-  sys.ftruncate(fd, data.length);
 }
