@@ -59,7 +59,14 @@ nativeTest('network: NICs found by MAC get name, MTU, addresses, routes and neig
       for (let round = 0; round < 2; round += 1) {
         await setUpNetwork(netlink, [eth0, nic('net1', '02:00:00:00:00:0b')]);
         const addresses = await ip('-brief address show dev eth0');
-        expectEqual(addresses.trim().split(/\s+/), ['eth0@far0', 'UP', '10.1.0.2/24', 'fd00::2/64', 'fe80::42/64']);
+        expectEqual(addresses.trim().split(/\s+/), [
+          'eth0@far0',
+          'UP',
+          '10.1.0.2/24',
+          'fd00::2/64',
+          'fe80::ff:fe00:a/64',
+          'fe80::42/64',
+        ]);
         expectEqual((await ip('-4 route show table all type unicast')).trim().split(/\s*\n/), [
           '192.0.2.0/24 via 198.51.100.1 dev eth0 table 1000 proto static onlink',
           'default via 10.1.0.1 dev eth0 proto static metric 50 mtu 1300',

@@ -31,8 +31,8 @@ function awaitNic(netlink: Netlink, mac: string): Promise<Link> {
 }
 
 function setUpInterface(netlink: Netlink, wanted: AgentInterface, link: { index: number; name: string }): void {
-  // The pod's link-local address is among the addresses: one of the guest's own would be a second.
-  changeLink(netlink, link, { mtu: wanted.mtu, addressGeneration: 'none' });
+  // Link-local addresses are not among the wanted: the kernel makes one, from the same MAC as the pod's interface had.
+  changeLink(netlink, link, { mtu: wanted.mtu });
   for (const address of wanted.addresses) ensureAddress(netlink, link, toNicAddress(address));
   changeLink(netlink, link, { up: true });
   for (const route of wanted.routes) replaceRoute(netlink, link, toNicRoute(route));
