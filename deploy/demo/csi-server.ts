@@ -18,6 +18,8 @@ export interface CsiServerOptions {
   readonly stateDirectory: string;
   readonly pool: { readonly name: string; readonly directory: string };
   readonly protoPath: string;
+  /** Sends SIGTERM to the driver; `pid` is the command's. */
+  readonly terminate?: (pid: number) => Promise<void>;
 }
 
 /** Starts `berth-csi` and answers when it is ready. */
@@ -45,7 +47,8 @@ export async function startCsiServer(options: CsiServerOptions): Promise<CsiServ
     client,
     async stop() {
       client.close();
-      child.kill('SIGTERM');
+      if (options.terminate === undefined) child.kill('SIGTERM');
+      else await options.terminate(child.pid ?? 0);
       await child;
     },
   };

@@ -9,6 +9,8 @@ import { type ShimClient, startShim, stopPod } from './shim-client.ts';
 
 /** What an orderly end may take before the VM is killed: sync and unmount under emulation are slow. */
 const STOP_TIMEOUT_MS = 30_000;
+/** Whoever sends a second signal has waited already. */
+const IMPATIENT_TIMEOUT_MS = 6_000;
 
 /** Resolves with the container's exit status, when nothing of the pod is left. */
 export async function runPod(options: RunOptions): Promise<number> {
@@ -22,7 +24,7 @@ export async function runPod(options: RunOptions): Promise<number> {
       const shim = await startShim({ program: programs.shim, ...options });
       const stop = () => stopPod(shim, STOP_TIMEOUT_MS);
       undo.defer('pod', stop);
-      interruption.endsPod(stop);
+      interruption.endsPod(() => stopPod(shim, IMPATIENT_TIMEOUT_MS));
       const exitCode = await runContainer(shim, { ...options, guestDirectory }, stdio, interruption);
       await stop();
       await stdio.drained();

@@ -12,7 +12,7 @@ import { findPrograms } from '../../runtime/cli/programs.ts';
 import { exec } from '../../runtime/system/node/exec.ts';
 import { BootLimit } from './boot-limit.ts';
 import { within } from './within.ts';
-import { createWorld, type World } from './world.ts';
+import { createWorld, signalInWorld, type World } from './world.ts';
 
 export const programs = findPrograms();
 
@@ -23,6 +23,11 @@ export interface Finished {
   readonly stderr: string;
 }
 
+export type LabPod = PodProcess & {
+  /** As from a terminal, to the `berth run` itself. */
+  signal(signal: NodeJS.Signals): Promise<void>;
+};
+
 /** A world with the built programs in it: pods are run by `berth run`, volumes by `berth-csi`, as a user would. */
 export interface Lab extends World {
   readonly poolDirectory: string;
@@ -30,7 +35,7 @@ export interface Lab extends World {
   /** `berth ARGS` to its end; `stdin` is the container's. */
   berth(args: readonly string[], stdin?: string): Promise<Finished>;
   /** `berth run` in the background. */
-  start(name: string, script: string, flags?: readonly string[]): Promise<PodProcess>;
+  start(name: string, script: string, flags?: readonly string[]): Promise<LabPod>;
   /** `pod.line(key)`, with the guest's console in the error when it comes late. */
   line(pod: PodProcess, key: string): Promise<string>;
   csi(): Promise<CsiServer>;
@@ -47,7 +52,11 @@ export async function createLab(): Promise<Lab> {
   await exec('mkdir', ['-p', join(poolDirectory, 'volumes')]);
   const berth = [...world.prefix, process.execPath, programs.berth];
   const limit = new BootLimit();
-  const bundle = (name: string, script: string) => writeBundle(join(world.scratch, 'bundles', name), script);
+  let bundles = 0;
+  const bundle = (name: string, script: string) => {
+    bundles += 1;
+    return writeBundle(join(world.scratch, 'bundles', `${name}-${bundles}`), script);
+  };
   const recordPath = (id: string) => `${world.root}${podPaths(runPaths(world.runDirectory), id).record}`;
   const consoleTail = async (id: string): Promise<string> => {
     const path = `${world.root}${podPaths(runPaths(world.runDirectory), id).console}`;
@@ -63,7 +72,13 @@ export async function createLab(): Promise<Lab> {
       return { exitCode: result.exitCode ?? 255, stdout: result.stdout, stderr: result.stderr };
     },
     async start(name, script, flags = []) {
-      return startPod(name, [...berth, 'run', await bundle(name, script), '--id', name, ...flags]);
+      const pod = startPod(name, [...berth, 'run', await bundle(name, script), '--id', name, ...flags]);
+      const signal = (name: NodeJS.Signals) => signalInWorld(pod.pid, name);
+      const end = async () => {
+        await signal('SIGTERM');
+        return pod.exitCode;
+      };
+      return { ...pod, signal, end };
     },
     async line(pod, key) {
       const startMs = performance.now();
@@ -79,6 +94,7 @@ export async function createLab(): Promise<Lab> {
         stateDirectory: '/run/csi',
         pool: { name: 'pool', directory: poolDirectory },
         protoPath: programs.csiProto,
+        terminate: (pid) => signalInWorld(pid, 'SIGTERM'),
       }),
     async sandbox(id) {
       const path = recordPath(id);

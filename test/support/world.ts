@@ -39,7 +39,12 @@ export async function createWorld(): Promise<World> {
   };
 }
 
-/** Pid, as this process counts, of the only child: a command started with a world's prefix is the child of nsenter. */
+/** To a command that was started with a world's prefix. nsenter stands between: it hands no signal on. */
+export async function signalInWorld(pid: number, signal: NodeJS.Signals): Promise<void> {
+  process.kill(await firstChild(pid), signal);
+}
+
+/** Pid, as this process counts, of the only child: the command, if `pid` is the nsenter that a prefix begins with. */
 export async function firstChild(pid: number): Promise<number> {
   const children = await readFile(`/proc/${pid}/task/${pid}/children`, 'utf8');
   const [first = ''] = children.trim().split(' ');

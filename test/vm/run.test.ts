@@ -1,7 +1,6 @@
 import { createHash } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { createLab, type Lab } from '../support/lab.ts';
-import { firstChild } from '../support/world.ts';
 
 const MIB = 1 << 20;
 
@@ -15,8 +14,10 @@ afterEach(async () => {
 afterAll(() => lab.close());
 
 /** Every byte of a stream is its own: one that is lost, doubled or on the wrong stream changes the checksum. */
+const FIRST = 100_000;
+const LAST = 249_999;
 const numbered = (prefix: string): string => {
-  const lines = Array.from({ length: 150_000 }, (_, index) => `${prefix}${String(index + 1).padStart(6, '0')}\n`);
+  const lines = Array.from({ length: LAST - FIRST + 1 }, (_, index) => `${prefix}${FIRST + index}\n`);
   return lines.join('').slice(0, MIB);
 };
 const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');
@@ -25,8 +26,8 @@ describe('berth run', () => {
   it('has the exit status, standard streams and input of its container', async () => {
     const script = `
       cat | sha256sum | cut -d ' ' -f 1 >/tmp/sum
-      seq 1 150000 | sed 's/.*/000000&/; s/.*\\(......\\)$/o\\1/' | head -c ${MIB} &
-      seq 1 150000 | sed 's/.*/000000&/; s/.*\\(......\\)$/e\\1/' | head -c ${MIB} >&2
+      seq ${FIRST} ${LAST} | sed s/^/o/ | head -c ${MIB} &
+      seq ${FIRST} ${LAST} | sed s/^/e/ | head -c ${MIB} >&2
       wait
       cat /tmp/sum
       exit 3
@@ -45,30 +46,29 @@ describe('berth run', () => {
     await lab.line(pod, 'ready');
     const listed = await lab.berth(['ps']);
     expect(listed.stdout).toMatch(/^interrupted +running /m);
-    process.kill(await firstChild(pod.pid), 'SIGINT');
+    await pod.signal('SIGINT');
     await lab.line(pod, 'interrupted');
     expect(await pod.exitCode).toBe(7);
   });
 
   it('ends the pod at the second signal, and at the first one while the VM boots', async () => {
-    const script = "trap '' TERM; echo ready yes; while :; do sleep 1; done";
+    const script = "trap 'echo told yes' TERM; echo ready yes; while :; do sleep 1; done";
     const stubborn = await lab.start('stubborn', script);
     const early = await lab.start('early', script);
-    const earlyPid = await firstChild(early.pid);
     await lab.waitForVmm('early');
-    process.kill(earlyPid, 'SIGTERM');
+    await early.signal('SIGTERM');
     expect(await early.exitCode).toBe(143);
     await lab.line(stubborn, 'ready');
-    const pid = await firstChild(stubborn.pid);
-    process.kill(pid, 'SIGTERM');
-    process.kill(pid, 'SIGTERM');
+    await stubborn.signal('SIGTERM');
+    await lab.line(stubborn, 'told');
+    await stubborn.signal('SIGTERM');
     expect(await stubborn.exitCode).toBe(143);
   });
 
   it('is ended by berth stop', async () => {
     const pod = await lab.start('stopped', 'echo ready yes; sleep 1000');
     await lab.line(pod, 'ready');
-    expect(await lab.berth(['stop', 'stopped'])).toMatchObject({ exitCode: 0, stderr: '' });
+    expect(await lab.berth(['stop', 'stopped', '--timeout', '6'])).toMatchObject({ exitCode: 0, stderr: '' });
     expect(await pod.exitCode).not.toBe(0);
     expect(await lab.berth(['stop', 'stopped'])).toMatchObject({ exitCode: 1 });
   });
