@@ -8,7 +8,7 @@ export type MainPlugin = 'ptp' | 'bridge';
 const IPAM_DIRECTORY = '/run/cni-ipam';
 
 /** A configuration as an operator would write it: berth's plugin comes last. */
-export function toConfigList(plugin: MainPlugin): CniConfigList {
+function toConfigList(plugin: MainPlugin): CniConfigList {
   const range = [{ subnet: '10.88.0.0/24' }];
   const ipam = { type: 'host-local', ranges: [range], routes: [{ dst: '0.0.0.0/0' }], dataDir: IPAM_DIRECTORY };
   const main = plugin === 'ptp' ? { type: 'ptp', ipam } : { type: 'bridge', bridge: 'br0', isGateway: true, ipam };

@@ -4,8 +4,8 @@ import { withUndo } from '../system/undo.ts';
 import { type ContainerStdio, openContainerStdio } from './container-stdio.ts';
 import { Interruption } from './interruption.ts';
 import { findPrograms } from './programs.ts';
-import type { RunOptions } from './run.ts';
-import { type ShimClient, startShim, stopPod } from './shim-client.ts';
+import type { RunOptions } from './run-options.ts';
+import { ensureNoDeadPod, type ShimClient, startShim, stopPod } from './shim-client.ts';
 
 /** What an orderly end may take before the VM is killed: sync and unmount under emulation are slow. */
 const STOP_TIMEOUT_MS = 30_000;
@@ -21,8 +21,12 @@ export async function runPod(options: RunOptions): Promise<number> {
     return await withUndo(silentLog, async (undo) => {
       const stdio = await openContainerStdio();
       undo.defer('stdio', () => stdio.remove());
-      const shim = await startShim({ program: programs.shim, ...options });
-      const stop = () => stopPod(shim, STOP_TIMEOUT_MS);
+      const command = { program: programs.shim, ...options };
+      const shim = await startShim(command);
+      const stop = async () => {
+        await stopPod(shim, STOP_TIMEOUT_MS);
+        await ensureNoDeadPod(command);
+      };
       undo.defer('pod', stop);
       interruption.endsPod(() => stopPod(shim, IMPATIENT_TIMEOUT_MS));
       const exitCode = await runContainer(shim, { ...options, guestDirectory }, stdio, interruption);

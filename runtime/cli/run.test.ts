@@ -1,9 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import { parseRunArguments, runCommand } from './run.ts';
+import { runCommand } from './run.ts';
+import { parseRunOptions, RUN_FLAGS } from './run-options.ts';
 
 describe('arguments of berth run', () => {
   it('has a default for everything but the bundle', () => {
-    const { id, ...options } = parseRunArguments(['/bundle']);
+    const { id, ...options } = parseRunOptions(['/bundle']);
     expect(id).toMatch(/^run-[0-9a-f]{8}$/);
     expect(options).toEqual({
       bundle: '/bundle',
@@ -23,7 +24,7 @@ describe('arguments of berth run', () => {
     const line =
       '/b --id pod1 --volume /t/a:/data --volume /t/b:/logs:ro --netns /run/netns/p --memory 512 --cpus 2 ' +
       '--accelerator kvm --boot-timeout 7 --run-dir /r --guest /g --qemu /q';
-    expect(parseRunArguments(line.split(' '))).toEqual({
+    expect(parseRunOptions(line.split(' '))).toEqual({
       bundle: '/b',
       id: 'pod1',
       volumes: [
@@ -56,4 +57,8 @@ describe('arguments of berth run', () => {
   ])('refuses "%s"', (line, message) => {
     expect(() => runCommand.prepare(line.split(' ').filter(Boolean))).toThrow(message);
   });
+});
+
+it('explains every flag', () => {
+  for (const flag of Object.keys(RUN_FLAGS)) expect(runCommand.help).toContain(`--${flag} `);
 });

@@ -1,5 +1,7 @@
+import { existsSync } from 'node:fs';
 import { execa } from 'execa';
 import { Fault } from '../../proto/fault.ts';
+import { podPaths, runPaths } from '../../proto/paths.ts';
 import { SHIM_SERVICE, type ShimMethods, shimMethods } from '../../proto/shim.ts';
 import { createNodeSystem } from '../system/node/system.ts';
 import { type Client, createClient } from '../system/rpc/ttrpc-client.ts';
@@ -37,4 +39,13 @@ export async function stopPod(shim: ShimClient, timeoutMs: number): Promise<void
     if (!(error instanceof Fault) || error.code !== 'io') throw error;
   }
   await shim.closed;
+}
+
+/**
+ * Clears what a shim left that was killed: its VMM above all. A new shim of the same id does that before it listens.
+ * Nothing to do if there is no directory of the pod.
+ */
+export async function ensureNoDeadPod(command: ShimCommand): Promise<void> {
+  if (!existsSync(podPaths(runPaths(command.runDirectory), command.id).directory)) return;
+  await stopPod(await startShim(command), 0);
 }

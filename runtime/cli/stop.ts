@@ -1,9 +1,11 @@
+import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { Fault } from '../../proto/fault.ts';
 import { parseSandboxId, type SandboxId } from '../../proto/ids.ts';
 import { DEFAULT_RUN_DIRECTORY, podPaths, runPaths } from '../../proto/paths.ts';
 import { type Command, onePositional, parseCount, parseFlags } from './command.ts';
-import { connectShim, stopPod } from './shim-client.ts';
+import { findPrograms } from './programs.ts';
+import { connectShim, ensureNoDeadPod, stopPod } from './shim-client.ts';
 
 interface StopOptions {
   readonly id: SandboxId;
@@ -19,7 +21,8 @@ export const stopCommand: Command = {
 Usage: berth stop ID [FLAGS]
 
 Ends the container, unmounts the volumes, powers the VM off, and returns when the pod's process is gone too. What does
-not end in time is killed; the data that were synced are on the volumes all the same.
+not end in time is killed; the data that were synced are on the volumes all the same. Of a pod whose own process was
+killed, it clears what is left.
 
   --timeout S    before the VM is killed; default 30
   --run-dir DIR  default ${DEFAULT_RUN_DIRECTORY}
@@ -43,11 +46,11 @@ Example: berth stop run-1f8a02bc
   },
 };
 
-async function stop(options: StopOptions): Promise<number> {
-  const { shimSocket } = podPaths(runPaths(options.runDirectory), options.id);
-  const shim = await connectShim(shimSocket).catch((cause: unknown) => {
-    throw new Fault('not-found', `no pod ${options.id} runs; "berth ps" lists those that do`, { cause });
-  });
-  await stopPod(shim, options.timeoutMs);
+async function stop({ id, timeoutMs, runDirectory }: StopOptions): Promise<number> {
+  const { directory, shimSocket } = podPaths(runPaths(runDirectory), id);
+  if (!existsSync(directory)) throw new Fault('not-found', `there is no pod ${id}; "berth ps" lists those there are`);
+  const shim = await connectShim(shimSocket).catch(() => undefined);
+  if (shim !== undefined) await stopPod(shim, timeoutMs);
+  await ensureNoDeadPod({ program: findPrograms().shim, id, bundle: '/', runDirectory });
   return 0;
 }

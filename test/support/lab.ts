@@ -41,6 +41,8 @@ export interface Lab extends World {
   csi(): Promise<CsiServer>;
   /** The shim's and the VMM's pid, as the world counts, of a running pod. */
   sandbox(id: string): Promise<{ readonly shim: number; readonly vmm: number }>;
+  /** SIGKILL to a process of the world, as the world counts. */
+  kill(pid: number): Promise<void>;
   /** Resolves when the pod's shim has recorded its VMM: the guest boots. */
   waitForVmm(id: string): Promise<void>;
   remains(): Promise<readonly string[]>;
@@ -100,6 +102,10 @@ export async function createLab(): Promise<Lab> {
       const path = recordPath(id);
       const { shim, vmm } = sandboxRecord.decode(await readFile(path, 'utf8'), path);
       return { shim: shim.pid, vmm: vmm?.pid ?? 0 };
+    },
+    async kill(pid) {
+      const [file = '', ...args] = [...world.prefix, 'kill', '-KILL', String(pid)];
+      await exec(file, args);
     },
     async waitForVmm(id) {
       const path = recordPath(id);

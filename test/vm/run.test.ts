@@ -72,4 +72,12 @@ describe('berth run', () => {
     expect(await pod.exitCode).not.toBe(0);
     expect(await lab.berth(['stop', 'stopped'])).toMatchObject({ exitCode: 1 });
   });
+
+  it('clears up after a shim that was killed', async () => {
+    const pod = await lab.start('orphan', 'echo ready yes; sleep 1000');
+    await lab.line(pod, 'ready');
+    await lab.kill((await lab.sandbox('orphan')).shim);
+    expect(await pod.exitCode).toBe(1);
+    expect(pod.stderr()).toContain('the shim of pod orphan ended');
+  });
 });

@@ -60,8 +60,7 @@ describe('a volume', () => {
     expect(refused.stderr).toContain('Recreate');
     await expect(volume.delete()).rejects.toThrow(/pod-a|writer|published/);
 
-    const { vmm } = await lab.sandbox('writer');
-    await exec('nsenter', [...lab.prefix.slice(1), 'kill', '-KILL', String(vmm)]);
+    await lab.kill((await lab.sandbox('writer')).vmm);
     expect(await writer.exitCode).toBe(1);
     expect(writer.stderr()).toMatch(/signal 9/);
 
