@@ -25,6 +25,21 @@ SYS_VERB(sys_getsockopt) {
   return result < 0 ? throw_errno(ctx, "getsockopt", NULL, errno) : JS_NewInt32(ctx, value);
 }
 
+SYS_VERB(sys_receive) {
+  ARGUMENTS(a);
+  if (!get_arguments(ctx, argv, "i", &a)) return JS_EXCEPTION;
+  int fd = (int)a.numbers[0];
+  // MSG_TRUNC: the whole length, whatever would fit.
+  ssize_t length = TEMP_FAILURE_RETRY(recv(fd, NULL, 0, MSG_PEEK | MSG_TRUNC));
+  if (length < 0) return answer_io(ctx, "recv", NULL, length);
+  uint8_t *data = checked_realloc(NULL, (size_t)length, 1);
+  length = TEMP_FAILURE_RETRY(recv(fd, data, (size_t)length, 0));
+  if (length >= 0) return adopt_bytes(ctx, data, (size_t)length);
+  int number = errno;
+  free(data);
+  return throw_errno(ctx, "recv", NULL, number);
+}
+
 SYS_VERB(sys_read_file) {
   ARGUMENTS(a);
   if (!get_arguments(ctx, argv, "s", &a)) return JS_EXCEPTION;
@@ -74,5 +89,5 @@ SYS_VERB(sys_readdir) {
 }
 
 VERBS(file_verbs, SYS_ENTRY("pipe", sys_pipe), SYS_ENTRY("getsockopt", sys_getsockopt),
-      SYS_ENTRY("readFile", sys_read_file), SYS_ENTRY("readlink", sys_readlink),
-      SYS_ENTRY("readdir", sys_readdir))
+      SYS_ENTRY("receive", sys_receive), SYS_ENTRY("readFile", sys_read_file),
+      SYS_ENTRY("readlink", sys_readlink), SYS_ENTRY("readdir", sys_readdir))

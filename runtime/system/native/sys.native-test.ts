@@ -1,4 +1,4 @@
-import { EAGAIN, LOCK, O, S_IF, S_IFMT, sys } from './sys.ts';
+import { AF, EAGAIN, LOCK, O, S_IF, S_IFMT, SOCK, sys } from './sys.ts';
 import { expect, expectEqual, expectThrows, nativeTest } from './testing.ts';
 
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
@@ -28,6 +28,23 @@ nativeTest('sys: files of /proc, whose size is 0, and large files are read whole
   expectEqual(sys.write(fd, data), data.length);
   sys.close(fd);
   expectEqual([...sys.readFile(`${directory}/a`)].join(), [...data].join());
+});
+
+nativeTest('sys: a datagram is received whole, whatever its size', (directory) => {
+  const address = new Uint8Array([AF.UNIX, 0, ...bytes(`${directory}/s`), 0]);
+  const receiver = sys.socket(AF.UNIX, SOCK.DGRAM | SOCK.NONBLOCK, 0);
+  const sender = sys.socket(AF.UNIX, SOCK.DGRAM, 0);
+  sys.bind(receiver, address);
+  sys.connect(sender, address);
+  const sent = ['short', '', 'x'.repeat(100_000)];
+  for (const datagram of sent) sys.write(sender, bytes(datagram));
+  for (const datagram of sent) {
+    const received = sys.receive(receiver);
+    expect(received !== EAGAIN && text(received) === datagram, `${datagram.length} bytes arrive`);
+  }
+  expectEqual(sys.receive(receiver), EAGAIN);
+  sys.close(sender);
+  sys.close(receiver);
 });
 
 nativeTest('sys: names are made, moved, listed and removed', async (directory) => {

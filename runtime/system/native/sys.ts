@@ -2,8 +2,8 @@
  * The native host's whole surface, typed: thin wrappers of system calls on `globalThis.sys`, which runtime/engine/host
  * implements in C. Only runtime/system/native and the rooms of the static binary see it.
  *
- * A failing call throws a SysError. Calls on non-blocking descriptors (read, write, accept, connect, recvmsg, sendmsg,
- * flock with LOCK_NB) answer -EAGAIN, as the number `EAGAIN`, instead of throwing it. EINTR is retried. Every descriptor
+ * A failing call throws a SysError. Calls on non-blocking descriptors (read, write, accept, connect, receive, flock
+ * with LOCK_NB) answer -EAGAIN, as the number `EAGAIN`, instead of throwing it. EINTR is retried. Every descriptor
  * is made close-on-exec.
  */
 export interface SysError extends Error {
@@ -114,6 +114,8 @@ export interface Sys {
   setsockopt(fd: number, level: number, option: number, value: number): void;
   /** SO_ERROR and its like. */
   getsockopt(fd: number, level: number, option: number): number;
+  /** The next datagram, whole, whatever its size. */
+  receive(fd: number): Uint8Array | typeof EAGAIN;
 
   // Processes
   /** A pid. Throws what made the child fail before or in exec. */

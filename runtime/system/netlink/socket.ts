@@ -5,8 +5,6 @@ const NETLINK_ROUTE = 0;
 const SOL_NETLINK = 270;
 const NETLINK_CAP_ACK = 10;
 const NETLINK_EXT_ACK = 11;
-/** The kernel's answers are at most 32 KiB; a single object with many attributes may be larger. */
-const RECEIVE_BYTES = 64 << 10;
 
 export interface NetlinkSocket extends Netlink {
   close(): void;
@@ -17,13 +15,12 @@ export function openNetlink(): NetlinkSocket {
   const fd = sys.socket(AF.NETLINK, SOCK.RAW, NETLINK_ROUTE);
   sys.setsockopt(fd, SOL_NETLINK, NETLINK_CAP_ACK, 1);
   sys.setsockopt(fd, SOL_NETLINK, NETLINK_EXT_ACK, 1);
-  const buffer = new Uint8Array(RECEIVE_BYTES);
   const connection = new NetlinkConnection({
     send: (bytes) => sys.write(fd, bytes),
     receive() {
-      const length = sys.read(fd, buffer);
-      // A copy: the messages of a dump outlive the next receive. The socket blocks, so EAGAIN does not happen.
-      return length === EAGAIN ? new Uint8Array(0) : buffer.slice(0, length);
+      const datagram = sys.receive(fd);
+      // The socket blocks, so that EAGAIN does not happen.
+      return datagram === EAGAIN ? new Uint8Array(0) : datagram;
     },
     describeErrno: (errno) => sys.strerror(errno),
   });
