@@ -33,7 +33,11 @@ function ensurePackages() {
 function installPackages() {
   if (packagesAreThere()) return true;
   process.stdout.write('setup: packages of package-lock.json (npm ci) ...\n');
-  const npm = spawnSync('npm', ['ci', '--no-audit', '--no-fund'], { cwd: repository, stdio: 'inherit' });
+  // All of them, also where NODE_ENV or npm's own configuration leaves some out.
+  const npm = spawnSync('npm', ['ci', '--include=dev', '--include=optional', '--no-audit', '--no-fund'], {
+    cwd: repository,
+    stdio: 'inherit',
+  });
   if (npm.status === 0) writeFileSync(stamp, lockHash());
   return npm.status === 0;
 }
