@@ -66,6 +66,15 @@ describe('cache', () => {
     expect(entries().sort()).toEqual([used, added].map((path) => basename(path)).sort());
   });
 
+  it('leaves what others keep in the same directory', async () => {
+    const foreign = join(root, 'documents-2019');
+    await mkdir(foreign);
+    const longAgo = new Date(Date.now() - 31 * 24 * 3600 * 1000);
+    utimesSync(foreign, longAgo, longAgo);
+    await ensureCached(entry([], async () => {}));
+    expect(existsSync(foreign)).toBe(true);
+  });
+
   it('lets two that want the same entry at once make it once', async () => {
     let running = 0;
     const fill = vi.fn(async (directory: string) => {

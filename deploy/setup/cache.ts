@@ -8,6 +8,7 @@ import { withMachineLock } from './machine-lock.ts';
 import { timed } from './progress.ts';
 
 const PARTIAL = '.partial-';
+const ENTRY = /^[a-z-]+-[0-9a-f]{16}$/;
 const UNUSED_AFTER_MS = 30 * 24 * 3600 * 1000;
 
 /** What set-up made and any checkout of this machine may use: outside the checkout, so that a fresh clone is fast. */
@@ -54,16 +55,17 @@ export async function ensureCached(entry: CacheEntry): Promise<string> {
 
 /**
  * Removes half-made entries, and those that no checkout has asked for in a month. Only under the lock: nobody else's
- * half-made entry can be there.
+ * half-made entry can be there. What is not named like an entry is not ours: BERTH_CACHE_DIR may be shared with others.
  */
 async function sweep(root: string): Promise<void> {
   for (const entry of await readdir(root, { withFileTypes: true })) {
     if (!entry.isDirectory()) continue;
     const path = join(root, entry.name);
-    const isUnused = Date.now() - (await stat(path)).mtimeMs > UNUSED_AFTER_MS;
-    if (isUnused || entry.name.startsWith(PARTIAL)) await removeTree(path);
+    if (entry.name.startsWith(PARTIAL) || (ENTRY.test(entry.name) && (await isUnused(path)))) await removeTree(path);
   }
 }
+
+const isUnused = async (path: string): Promise<boolean> => Date.now() - (await stat(path)).mtimeMs > UNUSED_AFTER_MS;
 
 /** Stays on its file system: a tree of packages may have had /dev or /proc of this machine mounted in it. */
 async function removeTree(directory: string): Promise<void> {
