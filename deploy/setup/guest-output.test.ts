@@ -57,6 +57,16 @@ describe('guest output', () => {
     expect(initrd).toContain('/modules/erofs.ko\n');
   });
 
+  it('removes what a build that was killed has left', async () => {
+    mkdirSync(output, { recursive: true });
+    for (const name of ['.initrd-0123456789ab', `root-${'0'.repeat(16)}.0123456789ab.tmp`, 'notes.tmp']) {
+      writeFileSync(join(output, name), 'half');
+    }
+    await writeGuestOutput(await base('one'), put('agent', 'agent'), output);
+    const { kernel, initrd, root } = manifest();
+    expect(readdirSync(output).sort()).toEqual([initrd.file, 'manifest.json', 'notes.tmp', root.file, kernel.file]);
+  });
+
   it('leaves files alone that did not change, and removes those that no manifest names', async () => {
     const agent = put('agent', 'agent');
     await writeGuestOutput(await base('one'), agent, output);

@@ -8,10 +8,12 @@ import { fileSha256 } from './content-hash.ts';
 
 const MANIFEST = 'manifest.json';
 const CONTENT_ADDRESSED = /^(vmlinux|initrd|root)-[0-9a-f]{16}$/;
+/** What a build that was killed has left: see publishInitrd and replace. */
+const HALF_MADE = /^(\.initrd-[0-9a-f]{12}|.+\.[0-9a-f]{12}\.tmp)$/;
 
 /**
  * Fills `directory` with what a pod VM boots. Files are named by their content and never written again; the manifest,
- * replaced as a whole, says which of them are current, and only then do former ones go.
+ * replaced as a whole, says which of them are current, and only then do former ones go. One at a time for a directory.
  */
 export async function writeGuestOutput(base: GuestBase, agent: string, directory: string): Promise<void> {
   await mkdir(directory, { recursive: true });
@@ -25,7 +27,8 @@ export async function writeGuestOutput(base: GuestBase, agent: string, directory
   await replace(join(directory, MANIFEST), (path) => writeFile(path, guestManifestRecord.encode(manifest)));
   const current = [manifest.kernel.file, manifest.initrd.file, manifest.root.file];
   for (const name of await readdir(directory)) {
-    if (CONTENT_ADDRESSED.test(name) && !current.includes(name)) await rm(join(directory, name));
+    const isFormer = CONTENT_ADDRESSED.test(name) && !current.includes(name);
+    if (isFormer || HALF_MADE.test(name)) await rm(join(directory, name));
   }
 }
 
