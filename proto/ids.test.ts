@@ -6,9 +6,12 @@ describe('ids', () => {
     expect(parseIfName(name)).toBe(name);
   });
 
-  it.each(['', '.', '..', 'a/b', 'a b', 'a:b', 'a'.repeat(16)])('refuses the interface name %j', (name) => {
-    expect(() => parseIfName(name, 'CNI_IFNAME')).toThrow(/^CNI_IFNAME is /);
-  });
+  it.each(['', '.', '..', 'a/b', 'a b', 'a:b', 'a'.repeat(16), 'ä'.repeat(8)])(
+    'refuses the interface name %j',
+    (name) => {
+      expect(() => parseIfName(name, 'CNI_IFNAME')).toThrow(/^CNI_IFNAME is /);
+    },
+  );
 
   it('refuses what could climb out of a directory', () => {
     expect(() => parseSandboxId('../x')).toThrow(/sandbox id/);

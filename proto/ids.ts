@@ -22,9 +22,9 @@ export type IfName = Branded<'IfName'>;
 /** Serial of a virtio-blk device: 1 to 20 bytes (VIRTIO_BLK_ID_BYTES). */
 export type DiskSerial = Branded<'DiskSerial'>;
 
-function parser<Id extends string>(noun: string, pattern: RegExp, maxLength: number, rule: string) {
+function parser<Id extends string>(noun: string, pattern: RegExp, maxBytes: number, rule: string) {
   return (value: unknown, field: string = noun): Id => {
-    if (typeof value !== 'string' || value.length > maxLength || !pattern.test(value)) {
+    if (typeof value !== 'string' || !pattern.test(value) || new TextEncoder().encode(value).length > maxBytes) {
       throw new Fault('invalid', `${field} is ${JSON.stringify(value)}, but must be ${rule}`, { fields: { field } });
     }
     return value as Id;
@@ -43,6 +43,6 @@ export const parseIfName = parser<IfName>(
   'interface name',
   /^(?!\.{1,2}$)[^/:\s]+$/,
   15,
-  '1 to 15 characters without "/", ":" or white space',
+  '1 to 15 bytes without "/", ":" or white space',
 );
 export const parseDiskSerial = parser<DiskSerial>('disk serial', /^[a-zA-Z0-9_.-]+$/, 20, 'at most 20 safe characters');
