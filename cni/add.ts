@@ -1,7 +1,9 @@
 import { Fault } from '../proto/fault.ts';
 import type { NetworkAttachment } from '../proto/network-attachment.ts';
+import { runPaths } from '../proto/paths.ts';
 import type { Log } from '../runtime/system/log.ts';
 import type { Netlink } from '../runtime/system/netlink/connection.ts';
+import { listLinks } from '../runtime/system/netlink/link.ts';
 import { openNetlink } from '../runtime/system/netlink/socket.ts';
 import type { System } from '../runtime/system/port.ts';
 import type { RecordFile } from '../runtime/system/record-file.ts';
@@ -11,6 +13,7 @@ import { attachmentFile, loadIfReadable } from './attachment-file.ts';
 import { variableFault } from './codes.ts';
 import { type CniResult, type JsonObject, parseChainInput, parseNetworkConfig } from './conf.ts';
 import type { PodAttachment } from './env.ts';
+import { ensureNoFormerRecords } from './former-records.ts';
 import { currentNetnsId, enterNetns } from './netns.ts';
 import { type AddPlan, planAdd } from './plan.ts';
 import { describePodInterface } from './pod-interface.ts';
@@ -28,9 +31,10 @@ export interface AddCall {
 
 /** Wires the pod's interface to a TAP and records what the guest is to take over. Leaves nothing when it fails. */
 export async function add(call: AddCall): Promise<CniResult> {
-  const { cniVersion } = parseNetworkConfig(call.json);
+  const { cniVersion, runDirectory } = parseNetworkConfig(call.json);
   const { prevResult } = parseChainInput(call.json);
   const { plan, netlink, file } = await prepare(call);
+  await ensureNoFormerRecords(call, runPaths(runDirectory).networks, plan.wiring, listLinks(netlink));
   const tap = await withUndo(call.log, (undo) => applyPlan(plan, { netlink, file, undo }));
   const { name, mac = '', mtu } = tap;
   return addResult(cniVersion, prevResult, { name, mac, mtu, sandbox: call.attachment.netnsPath });
