@@ -7,8 +7,9 @@ beforeAll(async () => {
   node = await createCniNode();
 });
 afterAll(async () => {
-  expect(await node.records()).toEqual([]);
+  const left = await node.records();
   await node.close();
+  expect(left).toEqual([]);
 });
 
 const SUCCESS = { exitCode: 0, stdout: '' };

@@ -1,4 +1,4 @@
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { networkAttachmentRecord } from '../../proto/network-attachment.ts';
 import { type CniNode, type CniPod, createCniNode } from '../support/cni-node.ts';
@@ -8,8 +8,9 @@ beforeAll(async () => {
   node = await createCniNode();
 });
 afterAll(async () => {
-  expect(await node.records()).toEqual([]);
+  const left = await node.records();
   await node.close();
+  expect(left).toEqual([]);
 });
 
 const error = (code: number, msg: string) => ({
@@ -177,5 +178,39 @@ describe.each(STAGES)('after an ADD that was killed with its %s done', (stage) =
     expect(await pod.berth('DEL')).toMatchObject({ exitCode: 0 });
     expect(await pod.remains()).toEqual([]);
     expect(await kindsOf(pod)).not.toContain('ingress');
+  });
+});
+
+describe('records of a pod that ended without DEL', () => {
+  const directory = () => `${node.world.root}${node.world.runDirectory}/networks`;
+
+  /** As if the namespace, or one that had its inode before, were another container's. */
+  async function leaveRecord(pod: CniPod, containerId: string): Promise<void> {
+    const { answer } = await pod.berth('ADD', { args: ['--explain'] });
+    const wiring = { ...(answer as { wiring: object }).wiring, containerId };
+    await mkdir(directory(), { recursive: true });
+    const text = JSON.stringify({ v: networkAttachmentRecord.version, ...wiring });
+    await writeFile(`${directory()}/net:${containerId}:eth0.json`, text);
+  }
+
+  it('go when the next namespace gets the inode of theirs, which is reused at once', async () => {
+    const pod = await node.addPod('heir');
+    await leaveRecord(pod, 'former');
+    expect(await pod.berth('ADD')).toMatchObject({ exitCode: 0 });
+    expect(await node.records()).toEqual(['net:heir:eth0.json']);
+    await pod.berth('DEL');
+  });
+
+  it('stay when they are of another namespace, or their TAP is there', async () => {
+    const [pod, other] = [await node.addPod('shared'), await node.addPod('elsewhere')];
+    await leaveRecord(pod, 'present');
+    await pod.tools.ip('tuntap', 'add', 'dev', 'tap7', 'mode', 'tap');
+    await pod.tools.ip('link', 'set', 'tap7', 'alias', 'berth:net:present:eth0');
+    await leaveRecord(other, 'absent');
+    await pod.berth('ADD');
+    const records = ['absent', 'present', 'shared'].map((name) => `net:${name}:eth0.json`);
+    expect(await node.records()).toEqual(records);
+    await pod.berth('DEL');
+    for (const name of ['absent', 'present']) await rm(`${directory()}/net:${name}:eth0.json`);
   });
 });

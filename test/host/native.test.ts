@@ -1,56 +1,19 @@
-import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { basename, join } from 'node:path';
 import { execa } from 'execa';
 import { afterAll, describe, expect, test } from 'vitest';
-import { buildNative } from '../../deploy/setup/native-build.ts';
-import { ensureToolchain } from '../../deploy/setup/toolchain.ts';
-
-/** One line of the binary's standard output: runtime/system/native/testing.ts. */
-interface Report {
-  readonly name: string;
-  readonly milliseconds: number;
-  readonly failure?: string;
-}
-
-const ROOMS = ['proto', 'cni', 'runtime'];
-/** Mount, network and PID namespaces of its own; the binary is PID 1 there, and all ends with it. */
-const ALONE = ['-mnp', '--fork', '--kill-child', '--mount-proc'];
-const POLYFILL = resolve('runtime/system/native/polyfill.ts');
-const SYS = resolve('runtime/system/native/sys.ts');
+import { ensureToolchain, runInToolchain } from '../../deploy/setup/toolchain.ts';
+import { ALONE, buildProgram as buildProgramOn, runNativeTests } from '../support/native-tests.ts';
 
 const scratch = await mkdtemp(join(tmpdir(), 'berth-native-test-'));
 afterAll(() => rm(scratch, { recursive: true, force: true }));
 const toolchain = await ensureToolchain();
 
-/** Builds a program of these lines of TypeScript and returns the path of the binary. */
-async function buildProgram(name: string, lines: readonly string[]): Promise<string> {
-  const entry = join(scratch, `${name}.ts`);
-  const output = join(scratch, name);
-  await writeFile(entry, [`import '${POLYFILL}';`, `import { sys } from '${SYS}';`, ...lines].join('\n'));
-  await buildNative({ entry, output }, toolchain);
-  return output;
-}
+const buildProgram = (name: string, lines: readonly string[]): Promise<string> =>
+  buildProgramOn({ scratch }, name, lines);
 
-async function findTests(): Promise<string[]> {
-  const names = await Promise.all(
-    ROOMS.map(async (room) => (await readdir(room, { recursive: true })).map((name) => resolve(room, name))),
-  );
-  return names.flat().filter((name) => name.endsWith('.native-test.ts'));
-}
-
-async function runTests() {
-  const imports = (await findTests()).map((path) => `import '${path}';`);
-  const testing = resolve('runtime/system/native/testing.ts');
-  const lines = [`import { runNativeTests } from '${testing}';`, ...imports, 'void runNativeTests();'];
-  const binary = await buildProgram('native-tests', lines);
-  const directory = await mkdtemp(join(scratch, 'run-'));
-  const result = await execa('unshare', [...ALONE, binary, 'test', directory], { reject: false, timeout: 180_000 });
-  const reports = result.stdout.split('\n').filter((line) => line.startsWith('{'));
-  return { reports: reports.map((line): Report => JSON.parse(line)), exitCode: result.exitCode, stderr: result.stderr };
-}
-
-const run = await runTests();
+const run = await runNativeTests({ scratch });
 
 describe('in the static binary', () => {
   for (const { name, failure } of run.reports) {
@@ -70,7 +33,8 @@ describe('the static binary', () => {
     const binary = await buildProgram('hello', [
       'sys.write(1, new TextEncoder().encode(JSON.stringify([sys.versions(), sys.args().slice(1)])));',
     ]);
-    const { stdout: headers } = await execa('readelf', ['--program-headers', '--dynamic', '--wide', binary]);
+    const readelf = ['readelf', '--program-headers', '--dynamic', '--wide', basename(binary)];
+    const headers = await runInToolchain(toolchain, scratch, readelf);
     expect(headers).toContain('LOAD');
     expect(headers).not.toMatch(/INTERP|NEEDED/);
     expect((await stat(binary)).size).toBeLessThan(2_500_000);
