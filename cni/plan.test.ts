@@ -119,6 +119,8 @@ describe('plan of ADD', () => {
   it('refuses an interface without Ethernet', () => {
     const { mac: _, ...tunnel } = { ...LINK, hardwareType: 0xfffe, kind: 'tun' };
     expect(() => planAdd(REQUEST, pod({ link: tunnel }), undefined)).toThrow('eth0 (tun) carries no Ethernet frames');
+    const netkit = { ...LINK, mac: '00:00:00:00:00:00', kind: 'netkit' };
+    expect(() => planAdd(REQUEST, pod({ link: netkit }), undefined)).toThrow('eth0 (netkit) carries no Ethernet');
   });
 });
 

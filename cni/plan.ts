@@ -39,6 +39,9 @@ export interface AddPlan {
   readonly steps: readonly Step[];
 }
 
+/** Of a netkit in L3 mode, which calls itself Ethernet. */
+const NO_MAC = '00:00:00:00:00:00';
+
 /** Unique in its namespace, and the same each time. */
 export const tapName = (ifIndex: number): IfName => parseIfName(`berth${ifIndex}`);
 
@@ -90,7 +93,7 @@ export function planAdd(request: AddRequest, pod: PodInterface, previous: Networ
   };
 }
 
-/** Whether the record is of this very interface: same boot, same namespace, same index. */
+/** Whether the record is of this namespace, as far as boot and inode tell: the next namespace may get the inode. */
 export function describesInterface(record: NetworkAttachment, place: { netnsId: string; bootId: string }): boolean {
   return record.netnsId === place.netnsId && record.bootId === place.bootId;
 }
@@ -100,7 +103,7 @@ function madeIngress(previous: NetworkAttachment | undefined, request: AddReques
 }
 
 function ethernetAddress(link: Link): string {
-  if (link.hardwareType === ARPHRD_ETHER && link.mac !== undefined) return link.mac;
+  if (link.hardwareType === ARPHRD_ETHER && link.mac !== undefined && link.mac !== NO_MAC) return link.mac;
   throw new Fault(
     'unsupported',
     `${link.name} (${link.kind ?? 'hardware'}) carries no Ethernet frames, which a VM's NIC needs`,
