@@ -84,6 +84,20 @@ describe('a pod', () => {
     expectNothingLeft(world);
   });
 
+  it.each([
+    ['cannot be removed', refuse('exec', 'no')],
+    ['hangs when it is removed', never],
+  ])('whose container %s has its guest sync and power off all the same', async (_what, removeContainer) => {
+    const world = new FakeWorld({ state: 'formatted', uuid: 'u' });
+    world.agent = { signalContainer: refuse('exec', 'no'), removeContainer };
+    const sandbox = await world.sandbox();
+    await sandbox.create(world.request());
+    await sandbox.start();
+    await sandbox.stop(400);
+    expect(world.journal.slice(-4)).toEqual(['removeContainer', 'shutdown', 'VM killed', 'release']);
+    expectNothingLeft(world);
+  });
+
   it('is created once', async () => {
     const world = new FakeWorld();
     const sandbox = await world.sandbox();

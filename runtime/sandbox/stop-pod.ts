@@ -17,7 +17,8 @@ interface Stopping {
 
 /**
  * The orderly end, within `timeoutMs`: the container is asked to end and gets half of the time, then it is killed; the
- * guest syncs, unmounts and powers off. Never throws: what does not work is logged, and the VM is killed next.
+ * guest syncs, unmounts and powers off. Never throws: what does not work is logged, and the VM is killed next. A step
+ * that fails or gets no answer leaves half of its time to what follows: above all the guest must be told to sync.
  */
 export async function stopPod(
   { vm, agent }: Pod,
@@ -26,21 +27,22 @@ export async function stopPod(
   const deadlineMs = system.now() + timeoutMs;
   const remainingMs = () => Math.max(1, deadlineMs - system.now());
   const exited = exit?.settled.catch(() => {});
-  try {
-    if (exit !== undefined && !exit.isSettled) {
-      await agent.call('signalContainer', { containerId, signal: SIGTERM }, { timeoutMs: remainingMs() });
-      await within(timeoutMs / 2, exited);
-    }
-  } catch (error) {
-    log.warn('the container could not be asked to end', { error });
+  const attempt = async (failure: string, step: () => Promise<void>): Promise<void> => {
+    await step().catch((error: unknown) => log.warn(failure, { error }));
+  };
+  if (exit !== undefined && !exit.isSettled) {
+    await attempt('the container could not be asked to end', async () => {
+      await agent.call('signalContainer', { containerId, signal: SIGTERM }, { timeoutMs: remainingMs() / 2 });
+      await within(remainingMs() / 2, exited);
+    });
   }
-  try {
-    await agent.call('removeContainer', { containerId }, { timeoutMs: remainingMs() });
+  await attempt('the container could not be removed', async () => {
+    await agent.call('removeContainer', { containerId }, { timeoutMs: remainingMs() / 2 });
     // Its last output is still on the way.
     await within(remainingMs() / 2, exited);
+  });
+  await attempt('no orderly end; the VM is killed', async () => {
     await agent.call('shutdown', {}, { timeoutMs: remainingMs() });
     if ((await within(remainingMs(), vm.exited)) === undefined) log.warn('the guest did not power off in time');
-  } catch (error) {
-    log.warn('no orderly end; the VM is killed', { error });
-  }
+  });
 }
