@@ -1,8 +1,12 @@
-import { sys } from '../system/native/sys.ts';
+import { attempt } from '../system/native/errors.ts';
+import { O, sys } from '../system/native/sys.ts';
 import { awaitFound } from './await-found.ts';
 import { readText } from './files.ts';
 
 const APPEARS_WITHIN_MS = 10_000;
+const SEEK = { SET: 0, END: 2 } as const;
+/** Most signatures lie in the first bytes of a disk, those of RAID members in its last. */
+const ENDS_BYTES = 256 << 10;
 
 /** The device node of the disk with this serial, whatever its name and place on the bus: `/dev/vdb`. */
 export async function awaitDisk(serial: string): Promise<string> {
@@ -12,4 +16,19 @@ export async function awaitDisk(serial: string): Promise<string> {
 function findDisk(serial: string): string | undefined {
   const name = sys.readdir('/sys/block').find((disk) => readText(`/sys/block/${disk}/serial`)?.trim() === serial);
   return name !== undefined && sys.stat(`/dev/${name}`) !== null ? `/dev/${name}` : undefined;
+}
+
+/** Fault `io` unless both ends of the disk can be read: blkid finds no signature on a disk that it cannot read either. */
+export function requireReadable(device: string): void {
+  attempt(`could not read from ${device}`, () => {
+    const fd = sys.open(device, O.RDONLY);
+    try {
+      const ends = new Uint8Array(ENDS_BYTES);
+      sys.read(fd, ends);
+      sys.lseek(fd, Math.max(0, sys.lseek(fd, 0, SEEK.END) - ENDS_BYTES), SEEK.SET);
+      sys.read(fd, ends);
+    } finally {
+      sys.close(fd);
+    }
+  });
 }

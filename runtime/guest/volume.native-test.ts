@@ -80,6 +80,12 @@ nativeTest('volume: a foreign signature is a refusal and stays; resuming over it
   }),
 );
 
+nativeTest('volume: a disk that cannot be read is not taken for a blank one', async (directory) => {
+  const volumes = new Volumes(system, silentLog, async () => `${directory}/gone`);
+  await expectThrows('ENOENT', () => volumes.checkBlank('v'));
+  await expectThrows('ENOENT', () => volumes.format(request('ext4')));
+});
+
 nativeTest('volume: a disk that is still in use is named when it does not unmount', (directory) =>
   withDisk(directory, async (_device, volumes) => {
     await volumes.format(request('ext4'));

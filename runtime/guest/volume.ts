@@ -2,11 +2,11 @@ import type { AgentStorage } from '../../proto/agent.ts';
 import { asFault, Fault } from '../../proto/fault.ts';
 import { FILESYSTEMS, type Filesystem } from '../../proto/volume-spec.ts';
 import type { Log } from '../system/log.ts';
-import { forgive, ioFault } from '../system/native/errors.ts';
+import { ioFault } from '../system/native/errors.ts';
 import { ensureDirectory } from '../system/native/file.ts';
 import { sys } from '../system/native/sys.ts';
 import type { System } from '../system/port.ts';
-import { awaitDisk } from './disk.ts';
+import { awaitDisk, requireReadable } from './disk.ts';
 import { ensureUnmounted } from './files.ts';
 import { mkfsCommand, toUuid } from './filesystem.ts';
 import { MS, toMountRequest } from './mount-flags.ts';
@@ -36,6 +36,7 @@ export class Volumes {
   /** Throws `precondition` naming what the device carries. */
   async checkBlank(serial: string): Promise<void> {
     const device = await this.locate(serial);
+    requireReadable(device);
     const signature = parseSignature(device, await runTool(this.system, blkidCommand(device), BLKID_TIMEOUT_MS));
     if (signature === undefined) return;
     throw new Fault(
@@ -93,11 +94,20 @@ export class Volumes {
       } catch (error) {
         this.log.error('volume does not unmount', { mountPoint, error });
         stuck.push(ioFault(error, mountPoint));
-        forgive(['EBUSY'], undefined, () => sys.mount(null, mountPoint, null, MS.REMOUNT | MS.RDONLY, null));
+        this.ensureReadOnly(mountPoint);
       }
     }
     if (stuck.length === 0) return;
     throw new Fault('io', `${stuck.length} volumes did not unmount`, { cause: new AggregateError(stuck) });
+  }
+
+  /** As far as it can be: whatever this one answers, the others are still to be unmounted. */
+  private ensureReadOnly(mountPoint: string): void {
+    try {
+      sys.mount(null, mountPoint, null, MS.REMOUNT | MS.RDONLY, null);
+    } catch (error) {
+      this.log.error('volume does not become read-only', { mountPoint, error });
+    }
   }
 
   private async makeFilesystem(request: { serial: string; fsType: string; resume: boolean }): Promise<string> {
