@@ -13,8 +13,6 @@ export interface HostStreams {
 export interface ContainerStdio {
   /** Resolves when stdout and stderr have ended and all of them is with the host's ends, or one of the two is gone. */
   readonly outputDone: Promise<void>;
-  /** The container exists: from now on the guest has a place for its input. */
-  openInput(): void;
   /** To be called once, when the container exists: before, the guest would drop what comes. */
   beginInput(): void;
   /** Nobody reads the input any more. Idempotent. */
@@ -31,7 +29,6 @@ export function coupleStdio(mux: StdioMux, stdioId: number, host: HostStreams, l
   const outputs = [copyOut(mux, stdioId, STDOUT, host.stdout, log), copyOut(mux, stdioId, STDERR, host.stderr, log)];
   return {
     outputDone: Promise.all(outputs).then(() => {}),
-    openInput: () => void copyIn(mux, stdioId, host.stdin, log),
     beginInput: () => void copyIn(mux, stdioId, host.stdin, log),
     closeInput: () => host.stdin?.close(),
     close() {

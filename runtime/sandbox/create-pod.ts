@@ -67,7 +67,6 @@ export async function createPod(context: PodContext, create: CreatePod): Promise
   checkWanted();
   const vm = await startVm(context, driver, plan, netns, leases);
   netns?.close();
-  await store.update({ vmm: vm.process });
   checkWanted();
 
   phases.begin('boot');
@@ -95,7 +94,7 @@ export async function createPod(context: PodContext, create: CreatePod): Promise
     rootfs: plan.guest.rootfs,
     stdioId: STDIO_ID,
   });
-  stdio.openInput();
+  stdio.beginInput();
   phases.end();
   return { vm, agent, stdio, plan, phases };
 }
@@ -158,7 +157,7 @@ function takeLeases({ host, id, undo }: PodContext, plan: Plan, request: PlanReq
 }
 
 async function startVm(
-  { undo, paths, onVm }: PodContext,
+  { undo, paths, store, onVm }: PodContext,
   driver: VmmDriver,
   plan: Plan,
   netns: Netns | undefined,
@@ -170,6 +169,7 @@ async function startVm(
     netns: netns?.fd,
     held: leases.map(({ lease }) => lease.fd),
     log: paths.vmmLog,
+    onProcess: (vmm) => store.update({ vmm }),
   });
   onVm(vm);
   return vm;

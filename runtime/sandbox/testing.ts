@@ -200,7 +200,9 @@ export class FakeWorld {
 
   private readonly driver: VmmDriver = {
     probe: async () => ({ version: 'fake', accelerators: ['tcg'], virtioBlk: true, nineP: true }),
-    start: async (_spec: VmSpec, { held }: StartOptions): Promise<Vm> => {
+    start: async (_spec: VmSpec, { held, onProcess }: StartOptions): Promise<Vm> => {
+      const process = { pid: 7, startTicks: 7 };
+      await onProcess(process);
       this.journal.push(`VM holding ${held.map((fd) => this.open.get(fd)).join()}`);
       this.files.set(this.paths.console, 'Linux\r\nlast words of the guest\r\n');
       const exited = new Promise<VmExit>((resolve) => {
@@ -213,7 +215,7 @@ export class FakeWorld {
       void exited.then(() => this.open.delete(0));
       this.open.set(0, 'VM');
       return {
-        process: { pid: 7, startTicks: 7 },
+        process,
         exited,
         status: async () => ({ state: 'running', reason: '' }),
         quit: kill,

@@ -66,6 +66,8 @@ export interface StartOptions {
   readonly held: readonly number[];
   /** File that takes the VMM's stderr. */
   readonly log: string;
+  /** Called as soon as the process exists, long before it answers: whoever clears up after a crash must find it. */
+  readonly onProcess: (process: ProcessIdentity) => Promise<void>;
 }
 
 export interface VmExit {

@@ -1,4 +1,5 @@
 import { Fault } from '../../../proto/fault.ts';
+import type { ProcessIdentity } from '../../../proto/sandbox-record.ts';
 import { silentLog } from '../../system/log.ts';
 import { replaceFile } from '../../system/native/file.ts';
 import { acquireLease } from '../../system/native/lease.ts';
@@ -6,7 +7,7 @@ import { isAlive } from '../../system/native/process-identity.ts';
 import { SIG, sys } from '../../system/native/sys.ts';
 import { createNativeSystem } from '../../system/native/system.ts';
 import { expect, expectEqual, expectThrows, nativeTest } from '../../system/native/testing.ts';
-import type { Disk, VmSpec } from '../port.ts';
+import type { Disk, StartOptions, VmSpec } from '../port.ts';
 import { createQemuDriver } from './driver.ts';
 
 const system = createNativeSystem();
@@ -63,8 +64,15 @@ function machine(directory: string, name: string, changes: Partial<VmSpec> = {})
   };
 }
 
+const options = (directory: string, name: string): StartOptions => ({
+  netns: undefined,
+  held: [],
+  log: `${directory}/${name}.log`,
+  onProcess: async () => {},
+});
+
 const start = (directory: string, name: string, changes: Partial<VmSpec> = {}, held: readonly number[] = []) =>
-  driver.start(machine(directory, name, changes), { netns: undefined, held, log: `${directory}/${name}.log` });
+  driver.start(machine(directory, name, changes), { ...options(directory, name), held });
 
 nativeTest('QEMU: says itself what it can do', async () => {
   const { version, accelerators, virtioBlk, nineP } = await driver.probe();
@@ -75,8 +83,7 @@ nativeTest('QEMU: says itself what it can do', async () => {
 
 nativeTest('QEMU: one that is not installed is named with its package, by probe and by start', async (directory) => {
   const absent = createQemuDriver({ system, log: silentLog, binary: 'qemu-of-nobody' });
-  const options = { netns: undefined, held: [], log: `${directory}/log` };
-  for (const body of [() => absent.probe(), () => absent.start(machine(directory, 'vm'), options)]) {
+  for (const body of [() => absent.probe(), () => absent.start(machine(directory, 'vm'), options(directory, 'vm'))]) {
     const fault = await expectThrows('environment', body);
     const message = fault instanceof Error ? fault.message : '';
     expect(/qemu-of-nobody is not installed; apt-get install qemu-system-x86/.test(message), message);
@@ -105,6 +112,17 @@ nativeTest('QEMU: what it does not like is said in its own words, and nothing is
   expect(message.startsWith('QEMU exited with status 1 before it was ready: '), message);
   expect(message.includes(`Could not open '${missing}': No such file or directory`), message);
   expect(sys.lstat(`${directory}/vm.qmp`) === null, 'no socket is left');
+});
+
+nativeTest('QEMU: is known before it answers, and ends when that cannot be recorded', async (directory) => {
+  let known: ProcessIdentity | undefined;
+  const onProcess = async (process: ProcessIdentity): Promise<never> => {
+    known = process;
+    throw new Fault('io', 'no space for the record');
+  };
+  const refused = { ...options(directory, 'vm'), onProcess };
+  await expectThrows('io', () => driver.start(machine(directory, 'vm'), refused));
+  expect(known !== undefined && !isAlive(known), 'it was alive, and is gone');
 });
 
 nativeTest('QEMU: a death that nobody asked for is seen at once', async (directory) => {

@@ -31,9 +31,10 @@ export function createQemuDriver({ system, log, binary = QEMU }: QemuOptions): V
         });
         const qemu = spawnQemu(system, binary, spec, options);
         undo.defer('QEMU', () => qemu.kill());
-        const monitor = await openMonitor(system, spec.controlSocket, qemu, log);
         const identity = readProcessIdentity(qemu.pid);
         if (identity === undefined) throw endedFault(await qemu.exited);
+        await options.onProcess(identity);
+        const monitor = await openMonitor(system, spec.controlSocket, qemu, log);
         return new QemuVm(qemu, identity, monitor, log);
       }),
   };
