@@ -1,7 +1,7 @@
 import { Fault } from '../../proto/fault.ts';
 import type { PodPaths } from '../../proto/paths.ts';
 import { type ProcessIdentity, sandboxRecord } from '../../proto/sandbox-record.ts';
-import { isAbsence } from '../system/native/errors.ts';
+import { forgive, isAbsence } from '../system/native/errors.ts';
 import { isAlive } from '../system/native/process-identity.ts';
 import { EAGAIN, LOCK, O, SIG, sys } from '../system/native/sys.ts';
 import type { System } from '../system/port.ts';
@@ -86,7 +86,8 @@ async function clearLeftovers(system: System, paths: PodPaths): Promise<ProcessI
 
 async function killOrphan(system: System, vmm: ProcessIdentity): Promise<void> {
   if (!isAlive(vmm)) return;
-  sys.kill(vmm.pid, SIG.KILL);
+  // It may end by itself meanwhile.
+  forgive(['ESRCH'], undefined, () => sys.kill(vmm.pid, SIG.KILL));
   const deadlineMs = system.now() + KILL_WITHIN_MS;
   while (isAlive(vmm)) {
     if (system.now() > deadlineMs) {

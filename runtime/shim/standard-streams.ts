@@ -1,3 +1,4 @@
+import { forgive } from '../system/native/errors.ts';
 import { createStream } from '../system/native/stream.ts';
 import { O, sys } from '../system/native/sys.ts';
 
@@ -21,7 +22,9 @@ export async function readToEnd(fd: number, name: string): Promise<Uint8Array> {
 /** What `start` prints is parsed by containerd, so nothing else goes there. */
 export const writeStdout = (text: string): void => write(STDOUT, text);
 
-export const writeStderr = (text: string): void => write(STDERR, text);
+/** The log. It is lost when its file system is full: that must not end the process that holds the pod together. */
+export const writeStderr = (text: string): void =>
+  forgive(['ENOSPC', 'EDQUOT', 'EIO', 'EPIPE'], undefined, () => write(STDERR, text));
 
 /** From here on standard error is appended to the file. */
 export function redirectStderr(path: string): void {
