@@ -9,8 +9,8 @@ it('gives a Fault its code and the whole chain of its causes', () => {
   expect(toServiceError(new Fault('out-of-range', 'x')).code).toBe(status.OUT_OF_RANGE);
 });
 
-it('does not blame the caller for a record that cannot be read', () => {
-  expect(toServiceError(new Fault('malformed', 'spec.json')).code).toBe(status.INTERNAL);
+it.each(['malformed', 'unsupported'] as const)('does not blame the caller for a record that is %s', (code) => {
+  expect(toServiceError(new Fault(code, 'spec.json')).code).toBe(status.INTERNAL);
 });
 
 it('tells a client nothing of what it does not expect', () => {

@@ -15,7 +15,8 @@ export function toServiceError(thrown: unknown): ServiceError {
   if (!(thrown instanceof Fault)) {
     return { code: status.INTERNAL, details: 'unexpected error; the log of berth-csi has it' };
   }
-  // Requests arrive decoded: what is malformed here is a record on disk, and not the caller's fault.
-  const code: number = thrown.code === 'malformed' ? status.INTERNAL : STATUS_OF_FAULT[thrown.code];
+  // Requests arrive decoded: what cannot be read is a record on disk. It is not the caller's fault, and the verb is there.
+  const isRecord = thrown.code === 'malformed' || thrown.code === 'unsupported';
+  const code: number = isRecord ? status.INTERNAL : STATUS_OF_FAULT[thrown.code];
   return { code, details: describeError(thrown).slice(0, MAX_DETAILS) };
 }

@@ -123,7 +123,10 @@ describe('after a crash', () => {
     const [name = ''] = await readdir(directory);
     const text = await readFile(join(directory, name), 'utf8');
     await writeFile(join(directory, name), text.replace('"v": 1', '"v": 2'));
-    await expect(remove(volume_id)).rejects.toMatchObject({ details: expect.stringMatching('has version 2') });
+    await expect(remove(volume_id)).rejects.toMatchObject({
+      code: status.INTERNAL,
+      details: expect.stringMatching('has version 2'),
+    });
     await unpublish(await create('other'), await node.target('pod-2'));
     expect(await readdir(join(node.pool, 'volumes'))).toContain(volume_id);
     await writeFile(join(directory, name), text);
@@ -133,13 +136,16 @@ describe('after a crash', () => {
 });
 
 describe('DeleteVolume', () => {
-  it('is refused while a VM holds the lease, naming the owner', async () => {
+  it.each([
+    ['of a node', 'node-1', ' on node node-1'],
+    ['of a pod without an orchestrator', '', ''],
+  ])('is refused while a VM %s holds the lease, naming the owner', async (_what, ownerNode, where) => {
     const volume_id = await create('leased');
     const lease = join(node.pool, 'volumes', volume_id, VOLUME_FILES.lease);
     const owner = {
       podUid: parsePodUid('pod-7'),
       sandboxId: parseSandboxId('sandbox-7'),
-      node: 'node-1',
+      node: ownerNode,
       takenAtMs: 1,
     };
     await writeFile(lease, volumeLeaseRecord.encode(owner));
@@ -148,7 +154,7 @@ describe('DeleteVolume', () => {
     await once(holder.stdout, 'data');
     await expect(remove(volume_id)).rejects.toMatchObject({
       code: status.FAILED_PRECONDITION,
-      details: `volume ${volume_id} is in use by the VM of pod pod-7 (sandbox sandbox-7) on node node-1`,
+      details: `volume ${volume_id} is in use by the VM of pod pod-7 (sandbox sandbox-7)${where}`,
     });
     expect((await stat(join(node.pool, 'volumes', volume_id, VOLUME_FILES.image))).size).toBe(1024 ** 3);
     holder.kill('SIGKILL');

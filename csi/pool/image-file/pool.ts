@@ -51,8 +51,12 @@ export async function openImageFilePool(options: ImageFilePoolOptions, log: Log)
   };
 }
 
+/** A predecessor may have been killed between a rename and its sync: what is found now is answered as durable. */
 async function layOut({ root, volumes, incoming, trash }: ImageFilePaths): Promise<void> {
-  for (const directory of [volumes, incoming, trash]) await mkdir(directory, { recursive: true, mode: 0o700 });
+  for (const directory of [volumes, incoming, trash]) {
+    await mkdir(directory, { recursive: true, mode: 0o700 });
+    await syncDirectory(directory);
+  }
   await syncDirectory(root);
 }
 

@@ -48,7 +48,8 @@ async function describeHeldLease(directory: string, volumeId: VolumeId): Promise
   const path = `${directory}/${VOLUME_FILES.lease}`;
   try {
     const { podUid, sandboxId, node } = volumeLeaseRecord.decode(await readFile(path, 'utf8'), path);
-    const message = `volume ${volumeId} is in use by the VM of pod ${podUid} (sandbox ${sandboxId}) on node ${node}`;
+    const where = node === '' ? '' : ` on node ${node}`; // a pod without an orchestrator knows no node
+    const message = `volume ${volumeId} is in use by the VM of pod ${podUid} (sandbox ${sandboxId})${where}`;
     return new Fault('precondition', message, { fields: { volumeId, podUid, sandboxId, node } });
   } catch (error) {
     const message = `volume ${volumeId} is in use; its lease does not say by whom`;
