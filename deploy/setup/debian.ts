@@ -61,7 +61,8 @@ export async function installDebianTree(
   });
 }
 
-async function checkKeyring(): Promise<void> {
+/** Before anything is downloaded: apt would say only that a signature is not known. */
+export async function checkKeyring(): Promise<void> {
   try {
     await access(SUITE_KEY);
   } catch {

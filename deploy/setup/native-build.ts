@@ -1,11 +1,11 @@
 import { randomBytes } from 'node:crypto';
-import { access, chmod, copyFile, mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { access, chmod, copyFile, mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { build } from 'esbuild';
 import { Fault } from '../../proto/fault.ts';
 import { contentHash } from './content-hash.ts';
-import { ENGINE_LIBRARY, ensureNativeHost, type NativeHost } from './native-host.ts';
+import { ensureNativeHost, type NativeHost } from './native-host.ts';
 import { runInToolchain } from './toolchain.ts';
 
 /** Below the root of the repository, where all commands and tests run. */
@@ -33,10 +33,14 @@ interface Bundle {
 /**
  * Bundles a TypeScript program, compiles it to bytecode and links it with engine and native host into one static
  * binary. The output appears whole or not at all; several builds may run at once. An output that was built from the
- * same bundle and host is left as it is.
+ * same bundle and host is left as it is. The host is the product's unless another is given.
  */
-export async function buildNative(program: NativeProgram, toolchain: string): Promise<NativeBinary> {
-  const [host, bundle] = await Promise.all([ensureNativeHost(toolchain), bundleProgram(program)]);
+export async function buildNative(
+  program: NativeProgram,
+  toolchain: string,
+  given?: NativeHost,
+): Promise<NativeBinary> {
+  const [host, bundle] = await Promise.all([given ?? ensureNativeHost(toolchain), bundleProgram(program)]);
   const assembly = await readFile(APP_ASSEMBLY, 'utf8');
   const buildId = contentHash([bundle.code, host.directory, assembly]).slice(0, 12);
   if ((await readBuildId(program.output)) === buildId) return { buildId };
@@ -96,9 +100,9 @@ async function linkProgram(
 ): Promise<void> {
   await writeFile(join(directory, 'app.js'), code);
   await copyFile(APP_ASSEMBLY, join(directory, 'app.S'));
-  for (const name of ['host.a', 'compile']) await copyFile(join(host.directory, name), join(directory, name));
+  for (const name of await readdir(host.directory)) await copyFile(join(host.directory, name), join(directory, name));
   // -u: main comes out of the archive, with all that it refers to.
-  const link = `gcc -static -s -o program app.S -u main host.a ${ENGINE_LIBRARY} -lm`;
+  const link = `gcc ${host.linkFlags.join(' ')} -o program app.S -u main host.a ${host.engineLibrary} -lm`;
   await runInToolchain(toolchain, directory, [
     'sh',
     '-ec',

@@ -10,8 +10,8 @@ import { type Iproute2, iproute2 } from '../../runtime/system/node/iproute2.ts';
 import { createWorld, type World } from './world.ts';
 
 const NETWORK = 'net';
+const HANGS_AFTER_MS = 20_000;
 const DEBIAN_PLUGINS = '/usr/lib/cni';
-const BERTH = join(findPrograms().cniDirectory, 'berth');
 const IPAM = {
   type: 'host-local',
   dataDir: '/run/cni-ipam',
@@ -77,7 +77,8 @@ export interface CniNode {
   close(): Promise<void>;
 }
 
-export async function createCniNode(): Promise<CniNode> {
+/** `program` is berth's plugin. */
+export async function createCniNode(program = join(findPrograms().cniDirectory, 'berth')): Promise<CniNode> {
   const world = await createWorld();
   const { prefix, root } = world;
   const recordDirectory = `${root}${runPaths(world.runDirectory).networks}`;
@@ -106,7 +107,7 @@ export async function createCniNode(): Promise<CniNode> {
         prevResult,
         tools,
         run: (...argv) => run(...inside, ...argv),
-        berth: (command, change) => callBerth(prefix, name, prevResult, command, change),
+        berth: (command, change) => callBerth({ prefix, program }, name, prevResult, command, change),
         async record() {
           const path = join(recordDirectory, `${key}.json`);
           const text = await readFile(path, 'utf8').catch(() => undefined);
@@ -124,7 +125,7 @@ export async function createCniNode(): Promise<CniNode> {
 }
 
 async function callBerth(
-  prefix: readonly string[],
+  { prefix, program }: { readonly prefix: readonly string[]; readonly program: string },
   name: string,
   prevResult: unknown,
   command: string,
@@ -142,8 +143,8 @@ async function callBerth(
   );
   const input = stdin ?? JSON.stringify({ cniVersion: '1.0.0', name: NETWORK, type: 'berth', prevResult, ...config });
   // -i: nothing but these variables, as the plugin's own start-up sees them.
-  const [file = '', ...rest] = [...prefix, 'env', '-i', ...assignments, BERTH, ...args];
-  const { exitCode, stdout, stderr } = await execa(file, rest, { input, reject: false });
+  const [file = '', ...rest] = [...prefix, 'env', '-i', ...assignments, program, ...args];
+  const { exitCode, stdout, stderr } = await execa(file, rest, { input, reject: false, timeout: HANGS_AFTER_MS });
   if (exitCode === undefined || (exitCode !== 0 && exitCode !== 1)) throw new Error(`berth ${command}: ${stderr}`);
   return { exitCode, stdout, answer: stdout === '' ? undefined : JSON.parse(stdout) };
 }

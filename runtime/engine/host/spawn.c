@@ -40,7 +40,10 @@ static bool place_descriptors(const Spawn *spawn) {
   return close_range((unsigned)spawn->fd_count, UINT_MAX, CLOSE_RANGE_CLOEXEC) == 0;
 }
 
-static const char *become_program(const Spawn *spawn) {
+// AddressSanitizer does not know the child's stack.
+#define ON_FOREIGN_STACK __attribute__((no_sanitize_address))
+
+ON_FOREIGN_STACK static const char *become_program(const Spawn *spawn) {
   for (int number = 1; number < NSIG; number++) signal(number, SIG_DFL);
   if (spawn->new_session && setsid() < 0) return "setsid";
   if (spawn->death_signal > 0) {
@@ -59,7 +62,7 @@ static const char *become_program(const Spawn *spawn) {
   return "exec";
 }
 
-static int child_main(void *argument) {
+ON_FOREIGN_STACK static int child_main(void *argument) {
   Spawn *spawn = argument;
   spawn->failed_call = become_program(spawn);
   spawn->failure = errno;

@@ -1,0 +1,61 @@
+import { mkdtemp, readdir, writeFile } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { execa } from 'execa';
+import { buildNative } from '../../deploy/setup/native-build.ts';
+import type { NativeHost } from '../../deploy/setup/native-host.ts';
+import { ensureToolchain } from '../../deploy/setup/toolchain.ts';
+
+/** One line of the binary's standard output: runtime/system/native/testing.ts. */
+interface Report {
+  readonly name: string;
+  readonly milliseconds: number;
+  readonly failure?: string;
+}
+
+export interface NativeRun {
+  readonly reports: readonly Report[];
+  readonly exitCode: number | undefined;
+  readonly stderr: string;
+}
+
+/** Where a binary is built and run: `host` in place of the product's, and variables of its own. */
+export interface NativeStage {
+  readonly scratch: string;
+  readonly host?: NativeHost;
+  readonly env?: Readonly<Record<string, string>>;
+}
+
+/** Mount, network and PID namespaces of its own; the binary is PID 1 there, and all ends with it. */
+export const ALONE = ['-mnp', '--fork', '--kill-child', '--mount-proc'];
+const ROOMS = ['proto', 'cni', 'runtime'];
+const POLYFILL = resolve('runtime/system/native/polyfill.ts');
+const SYS = resolve('runtime/system/native/sys.ts');
+
+/** Builds a program of these lines of TypeScript and returns the path of the binary. */
+export async function buildProgram(stage: NativeStage, name: string, lines: readonly string[]): Promise<string> {
+  const entry = join(stage.scratch, `${name}.ts`);
+  const output = join(stage.scratch, name);
+  await writeFile(entry, [`import '${POLYFILL}';`, `import { sys } from '${SYS}';`, ...lines].join('\n'));
+  await buildNative({ entry, output }, await ensureToolchain(), stage.host);
+  return output;
+}
+
+/** Runs every *.native-test.ts inside one binary. */
+export async function runNativeTests(stage: NativeStage): Promise<NativeRun> {
+  const imports = (await findTests()).map((path) => `import '${path}';`);
+  const testing = resolve('runtime/system/native/testing.ts');
+  const lines = [`import { runNativeTests } from '${testing}';`, ...imports, 'void runNativeTests();'];
+  const binary = await buildProgram(stage, 'native-tests', lines);
+  const directory = await mkdtemp(join(stage.scratch, 'run-'));
+  const options = { reject: false, timeout: 180_000, env: { ...stage.env } } as const;
+  const { stdout, stderr, exitCode } = await execa('unshare', [...ALONE, binary, 'test', directory], options);
+  const reports = stdout.split('\n').filter((line) => line.startsWith('{'));
+  return { reports: reports.map((line): Report => JSON.parse(line)), exitCode, stderr };
+}
+
+async function findTests(): Promise<string[]> {
+  const names = await Promise.all(
+    ROOMS.map(async (room) => (await readdir(room, { recursive: true })).map((name) => resolve(room, name))),
+  );
+  return names.flat().filter((name) => name.endsWith('.native-test.ts'));
+}
