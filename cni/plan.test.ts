@@ -116,6 +116,11 @@ describe('plan of ADD', () => {
     );
   });
 
+  it('refuses an interface that is down, whose routes are not there', () => {
+    const down = () => planAdd(REQUEST, pod({ link: { ...LINK, up: false } }), undefined);
+    expect(down).toThrow('eth0 is down; the plugins before berth in the chain must raise it');
+  });
+
   it('refuses an interface without Ethernet', () => {
     const { mac: _, ...tunnel } = { ...LINK, hardwareType: 0xfffe, kind: 'tun' };
     expect(() => planAdd(REQUEST, pod({ link: tunnel }), undefined)).toThrow('eth0 (tun) carries no Ethernet frames');

@@ -47,8 +47,8 @@ export const tapName = (ifIndex: number): IfName => parseIfName(`berth${ifIndex}
 
 /**
  * What ADD will do, from what is there. `previous` is the record of an earlier ADD of the same attachment, whose ingress
- * qdisc is still ours. Throws `unsupported` for an interface that a VM cannot take over, `exists` for a foreign link in
- * the TAP's place.
+ * qdisc is still ours. Throws `unsupported` for an interface that a VM cannot take over, `precondition` for one that is
+ * down, `exists` for a foreign link in the TAP's place.
  */
 export function planAdd(request: AddRequest, pod: PodInterface, previous: NetworkAttachment | undefined): AddPlan {
   const { containerId, ifName, netnsPath } = request.attachment;
@@ -57,6 +57,7 @@ export function planAdd(request: AddRequest, pod: PodInterface, previous: Networ
   const key = networkAttachmentKey({ network, containerId, ifName });
   const tap = tapName(link.index);
   const mac = ethernetAddress(link);
+  refuseDownLink(link);
   refuseForeignTap(pod.links, tap, key);
   const ownsIngress = pod.ingress === undefined || (pod.ingress === 'ingress' && madeIngress(previous, request, link));
   return {
@@ -108,6 +109,12 @@ function ethernetAddress(link: Link): string {
     'unsupported',
     `${link.name} (${link.kind ?? 'hardware'}) carries no Ethernet frames, which a VM's NIC needs`,
   );
+}
+
+/** It has no routes yet, or no more: the guest would come up without them. */
+function refuseDownLink({ name, up }: Link): void {
+  if (up) return;
+  throw new Fault('precondition', `${name} is down; the plugins before berth in the chain must raise it`);
 }
 
 function refuseForeignTap(links: readonly Link[], name: string, key: string): void {

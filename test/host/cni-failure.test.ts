@@ -98,6 +98,13 @@ describe('ADD that fails leaves nothing', () => {
     expect(await pod.remains()).toEqual([]);
   });
 
+  it('where the interface is down', async () => {
+    const pod = await node.addPod('down');
+    await pod.tools.ip('link', 'set', 'eth0', 'down');
+    expect(await pod.berth('ADD')).toMatchObject(error(102, 'eth0 is down'));
+    expect(await pod.remains()).toEqual([]);
+  });
+
   it('where a route has several next hops', async () => {
     const pod = await node.addPod('multipath');
     const hop = (address: string) => ['nexthop', 'via', address, 'dev', 'eth0', 'onlink'];
