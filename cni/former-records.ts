@@ -22,11 +22,14 @@ export async function ensureNoFormerRecords(
   links: readonly Link[],
 ): Promise<void> {
   for (const name of await system.list(directory)) {
-    if (!name.endsWith('.json')) continue;
-    const file = recordFile(system, networkAttachmentRecord, `${directory}/${name}`, { durable: false });
+    const path = `${directory}/${name}`;
+    // A node has many pods and an ADD little time: records that cannot matter are not decoded.
+    const text = name.endsWith('.json') ? new TextDecoder().decode(await system.readFile(path)) : '';
+    if (!text.includes(wiring.netnsId)) continue;
+    const file = recordFile(system, networkAttachmentRecord, path, { durable: false });
     const record = await loadIfReadable(file, log);
     if (record === undefined || !isFormer(record, wiring, links)) continue;
-    log.warn('record is of a namespace that is gone, removing it', { path: file.path });
+    log.warn('record is of a namespace that is gone, removing it', { path });
     await file.remove();
   }
 }
