@@ -42,7 +42,9 @@ export function createQemuDriver({ system, log, binary = QEMU }: QemuOptions): V
 
 /** QEMU opens its images and devices before it greets: a monitor that answers is a machine that is whole. */
 async function openMonitor(system: System, path: string, qemu: QemuProcess, log: Log): Promise<QmpClient> {
-  const onEvent = (event: string, data: unknown) => log.debug('QEMU event', { event, data });
+  const onEvent = (event: string, data: unknown) =>
+    // Out of space: QEMU stops the guest at the write, and nothing else tells anybody.
+    event === 'BLOCK_IO_ERROR' ? log.warn('disk error', { data }) : log.debug('QEMU event', { event, data });
   const ended = qemu.exited.then((exit): never => {
     throw endedFault(exit);
   });
