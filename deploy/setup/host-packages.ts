@@ -11,9 +11,11 @@ const HOST_PACKAGES: Readonly<Record<string, string>> = {
   'busybox-static': 'the root of demo and test containers',
   'containernetworking-plugins': 'the CNI plugins that berth is chained after',
   'debian-archive-keyring': 'verifies the packages of guest and toolchain',
+  e2fsprogs: 'file systems that tests plant on a volume',
   iproute2: 'ip and tc',
   mmdebstrap: 'installs guest and toolchain into directories of their own',
   mount: 'mount and umount',
+  procps: 'ps, by which tests see what is left',
   'qemu-system-x86': 'runs the pod VMs',
   'util-linux': 'flock, nsenter, unshare',
 };
