@@ -5,13 +5,13 @@ import type { Log } from '../runtime/system/log.ts';
 import type { Netlink } from '../runtime/system/netlink/connection.ts';
 import { listLinks } from '../runtime/system/netlink/link.ts';
 import { openNetlink } from '../runtime/system/netlink/socket.ts';
-import type { System } from '../runtime/system/port.ts';
+import type { Files } from '../runtime/system/port.ts';
 import type { RecordFile } from '../runtime/system/record-file.ts';
 import { withUndo } from '../runtime/system/undo.ts';
 import { applyPlan } from './apply.ts';
 import { attachmentFile, loadIfReadable } from './attachment-file.ts';
 import { variableFault } from './codes.ts';
-import { type CniResult, type JsonObject, parseChainInput, parseNetworkConfig } from './conf.ts';
+import type { ChainInput, CniResult, NetworkConfig } from './conf.ts';
 import type { PodAttachment } from './env.ts';
 import { ensureNoFormerRecords } from './former-records.ts';
 import { currentNetnsId, enterNetns } from './netns.ts';
@@ -22,22 +22,21 @@ import { addResult } from './result.ts';
 const BOOT_ID = '/proc/sys/kernel/random/boot_id';
 
 export interface AddCall {
-  readonly system: System;
+  readonly files: Files;
   readonly log: Log;
   readonly attachment: PodAttachment;
-  /** The network configuration. */
-  readonly json: JsonObject;
+  readonly config: NetworkConfig;
+  readonly chain: ChainInput;
 }
 
 /** Wires the pod's interface to a TAP and records what the guest is to take over. Leaves nothing when it fails. */
 export async function add(call: AddCall): Promise<CniResult> {
-  const { cniVersion, runDirectory } = parseNetworkConfig(call.json);
-  const { prevResult } = parseChainInput(call.json);
+  const { cniVersion, runDirectory } = call.config;
   const { plan, netlink, file } = await prepare(call);
   await ensureNoFormerRecords(call, runPaths(runDirectory).networks, plan.wiring, listLinks(netlink));
   const tap = await withUndo(call.log, (undo) => applyPlan(plan, { netlink, file, undo }));
   const { name, mac = '', mtu } = tap;
-  return addResult(cniVersion, prevResult, { name, mac, mtu, sandbox: call.attachment.netnsPath });
+  return addResult(cniVersion, call.chain.prevResult, { name, mac, mtu, sandbox: call.attachment.netnsPath });
 }
 
 /** What ADD would do; nothing is changed. */
@@ -52,16 +51,14 @@ interface Prepared {
   readonly file: RecordFile<NetworkAttachment>;
 }
 
-async function prepare({ system, log, attachment, json }: AddCall): Promise<Prepared> {
-  const config = parseNetworkConfig(json);
-  const { dns } = parseChainInput(json);
-  const file = attachmentFile(system, config, attachment);
+async function prepare({ files, log, attachment, config, chain }: AddCall): Promise<Prepared> {
+  const file = attachmentFile(files, config, attachment);
   const previous = await loadIfReadable(file, log);
-  const bootId = await readBootId(system);
+  const bootId = await readBootId(files);
   const netnsId = enterPodNetns(attachment.netnsPath);
   const netlink = openNetlink();
   const pod = describePodInterface(netlink, attachment.ifName);
-  const request = { network: config.network, attachment, netnsId, bootId, dns };
+  const request = { network: config.network, attachment, netnsId, bootId, dns: chain.dns };
   return { plan: planAdd(request, pod, previous), netlink, file };
 }
 
@@ -78,8 +75,8 @@ function enterPodNetns(path: string): string {
   return netns.id;
 }
 
-export async function readBootId(system: System): Promise<string> {
-  const bytes = await system.readFile(BOOT_ID);
+export async function readBootId(files: Files): Promise<string> {
+  const bytes = await files.readFile(BOOT_ID);
   if (bytes === undefined) throw new Fault('environment', `${BOOT_ID} is not there: mount /proc`);
   return new TextDecoder().decode(bytes).trim();
 }

@@ -2,7 +2,7 @@ import { describeError, Fault } from '../proto/fault.ts';
 import { type NetworkAttachment, networkAttachmentKey, networkAttachmentRecord } from '../proto/network-attachment.ts';
 import { runPaths } from '../proto/paths.ts';
 import type { Log } from '../runtime/system/log.ts';
-import type { System } from '../runtime/system/port.ts';
+import type { Files } from '../runtime/system/port.ts';
 import { type RecordFile, recordFile } from '../runtime/system/record-file.ts';
 import type { NetworkConfig } from './conf.ts';
 import type { Attachment } from './env.ts';
@@ -11,17 +11,17 @@ const DIRECTORY_MODE = 0o700;
 
 /** The record of an attachment. The directory is made when it is first written to. */
 export function attachmentFile(
-  system: System,
+  files: Files,
   config: NetworkConfig,
   attachment: Attachment,
 ): RecordFile<NetworkAttachment> {
   const { networks } = runPaths(config.runDirectory);
   const key = networkAttachmentKey({ network: config.network, ...attachment });
-  const file = recordFile(system, networkAttachmentRecord, `${networks}/${key}.json`, { durable: false });
+  const file = recordFile(files, networkAttachmentRecord, `${networks}/${key}.json`, { durable: false });
   return {
     ...file,
     async save(record) {
-      await system.makeDirectory(networks, DIRECTORY_MODE);
+      await files.makeDirectory(networks, DIRECTORY_MODE);
       await file.save(record);
     },
   };

@@ -63,8 +63,14 @@ export function parseNetworkConfig(json: JsonObject): NetworkConfig {
   return { cniVersion, network: name, runDirectory: runDir, logLevel };
 }
 
-/** Reads what the plugins before this one in the chain have left, for ADD. Throws `invalid` if there is nothing. */
-export function parseChainInput(json: JsonObject): { prevResult: CniResult; dns: CniDns | undefined } {
+/** What the plugins before this one in the chain have left. */
+export interface ChainInput {
+  readonly prevResult: CniResult;
+  readonly dns: CniDns | undefined;
+}
+
+/** Reads what ADD needs beside. Throws `invalid` if there is nothing. */
+export function parseChainInput(json: JsonObject): ChainInput {
   if (json['prevResult'] === undefined) {
     throw new Fault(
       'invalid',

@@ -1,21 +1,20 @@
 import { networkAttachmentKey } from '../proto/network-attachment.ts';
 import type { Log } from '../runtime/system/log.ts';
 import { openNetlink } from '../runtime/system/netlink/socket.ts';
-import type { System } from '../runtime/system/port.ts';
+import type { Files } from '../runtime/system/port.ts';
 import { readBootId } from './add.ts';
 import { attachmentFile, loadIfReadable } from './attachment-file.ts';
-import { type JsonObject, parseNetworkConfig } from './conf.ts';
+import type { NetworkConfig } from './conf.ts';
 import type { Attachment } from './env.ts';
 import { enterNetns } from './netns.ts';
 import { describesInterface } from './plan.ts';
 import { unwire } from './unwire.ts';
 
 export interface DelCall {
-  readonly system: System;
+  readonly files: Files;
   readonly log: Log;
   readonly attachment: Attachment;
-  /** The network configuration. */
-  readonly json: JsonObject;
+  readonly config: NetworkConfig;
 }
 
 /**
@@ -23,11 +22,10 @@ export interface DelCall {
  * says; one that is gone has taken the TAP with it. The record goes last: until then DEL can be repeated with all it
  * knows.
  */
-export async function del({ system, log, attachment, json }: DelCall): Promise<void> {
-  const config = parseNetworkConfig(json);
-  const file = attachmentFile(system, config, attachment);
+export async function del({ files, log, attachment, config }: DelCall): Promise<void> {
+  const file = attachmentFile(files, config, attachment);
   const record = await loadIfReadable(file, log);
-  const bootId = await readBootId(system);
+  const bootId = await readBootId(files);
   const key = networkAttachmentKey({ network: config.network, ...attachment });
   for (const path of new Set([attachment.netnsPath, record?.netnsPath])) {
     const netns = path === undefined ? undefined : enterNetns(path);

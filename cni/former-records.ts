@@ -6,7 +6,7 @@ import {
 } from '../proto/network-attachment.ts';
 import type { Log } from '../runtime/system/log.ts';
 import type { Link } from '../runtime/system/netlink/link.ts';
-import type { System } from '../runtime/system/port.ts';
+import type { Files } from '../runtime/system/port.ts';
 import { recordFile } from '../runtime/system/record-file.ts';
 import { loadIfReadable } from './attachment-file.ts';
 
@@ -16,17 +16,17 @@ import { loadIfReadable } from './attachment-file.ts';
  * this pod, which the runtime then refuses. `links` are all of the namespace.
  */
 export async function ensureNoFormerRecords(
-  { system, log }: { readonly system: System; readonly log: Log },
+  { files, log }: { readonly files: Files; readonly log: Log },
   directory: string,
   wiring: NetworkAttachment,
   links: readonly Link[],
 ): Promise<void> {
-  for (const name of await system.list(directory)) {
+  for (const name of await files.list(directory)) {
     const path = `${directory}/${name}`;
     // A node has many pods and an ADD little time: records that cannot matter are not decoded.
-    const text = name.endsWith('.json') ? new TextDecoder().decode(await system.readFile(path)) : '';
+    const text = name.endsWith('.json') ? new TextDecoder().decode(await files.readFile(path)) : '';
     if (!text.includes(wiring.netnsId)) continue;
-    const file = recordFile(system, networkAttachmentRecord, path, { durable: false });
+    const file = recordFile(files, networkAttachmentRecord, path, { durable: false });
     const record = await loadIfReadable(file, log);
     if (record === undefined || !isFormer(record, wiring, links)) continue;
     log.warn('record is of a namespace that is gone, removing it', { path });

@@ -1,10 +1,10 @@
 import '../runtime/system/native/polyfill.ts';
 import { createLog, type Log } from '../runtime/system/log.ts';
+import { nativeFiles } from '../runtime/system/native/files.ts';
 import { sys } from '../runtime/system/native/sys.ts';
-import { createNativeSystem } from '../runtime/system/native/system.ts';
 import { add, explainAdd } from './add.ts';
 import { variableFault } from './codes.ts';
-import { type JsonObject, parseJsonObject, parseNetworkConfig } from './conf.ts';
+import { type JsonObject, type NetworkConfig, parseChainInput, parseJsonObject, parseNetworkConfig } from './conf.ts';
 import { del } from './del.ts';
 import { parseAddVariables, parseDelVariables, parseVerb, type Verb } from './env.ts';
 import { errorResult } from './result.ts';
@@ -21,12 +21,15 @@ interface Call {
 const VERBS: Record<Verb, (call: Call) => Promise<unknown>> = {
   ADD: async ({ json, explain }) => {
     const attachment = parseAddVariables(sys.env());
-    const call = { system: createNativeSystem(), log: openLog(json), attachment, json };
+    const config = parseNetworkConfig(json);
+    const chain = parseChainInput(json);
+    const call = { files: nativeFiles, log: openLog(config), attachment, config, chain };
     return explain ? explainAdd(call) : add(call);
   },
   DEL: async ({ json }) => {
     const attachment = parseDelVariables(sys.env());
-    return del({ system: createNativeSystem(), log: openLog(json), attachment, json });
+    const config = parseNetworkConfig(json);
+    return del({ files: nativeFiles, log: openLog(config), attachment, config });
   },
   CHECK: (call) => refuse('CHECK', call),
   GC: (call) => refuse('GC', call),
@@ -40,9 +43,7 @@ async function refuse(verb: Verb, { json }: Call): Promise<never> {
   throw variableFault(`CNI_COMMAND ${verb} is not supported by this plugin; it does ADD, DEL and VERSION`);
 }
 
-function openLog(json: JsonObject): Log {
-  return createLog(writeStderr, parseNetworkConfig(json).logLevel);
-}
+const openLog = ({ logLevel }: NetworkConfig): Log => createLog(writeStderr, logLevel);
 
 async function main(): Promise<number> {
   let asked: unknown;

@@ -13,7 +13,7 @@ export type ProcessIdentity = v.InferOutput<typeof processIdentitySchema>;
  * /run/berth/pods/<sandbox id>/pod.json: one pod VM. Written by the pod's shim alone, removed when the pod has ended.
  * Read by the CLI and by whoever clears up after a crash.
  */
-export const sandboxRecord = defineRecord('sandbox', 1, {
+export const sandboxRecord = defineRecord('sandbox', 1, () => ({
   id: id(parseSandboxId),
   podUid: id(parsePodUid),
   state: v.picklist(SANDBOX_STATES),
@@ -28,5 +28,5 @@ export const sandboxRecord = defineRecord('sandbox', 1, {
   interfaces: v.array(v.strictObject({ name: filled, addresses: v.array(v.string()) })),
   /** Why it is `failed`, for a person. */
   failure: v.optional(v.string()),
-});
+}));
 export type Sandbox = ReturnType<typeof sandboxRecord.decode>;

@@ -7,7 +7,7 @@ import { ACCESS_MODES } from './volume-spec.ts';
  * /run/berth/volumes/<pod UID>/<key>.json: a volume published at a path for a pod. Written by csi in NodePublishVolume,
  * removed in NodeUnpublishVolume; read by the runtime, which finds there what the placeholder at the path stands for.
  */
-export const volumeAttachmentRecord = defineRecord('volume attachment', 1, {
+export const volumeAttachmentRecord = defineRecord('volume attachment', 1, () => ({
   volumeId: id(parseVolumeId),
   podUid: id(parsePodUid),
   /** `target_path` of NodePublishVolume, as the mount source of a container names it. */
@@ -19,7 +19,7 @@ export const volumeAttachmentRecord = defineRecord('volume attachment', 1, {
   /** Mount options of the volume capability, for the mount in the guest. */
   mountFlags: v.array(v.string()),
   publishedAtMs: count,
-});
+}));
 export type VolumeAttachment = ReturnType<typeof volumeAttachmentRecord.decode>;
 
 /** Pod UID under which csi files a publication that names no pod (`podInfoOnMount` is off). */

@@ -9,10 +9,10 @@ import { count, defineRecord, filled } from './record.ts';
  * - `formatting`: mkfs may have run, the guest has not mounted: there are no user data, mkfs may run again.
  * - `formatted`: the guest may have mounted; never formatted again.
  */
-export const volumeFilesystemRecord = defineRecord('volume filesystem', 1, {
+export const volumeFilesystemRecord = defineRecord('volume filesystem', 1, () => ({
   state: v.picklist(['never', 'formatting', 'formatted']),
   /** Of the file system, once `formatted`. */
   uuid: v.optional(filled),
   formattedAtMs: v.optional(count),
-});
+}));
 export type VolumeFilesystem = ReturnType<typeof volumeFilesystemRecord.decode>;

@@ -18,7 +18,7 @@ export type AccessMode = (typeof ACCESS_MODES)[number];
  * `spec.json` in the volume's directory: what the volume is. Written by csi when the volume is created (and when it
  * grows); durable. Names of the files beside it are fixed: see VOLUME_FILES.
  */
-export const volumeSpecRecord = defineRecord('volume spec', 1, {
+export const volumeSpecRecord = defineRecord('volume spec', 1, () => ({
   volumeId: id(parseVolumeId),
   /** The `name` of CreateVolume: its idempotency key. */
   name: filled,
@@ -29,7 +29,7 @@ export const volumeSpecRecord = defineRecord('volume spec', 1, {
   serial: id(parseDiskSerial),
   /** Class parameters as CreateVolume got them, less the ones that have a field of their own. */
   parameters: v.record(text, text),
-});
+}));
 export type VolumeSpec = ReturnType<typeof volumeSpecRecord.decode>;
 
 /** Files of a volume's directory in a pool. `lease` is locked with flock(2), and never replaced: its inode is the lock. */

@@ -4,7 +4,21 @@
  * caller expects is a return value, never a throw; everything else is a Fault (`io`, `exec`, `timeout`) whose cause
  * carries the errno name in `code`.
  */
-export interface System {
+export interface System extends Files {
+  /** Connects to a unix stream socket. Fault `io` with cause.code ENOENT or ECONNREFUSED when nobody listens. */
+  connect(path: string): Promise<ByteStream>;
+  /** Listens on a unix stream socket of mode 0600, replacing a stale one that nobody serves. */
+  listen(path: string, accept: (stream: ByteStream) => void): Promise<Listener>;
+  /** Runs a program to its end. A non-zero exit is an answer, not a Fault; a program that is not there is one (`environment`). */
+  run(command: Command): Promise<Completed>;
+  sleep(milliseconds: number): Promise<void>;
+  /** Monotonic, in milliseconds. */
+  now(): number;
+  randomBytes(length: number): Uint8Array;
+}
+
+/** The part that a program of milliseconds needs: what it does not import, it does not load. */
+export interface Files {
   /** The whole file; undefined if there is none. */
   readFile(path: string): Promise<Uint8Array | undefined>;
   /**
@@ -18,16 +32,6 @@ export interface System {
   list(directory: string): Promise<readonly string[]>;
   /** Makes the directory and its parents with `mode`; existing ones stay as they are. */
   makeDirectory(path: string, mode: number): Promise<void>;
-  /** Connects to a unix stream socket. Fault `io` with cause.code ENOENT or ECONNREFUSED when nobody listens. */
-  connect(path: string): Promise<ByteStream>;
-  /** Listens on a unix stream socket of mode 0600, replacing a stale one that nobody serves. */
-  listen(path: string, accept: (stream: ByteStream) => void): Promise<Listener>;
-  /** Runs a program to its end. A non-zero exit is an answer, not a Fault; a program that is not there is one (`environment`). */
-  run(command: Command): Promise<Completed>;
-  sleep(milliseconds: number): Promise<void>;
-  /** Monotonic, in milliseconds. */
-  now(): number;
-  randomBytes(length: number): Uint8Array;
 }
 
 export interface WriteOptions {

@@ -1,5 +1,5 @@
 import type { RecordCodec } from '../../proto/record.ts';
-import type { System } from './port.ts';
+import type { Files } from './port.ts';
 
 /** A record on disk: one codec, one path, written whole or not at all. */
 export interface RecordFile<T> {
@@ -13,7 +13,7 @@ export interface RecordFile<T> {
 
 /** `durable` for records in a pool, which must survive a crash of the host; records in /run die with it anyway. */
 export function recordFile<T>(
-  system: System,
+  files: Files,
   codec: RecordCodec<T>,
   path: string,
   options: { durable: boolean },
@@ -21,10 +21,10 @@ export function recordFile<T>(
   return {
     path,
     async load() {
-      const bytes = await system.readFile(path);
+      const bytes = await files.readFile(path);
       return bytes === undefined ? undefined : codec.decode(new TextDecoder().decode(bytes), path);
     },
-    save: (value) => system.writeFile(path, new TextEncoder().encode(codec.encode(value)), { mode: 0o600, ...options }),
-    remove: () => system.remove(path, options),
+    save: (value) => files.writeFile(path, new TextEncoder().encode(codec.encode(value)), { mode: 0o600, ...options }),
+    remove: () => files.remove(path, options),
   };
 }
