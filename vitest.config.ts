@@ -17,9 +17,11 @@ export default defineConfig({
     reporters: ['default', './test/support/reporter.ts'],
     projects: [
       layer('unit', 0, ['{proto,csi,cni,runtime,deploy,bench,test/support}/**/*.test.ts'], 10_000),
-      layer('host', 1, ['test/host/**/*.test.ts'], 60_000),
-      layer('conformance', 2, ['test/conformance/**/*.test.ts'], 60_000),
-      layer('vm', 3, ['test/vm/**/*.test.ts'], 300_000),
+      layer('gates', 1, ['test/gates/**/*.test.ts'], 120_000),
+      layer('host', 2, ['test/host/**/*.test.ts'], 60_000),
+      layer('conformance', 3, ['test/conformance/**/*.test.ts'], 60_000),
+      layer('fuzz', 4, ['test/fuzz/**/*.test.ts'], 60_000),
+      layer('vm', 5, ['test/vm/**/*.test.ts'], 300_000),
     ],
   },
 });
