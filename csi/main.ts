@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { asFault, describeError, Fault } from '../proto/fault.ts';
 import { createLog, type Log } from '../runtime/system/log.ts';
 import { createNodeSystem } from '../runtime/system/node/system.ts';
+import { startTrace, TRACE_VARIABLE } from '../runtime/system/trace.ts';
 import { Undo } from '../runtime/system/undo.ts';
 import { Attachments } from './attachments.ts';
 import { createController } from './controller.ts';
@@ -28,7 +29,7 @@ async function start(flags: Flags, opened: Undo, log: Log): Promise<void> {
 
   const pools: Pool[] = [];
   for (const { name, directory } of flags.pools) {
-    const options = { name, directory, allowUnfit: flags.allowUnfitPool, owner };
+    const options = { name, directory, stateDirectory, allowUnfit: flags.allowUnfitPool, owner };
     const pool = await openImageFilePool(options, log.with({ pool: name }));
     opened.defer(`pool ${name}`, () => pool.close());
     pools.push(pool);
@@ -53,7 +54,9 @@ async function main(argv: readonly string[]): Promise<number> {
   }
   process.umask(0o077); // whatever this server makes is for root alone
   const stopSignal = Promise.race([once(process, 'SIGTERM'), once(process, 'SIGINT')]);
-  const log = createLog((line) => process.stderr.write(line), flags.logLevel);
+  const write = (line: string) => process.stderr.write(line);
+  startTrace(process.env[TRACE_VARIABLE], write);
+  const log = createLog(write, flags.logLevel);
   const opened = new Undo(log);
   try {
     await start(flags, opened, log);

@@ -1,4 +1,4 @@
-import { mkdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { status } from '@grpc/grpc-js';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -48,6 +48,32 @@ describe('berth-csi', () => {
     await writeFile(path, 'data');
     await expect(node.start({ endpoint: `unix://${path}` })).rejects.toThrow('exists and is not a socket');
     expect(await readFile(path, 'utf8')).toBe('data');
+  });
+});
+
+describe('a pool known by its name', () => {
+  const empty = () =>
+    rename(join(node.scratch, 'pool'), join(node.scratch, 'elsewhere')).then(() => mkdir(join(node.scratch, 'pool')));
+
+  it('whose disk is not mounted is refused, and served again when it is', async () => {
+    await (await node.start()).stop();
+    await empty();
+    await expect(node.start()).rejects.toThrow(
+      /holds no pool, not the one that this driver knows.* is its disk mounted\?/,
+    );
+    await rm(join(node.scratch, 'pool'), { recursive: true });
+    await rename(join(node.scratch, 'elsewhere'), join(node.scratch, 'pool'));
+    await (await node.start()).stop();
+  });
+
+  it('of another driver is refused under a known name', async () => {
+    await (await node.start()).stop();
+    await empty();
+    await rename(join(node.scratch, 'state'), join(node.scratch, 'state-1'));
+    await (await node.start()).stop();
+    await rm(join(node.scratch, 'state'), { recursive: true });
+    await rename(join(node.scratch, 'state-1'), join(node.scratch, 'state'));
+    await expect(node.start()).rejects.toThrow('holds another pool');
   });
 });
 

@@ -6,6 +6,7 @@ import type { Log } from '../../../runtime/system/log.ts';
 import { createNodeSystem, syncDirectory } from '../../../runtime/system/node/system.ts';
 import { recordFile } from '../../../runtime/system/record-file.ts';
 import { lockDirectory } from '../../instance-lock.ts';
+import { ensurePoolIdentity } from '../identity.ts';
 import type { Pool } from '../port.ts';
 import { createVolume } from './create.ts';
 import { type ImageFilePaths, imageFilePaths } from './paths.ts';
@@ -15,6 +16,7 @@ import { removeVolume } from './remove.ts';
 export interface ImageFilePoolOptions {
   readonly name: string;
   readonly directory: string;
+  readonly stateDirectory: string;
   /** Also on a file system that keeps nothing: for tests. */
   readonly allowUnfit: boolean;
   /** Who holds the pool, for the server that finds it taken. */
@@ -27,16 +29,18 @@ export async function openImageFilePool(options: ImageFilePoolOptions, log: Log)
   await qualify(name, directory, allowUnfit);
   const lock = await lockDirectory(directory, `pool ${name}:`, owner);
   const paths = imageFilePaths(directory);
+  const system = createNodeSystem();
   try {
+    await ensurePoolIdentity(system, options);
     await layOut(paths);
     await sweep(paths.incoming, log);
     await sweep(paths.trash, log);
   } catch (cause) {
     await lock.release();
+    if (cause instanceof Fault) throw cause;
     throw new Fault('io', `could not open pool ${name} in ${directory}`, { fields: { pool: name }, cause });
   }
 
-  const system = createNodeSystem();
   const directoryOf = (volumeId: VolumeId): string => `${paths.volumes}/${volumeId}`;
   return {
     name,
