@@ -6,7 +6,7 @@ import { readText } from './files.ts';
 const APPEARS_WITHIN_MS = 10_000;
 const SEEK = { SET: 0, END: 2 } as const;
 /** Most signatures lie in the first bytes of a disk, those of RAID members in its last. */
-const ENDS_BYTES = 256 << 10;
+const ENDS_BYTES = 128 << 10;
 
 /** The device node of the disk with this serial, whatever its name and place on the bus: `/dev/vdb`. */
 export async function awaitDisk(serial: string): Promise<string> {
@@ -18,15 +18,22 @@ function findDisk(serial: string): string | undefined {
   return name !== undefined && sys.stat(`/dev/${name}`) !== null ? `/dev/${name}` : undefined;
 }
 
-/** Fault `io` unless both ends of the disk can be read: blkid finds no signature on a disk that it cannot read either. */
-export function requireReadable(device: string): void {
-  attempt(`could not read from ${device}`, () => {
+/**
+ * Whether both ends of the disk are zero: data need no signature to be data. Fault `io` unless both can be read, since
+ * blkid finds no signature on a disk that it cannot read either.
+ */
+export function hasZeroEnds(device: string): boolean {
+  return attempt(`could not read from ${device}`, () => {
     const fd = sys.open(device, O.RDONLY);
     try {
-      const ends = new Uint8Array(ENDS_BYTES);
-      sys.read(fd, ends);
+      const words = new Uint32Array(ENDS_BYTES / Uint32Array.BYTES_PER_ELEMENT);
+      const isZero = (): boolean => {
+        sys.read(fd, new Uint8Array(words.buffer));
+        return words.every((word) => word === 0);
+      };
+      const startIsZero = isZero();
       sys.lseek(fd, Math.max(0, sys.lseek(fd, 0, SEEK.END) - ENDS_BYTES), SEEK.SET);
-      sys.read(fd, ends);
+      return isZero() && startIsZero;
     } finally {
       sys.close(fd);
     }

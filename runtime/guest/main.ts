@@ -6,6 +6,7 @@ import { writeAll } from '../system/native/file.ts';
 import { adoptOrphans } from '../system/native/process.ts';
 import { sys } from '../system/native/sys.ts';
 import { createNativeSystem } from '../system/native/system.ts';
+import { startTrace, TRACE_VARIABLE } from '../system/trace.ts';
 import { bootGuest } from './boot.ts';
 import { Containers } from './containers.ts';
 import { type HostPort, openHostPort } from './host-port.ts';
@@ -26,7 +27,9 @@ const POWER_OFF = 0x4321fedc;
 async function main(): Promise<void> {
   adoptOrphans();
   await bootGuest();
-  const log = createLog((line) => writeAll(CONSOLE, sys.utf8Encode(line)), 'info');
+  const write = (line: string): void => writeAll(CONSOLE, sys.utf8Encode(line));
+  startTrace(sys.env()[TRACE_VARIABLE], write);
+  const log = createLog(write, 'info');
   const system = createNativeSystem();
   const mux = new StdioMux();
   const volumes = new Volumes(system, log);

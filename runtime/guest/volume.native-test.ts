@@ -80,6 +80,23 @@ nativeTest('volume: a foreign signature is a refusal and stays; resuming over it
   }),
 );
 
+nativeTest('volume: a disk with data of no known kind at either end is not taken for a blank one', (directory) =>
+  withDisk(directory, async (device, volumes) => {
+    await volumes.checkBlank('v');
+    for (const offset of [5000, (64 << 20) - 1]) {
+      const fd = sys.open(device, O.WRONLY);
+      sys.lseek(fd, offset, 0);
+      sys.write(fd, Uint8Array.of(1));
+      const fault = await expectThrows('precondition', () => volumes.checkBlank('v'));
+      expect(String(fault).includes('does not know'), String(fault));
+      sys.lseek(fd, offset, 0);
+      sys.write(fd, Uint8Array.of(0));
+      sys.close(fd);
+    }
+    await volumes.checkBlank('v');
+  }),
+);
+
 nativeTest('volume: a disk that cannot be read is not taken for a blank one', async (directory) => {
   const volumes = new Volumes(system, silentLog, async () => `${directory}/gone`);
   await expectThrows('ENOENT', () => volumes.checkBlank('v'));

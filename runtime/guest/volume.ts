@@ -6,7 +6,7 @@ import { ioFault } from '../system/native/errors.ts';
 import { ensureDirectory } from '../system/native/file.ts';
 import { sys } from '../system/native/sys.ts';
 import type { System } from '../system/port.ts';
-import { awaitDisk, requireReadable } from './disk.ts';
+import { awaitDisk, hasZeroEnds } from './disk.ts';
 import { ensureUnmounted } from './files.ts';
 import { mkfsCommand, toUuid } from './filesystem.ts';
 import { MS, toMountRequest } from './mount-flags.ts';
@@ -36,9 +36,10 @@ export class Volumes {
   /** Throws `precondition` naming what the device carries. */
   async checkBlank(serial: string): Promise<void> {
     const device = await this.locate(serial);
-    requireReadable(device);
-    const signature = parseSignature(device, await runTool(this.system, blkidCommand(device), BLKID_TIMEOUT_MS));
-    if (signature === undefined) return;
+    const isZero = hasZeroEnds(device);
+    const known = parseSignature(device, await runTool(this.system, blkidCommand(device), BLKID_TIMEOUT_MS));
+    if (known === undefined && isZero) return;
+    const signature = known ?? 'data of a kind that blkid does not know';
     throw new Fault(
       'precondition',
       `the disk ${serial} is not blank: it carries ${signature}; berth does not format it`,
