@@ -26,8 +26,7 @@ export function createLog(write: (line: string) => void, level: LogLevel, now: (
       (name: LogLevel) =>
       (message: string, variables: Variables = {}): void => {
         if (LOG_LEVELS.indexOf(name) < threshold) return;
-        const time = new Date(now()).toISOString();
-        write(`${JSON.stringify({ time, level: name, message, ...plain({ ...bound, ...variables }) })}\n`);
+        write(logLine(now(), name, message, { ...bound, ...variables }));
       };
     return {
       debug: line('debug'),
@@ -38,6 +37,11 @@ export function createLog(write: (line: string) => void, level: LogLevel, now: (
     };
   };
   return at({});
+}
+
+/** A line of the log, with its newline. `atMs` is the wall clock. */
+export function logLine(atMs: number, level: LogLevel | 'trace', message: string, variables: Variables): string {
+  return `${JSON.stringify({ time: new Date(atMs).toISOString(), level, message, ...plain(variables) })}\n`;
 }
 
 export const silentLog: Log = createLog(() => {}, 'error');

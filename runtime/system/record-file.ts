@@ -1,5 +1,6 @@
 import type { RecordCodec } from '../../proto/record.ts';
 import type { Files } from './port.ts';
+import { trace } from './trace.ts';
 
 /** A record on disk: one codec, one path, written whole or not at all. */
 export interface RecordFile<T> {
@@ -22,9 +23,17 @@ export function recordFile<T>(
     path,
     async load() {
       const bytes = await files.readFile(path);
+      trace('record')?.('record read', { kind: codec.kind, path, found: bytes !== undefined });
       return bytes === undefined ? undefined : codec.decode(new TextDecoder().decode(bytes), path);
     },
-    save: (value) => files.writeFile(path, new TextEncoder().encode(codec.encode(value)), { mode: 0o600, ...options }),
-    remove: () => files.remove(path, options),
+    async save(value) {
+      await files.writeFile(path, new TextEncoder().encode(codec.encode(value)), { mode: 0o600, ...options });
+      trace('record')?.('record written', { kind: codec.kind, path, value });
+    },
+    async remove() {
+      const removed = await files.remove(path, options);
+      trace('record')?.('record removed', { kind: codec.kind, path, removed });
+      return removed;
+    },
   };
 }

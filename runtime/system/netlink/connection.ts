@@ -1,4 +1,5 @@
 import { Fault, type FaultCode } from '../../../proto/fault.ts';
+import { trace } from '../trace.ts';
 import {
   encodeMessage,
   type NetlinkMessage,
@@ -95,8 +96,12 @@ export class NetlinkConnection implements Netlink {
   }
 
   private judge(request: NetlinkRequest, verdict: Verdict): void {
-    if (verdict.errno === 0) return;
+    if (verdict.errno === 0) {
+      trace('netlink')?.(request.words, {});
+      return;
+    }
     const { code, message } = this.transport.describeErrno(verdict.errno);
+    trace('netlink')?.(request.words, { errno: code, explanation: verdict.explanation });
     const reason = verdict.explanation ?? message;
     throw new Fault(FAULT_OF_ERRNO[code] ?? 'io', `could not ${request.words}: ${code}: ${reason}`, {
       fields: { errno: code },

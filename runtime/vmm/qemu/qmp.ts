@@ -2,6 +2,7 @@ import * as v from 'valibot';
 import { asFault, Fault } from '../../../proto/fault.ts';
 import { decodeWith } from '../../../proto/record.ts';
 import type { ByteStream } from '../../system/port.ts';
+import { trace, traceCall } from '../../system/trace.ts';
 import { encodeQmpCommand, QmpDecoder, type QmpMessage } from './qmp-message.ts';
 
 /** The commands that berth gives, each with the part of its answer that berth reads. */
@@ -55,16 +56,20 @@ export class QmpClient {
   /** Fault `exec` with QEMU's words if it refuses, `timeout` if it is silent, `io` if it is gone. */
   async execute<C extends Command>(command: C, args: Readonly<Record<string, unknown>> = {}): Promise<Answer<C>> {
     if (this.failure !== undefined) throw this.failure;
-    this.lastId += 1;
-    const id = this.lastId;
-    const answer = this.answerTo(id, command);
-    this.stream.write(encodeQmpCommand(command, args, id)).catch((error) => this.fail(error));
-    const value = await answer;
+    const value = await traceCall('vmm', 'QMP command', { command, arguments: args }, () => this.ask(command, args));
     return decodeWith(ANSWERS[command], value, `QMP: answer to ${command}`) as Answer<C>;
   }
 
   close(): void {
     this.fail(new Fault('io', 'QMP: the connection is closed'));
+  }
+
+  private ask(command: Command, args: Readonly<Record<string, unknown>>): Promise<unknown> {
+    this.lastId += 1;
+    const id = this.lastId;
+    const answer = this.answerTo(id, command);
+    this.stream.write(encodeQmpCommand(command, args, id)).catch((error) => this.fail(error));
+    return answer;
   }
 
   private answerTo(id: number, what: string): Promise<unknown> {
@@ -99,6 +104,7 @@ export class QmpClient {
         this.waiting.get(GREETING)?.resolve(undefined);
         break;
       case 'event':
+        trace('vmm')?.('QMP event', { event: message.name, data: message.data });
         this.options.onEvent(message.name, message.data);
         break;
       case 'reply':
