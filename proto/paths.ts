@@ -9,10 +9,20 @@ export interface RunPaths {
   readonly networks: string;
   /** One directory per pod VM: `pods/<sandbox id>/`. */
   readonly pods: string;
+  /** What `--accelerator auto` came to, and the directory in which it is tried: one at a time, by the lock in it. */
+  readonly accelerator: string;
+  readonly acceleratorTrial: string;
 }
 
 export function runPaths(root: string): RunPaths {
-  return { root, volumes: `${root}/volumes`, networks: `${root}/networks`, pods: `${root}/pods` };
+  return {
+    root,
+    volumes: `${root}/volumes`,
+    networks: `${root}/networks`,
+    pods: `${root}/pods`,
+    accelerator: `${root}/accelerator.json`,
+    acceleratorTrial: `${root}/accelerator`,
+  };
 }
 
 /** Files of a pod's directory. Socket paths must fit sun_path (107 bytes). */

@@ -28,7 +28,7 @@ const create = message({
   stdin: string(8),
   stdout: string(9),
   stderr: string(10),
-  /** tcg, kvm. */
+  /** auto, tcg, kvm (accelerator.ts); empty: auto. */
   accelerator: string(11),
   /** How long the guest may take from spawn to hello. */
   bootTimeoutMs: uint(12),
@@ -40,8 +40,11 @@ export type CreatePod = MessageType<typeof create>;
 const phase = message({ name: string(1), milliseconds: uint(2) });
 
 export const shimMethods = {
-  /** Plans, leases, boots, formats if need be, mounts, creates the container. On failure everything is undone. */
-  create: method('Create', create, message({ phases: messages(1, phase), reasons: strings(2) })),
+  /**
+   * Plans, leases, boots, formats if need be, mounts, creates the container. On failure everything is undone.
+   * `notices` are sentences that whoever asked should read: what works, but not as well as it could.
+   */
+  create: method('Create', create, message({ phases: messages(1, phase), reasons: strings(2), notices: strings(3) })),
   start: method('Start', empty, empty),
   wait: method('Wait', empty, message({ exitCode: uint(1) })),
   kill: method('Kill', message({ signal: uint(1), all: bool(2) }), empty),

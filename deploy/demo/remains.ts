@@ -17,7 +17,7 @@ export async function findRemains({ root, runDirectory, poolDirectory }: Places)
   return [
     ...(await findProcesses(`${root}/proc`)).map((name) => `process ${name}`),
     ...ours.map(({ mountPoint }) => `mount ${mountPoint}`),
-    ...(await findFiles(`${root}${runDirectory}`)).map((path) => `file ${path}`),
+    ...(await findFiles(`${root}${runDirectory}`)).filter(isOfPod).map((path) => `file ${path}`),
     ...(await readdir(join(`${root}${poolDirectory}`, 'volumes'))).map((name) => `volume ${name}`),
   ];
 }
@@ -32,6 +32,9 @@ async function findProcesses(proc: string): Promise<string[]> {
 
 /** Empty for a process that has just ended. */
 const readExecutable = (proc: string, pid: string): Promise<string> => readlink(`${proc}/${pid}/exe`).catch(() => '');
+
+/** What `--accelerator auto` came to, and the lock beside it, are the host's, until it boots anew. */
+const isOfPod = (path: string): boolean => !/\/accelerator(\.json|\/lock)$/.test(path);
 
 /** Records, sockets, logs: any file below the directory. Empty directories are scaffolding. */
 async function findFiles(directory: string): Promise<string[]> {

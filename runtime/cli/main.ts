@@ -1,3 +1,4 @@
+import { startTrace, TRACE_VARIABLE } from '../system/trace.ts';
 import type { Command, Prepared } from './command.ts';
 import { demoCommand } from './demo.ts';
 import { formatFailure } from './format-failure.ts';
@@ -48,6 +49,8 @@ function complain(failure: string, hint: string): number {
   process.stderr.write(`${failure}Try "${hint}".\n`);
   return 2;
 }
+
+startTrace(process.env[TRACE_VARIABLE], (line) => process.stderr.write(line));
 
 // Not by a drained event loop: a terminal's stdin, once read, would hold it.
 main(process.argv.slice(2)).then(

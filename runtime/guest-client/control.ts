@@ -1,6 +1,7 @@
 import { AGENT_SERVICE, type AgentMethods, agentMethods } from '../../proto/agent.ts';
 import type { ByteStream } from '../system/port.ts';
 import { type Client, createClient } from '../system/rpc/ttrpc-client.ts';
+import { traceCall } from '../system/trace.ts';
 
 /**
  * A hung guest must not hang its pod: every call has a deadline but the one that waits for a container's life. The
@@ -28,6 +29,7 @@ export function createAgent(stream: ByteStream): Agent {
   const client = createClient(stream, AGENT_SERVICE, agentMethods);
   return {
     ...client,
-    call: (name, request, options = { timeoutMs: TIMEOUT_MS[name] }) => client.call(name, request, options),
+    call: (name, request, options = { timeoutMs: TIMEOUT_MS[name] }) =>
+      traceCall('agent', 'agent call', { call: name }, () => client.call(name, request, options)),
   };
 }

@@ -113,6 +113,8 @@ export function facts(changes: Partial<PlanFacts> = {}): PlanFacts {
       },
     },
     capabilities: { version: 'QEMU 7.2.22', accelerators: ['tcg'], virtioBlk: true, nineP: true },
+    accelerator: { chosen: 'tcg', reason: 'asked for' },
+    trace: '',
     paths: podPaths(runPaths('/run/berth'), 'box'),
     tscKhz: 2_400_000,
     ...changes,

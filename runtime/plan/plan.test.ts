@@ -276,7 +276,7 @@ const refusals: Record<string, [PlanRequest, PlanFacts, FaultCode, RegExp]> = {
   ],
   'an accelerator that is not there': [
     request({ accelerator: 'kvm' }),
-    facts(),
+    facts({ accelerator: { chosen: 'kvm', reason: 'asked for' } }),
     'unsupported',
     /accelerator kvm is not to be had on this host; it offers: tcg/,
   ],
@@ -334,6 +334,7 @@ describe('the machine', () => {
         chosen: '9p, read-only',
         reason: 'directory root: shared read-only by 9p; writes stay in guest memory',
       },
+      { source: 'accelerator', chosen: 'tcg', reason: 'asked for' },
     ]);
   });
 

@@ -3,7 +3,7 @@ import { planGuestSpec } from './guest-spec.ts';
 import { planMounts } from './mounts.ts';
 import { hasDns, planNetwork } from './network.ts';
 import { planRoot } from './root.ts';
-import type { Plan, PlanFacts, PlanRequest, PlanResult } from './types.ts';
+import { ACCELERATOR, type Plan, type PlanFacts, type PlanRequest, type PlanResult } from './types.ts';
 import { planVm } from './vm-spec.ts';
 import { planVolumes } from './volumes.ts';
 
@@ -36,6 +36,6 @@ function plan(request: PlanRequest, facts: PlanFacts): Plan {
       spec,
       rootfs: root.rootfs,
     },
-    choices: [...volumes.choices, root.choice, ...network.choices],
+    choices: [...volumes.choices, root.choice, ...network.choices, { source: ACCELERATOR, ...facts.accelerator }],
   };
 }

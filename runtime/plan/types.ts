@@ -1,3 +1,4 @@
+import type { Accelerator, AcceleratorWish } from '../../proto/accelerator.ts';
 import type { AgentInterface, AgentStorage } from '../../proto/agent.ts';
 import type { Fault } from '../../proto/fault.ts';
 import type { GuestManifest } from '../../proto/guest-manifest.ts';
@@ -8,7 +9,7 @@ import type { Sandbox } from '../../proto/sandbox-record.ts';
 import type { VolumeAttachment } from '../../proto/volume-attachment.ts';
 import type { VolumeFilesystem } from '../../proto/volume-filesystem.ts';
 import type { VolumeSpec } from '../../proto/volume-spec.ts';
-import type { Accelerator, VmmCapabilities, VmSpec } from '../vmm/port.ts';
+import type { VmmCapabilities, VmSpec } from '../vmm/port.ts';
 import type { OciSpec } from './oci-spec.ts';
 
 /** What is asked for: everything in it comes from outside and has been checked for shape, not for sense. */
@@ -21,7 +22,7 @@ export interface PlanRequest {
   readonly volumes: readonly VolumeRequest[];
   readonly memoryMib: number;
   readonly vcpus: number;
-  readonly accelerator: Accelerator;
+  readonly accelerator: AcceleratorWish;
 }
 
 export interface VolumeRequest {
@@ -40,9 +41,21 @@ export interface PlanFacts {
   readonly root: 'directory' | 'other' | 'absent';
   readonly guest: { readonly manifest: GuestManifest; readonly directory: string };
   readonly capabilities: VmmCapabilities;
+  /** What the wish came to on this host. */
+  readonly accelerator: AcceleratorChoice;
   readonly paths: PodPaths;
   /** Of the host, for guests whose own calibration fails under emulation; 0 if unknown. */
   readonly tscKhz: number;
+  /** Areas that are traced, as BERTH_TRACE names them: the guest's agent traces them too. */
+  readonly trace: string;
+}
+
+/** `source` of the choice in a plan. */
+export const ACCELERATOR = 'accelerator';
+
+export interface AcceleratorChoice {
+  readonly chosen: Accelerator;
+  readonly reason: string;
 }
 
 /** A published volume, with what its directory in the pool says. */

@@ -24,7 +24,7 @@ interface Devices {
 
 export function planVm(request: PlanRequest, facts: PlanFacts, devices: Devices): VmSpec {
   checkSize(request);
-  checkAccelerator(request, facts);
+  checkAccelerator(facts);
   checkSockets(facts.paths);
   const { manifest, directory } = facts.guest;
   const root: Disk = {
@@ -40,10 +40,10 @@ export function planVm(request: PlanRequest, facts: PlanFacts, devices: Devices)
     name: request.id,
     vcpus: request.vcpus,
     memoryMib: request.memoryMib,
-    accelerator: request.accelerator,
+    accelerator: facts.accelerator.chosen,
     kernel: `${directory}/${manifest.kernel.file}`,
     initrd: `${directory}/${manifest.initrd.file}`,
-    kernelParameters: planKernelParameters(request.accelerator, facts.tscKhz),
+    kernelParameters: planKernelParameters(facts),
     ...devices,
     disks,
     ports: [
@@ -66,11 +66,12 @@ function checkSize({ vcpus, memoryMib }: PlanRequest): void {
   }
 }
 
-function checkAccelerator({ accelerator }: PlanRequest, { capabilities }: PlanFacts): void {
-  if (capabilities.accelerators.includes(accelerator)) return;
+function checkAccelerator({ accelerator, capabilities }: PlanFacts): void {
+  const { chosen } = accelerator;
+  if (capabilities.accelerators.includes(chosen)) return;
   const offered = capabilities.accelerators.join(', ') || 'none';
-  const message = `accelerator ${accelerator} is not to be had on this host; it offers: ${offered}`;
-  throw new Fault('unsupported', message, { fields: { accelerator } });
+  const message = `accelerator ${chosen} is not to be had on this host; it offers: ${offered}`;
+  throw new Fault('unsupported', message, { fields: { accelerator: chosen } });
 }
 
 function checkSockets(paths: PodPaths): void {

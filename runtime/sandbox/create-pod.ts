@@ -60,6 +60,7 @@ export async function createPod(context: PodContext, create: CreatePod): Promise
   const request = await readPodRequest(host.system, context.run, context.id, create);
   const netns = openNetns(context, create.netnsPath);
   const plan = await makePlan(context, create, request, netns, driver);
+  checkWanted();
   await store.update({ podUid: request.podUid, bundle: request.bundle, ...describePlan(plan, create) });
 
   phases.begin('vmm');
@@ -107,7 +108,7 @@ function openNetns({ host, undo }: PodContext, path: string): Netns | undefined 
 }
 
 async function makePlan(
-  { host, run, paths }: PodContext,
+  { host, run, paths, checkWanted }: PodContext,
   create: CreatePod,
   request: PlanRequest,
   netns: Netns | undefined,
@@ -118,7 +119,9 @@ async function makePlan(
     paths,
     guestDirectory: create.guestDirectory,
     netns: netns === undefined ? undefined : { path: create.netnsPath, netns },
-    capabilities: await driver.probe(),
+    driver,
+    vmm: create.qemu === '' ? undefined : create.qemu,
+    checkWanted,
   });
   const result = planPod(request, facts);
   if (result.kind === 'refusal') throw result.fault;

@@ -3,7 +3,9 @@ import { volumeTargets } from '../plan/mounts.ts';
 import { rootPath } from '../plan/root.ts';
 import type { PlanFacts, PlanRequest } from '../plan/types.ts';
 import type { System } from '../system/port.ts';
-import type { VmmCapabilities } from '../vmm/port.ts';
+import { tracedAreas } from '../system/trace.ts';
+import type { VmmDriver } from '../vmm/port.ts';
+import { chooseAccelerator } from './accelerator.ts';
 import { type PodNetns, readNetworks } from './attached-networks.ts';
 import { readGuestImage } from './guest-image.ts';
 import type { SandboxHost } from './host.ts';
@@ -17,25 +19,40 @@ export interface FactSources {
   readonly guestDirectory: string;
   /** Undefined: the VM has no NIC. */
   readonly netns: PodNetns | undefined;
-  readonly capabilities: VmmCapabilities;
+  readonly driver: VmmDriver;
+  /** Path of the VMM's program; undefined: the first of the PATH. */
+  readonly vmm: string | undefined;
+  /** Throws when nobody waits for the facts any more. */
+  readonly checkWanted: () => void;
 }
 
-/** Everything that the planner must know of this host for `request`; it reads, and changes nothing. */
+/** Everything that the planner must know of this host for `request`; it changes nothing of the pod's. */
 export async function readFacts(
-  host: Pick<SandboxHost, 'system' | 'describePath' | 'readLinkAlias'>,
+  host: Pick<SandboxHost, 'system' | 'describePath' | 'readLinkAlias' | 'tryLock'>,
   request: PlanRequest,
-  { run, paths, guestDirectory, netns, capabilities }: FactSources,
+  { run, paths, guestDirectory, netns, driver, vmm, checkWanted }: FactSources,
 ): Promise<PlanFacts> {
   const { system } = host;
   const targets = volumeTargets(request);
+  const capabilities = await driver.probe();
+  const guest = { manifest: await readGuestImage(host, guestDirectory), directory: guestDirectory };
   const mounted = parseMountInfo(await readText(system, '/proc/self/mountinfo'));
   return {
     volumes: await readVolumes(system, await readAttachments(system, run, targets)),
     networks: netns === undefined ? [] : await readNetworks(host, run, netns),
     mounts: new Map(targets.map((target) => [target, topmostAt(mounted, target)])),
     root: host.describePath(rootPath(request)),
-    guest: { manifest: await readGuestImage(host, guestDirectory), directory: guestDirectory },
+    guest,
     capabilities,
+    accelerator: await chooseAccelerator(host, request.accelerator, {
+      run,
+      driver,
+      vmm,
+      capabilities,
+      guest,
+      checkWanted,
+    }),
+    trace: tracedAreas(),
     paths,
     tscKhz: parseTscKhz(await readText(system, '/proc/cpuinfo')),
   };

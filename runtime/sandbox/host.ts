@@ -14,6 +14,8 @@ export interface SandboxHost {
   readLinkAlias(netns: Netns, name: string): string | undefined;
   /** Takes the lock of the file, and writes `ownerText` into it; or answers the text of whoever holds it. */
   takeLease(path: string, ownerText: string): HeldLease | { readonly heldBy: string };
+  /** Takes the lock of the file, which is made if it is not there; undefined when another open file has it. */
+  tryLock(path: string): HeldLease | undefined;
   /** Opens a FIFO without waiting for the other side: see native-host.ts. */
   openFifo(path: string, direction: 'read' | 'write'): ByteStream;
   /**

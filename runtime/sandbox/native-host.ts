@@ -3,11 +3,12 @@ import { attempt, isAbsence } from '../system/native/errors.ts';
 import { acquireLease } from '../system/native/lease.ts';
 import { run } from '../system/native/run.ts';
 import { createStream } from '../system/native/stream.ts';
-import { CLONE, O, S_IF, S_IFMT, type Stat, sys } from '../system/native/sys.ts';
+import { CLONE, EAGAIN, LOCK, O, S_IF, S_IFMT, type Stat, sys } from '../system/native/sys.ts';
 import { createNativeSystem } from '../system/native/system.ts';
 import { findLink } from '../system/netlink/link.ts';
 import { openNetlink } from '../system/netlink/socket.ts';
 import type { ByteStream } from '../system/port.ts';
+import { trace } from '../system/trace.ts';
 import type { HeldLease, Netns, SandboxHost } from './host.ts';
 
 /** This program, also when its file has been replaced since. */
@@ -28,10 +29,17 @@ export function createNativeHost(): SandboxHost {
       const lease = acquireLease(path, ownerText);
       return 'fd' in lease ? owned(lease.fd) : lease;
     },
+    tryLock(path) {
+      const fd = attempt(`could not open the lock ${path}`, () => sys.open(path, O.RDWR | O.CREAT, 0o600));
+      if (attempt(`could not lock ${path}`, () => sys.flock(fd, LOCK.EX | LOCK.NB)) !== EAGAIN) return owned(fd);
+      sys.close(fd);
+      return undefined;
+    },
     openFifo,
     async writeDurable(path, content, mode, lease) {
       const args = ['write-durable', path, mode.toString(8)];
       const { exitCode, stderr } = await run({ file: OWN_PROGRAM, args, stdin: content, descriptors: [lease.fd] });
+      trace('record')?.('record written', { path, durable: true, exitCode });
       if (exitCode === 0) return;
       const said = new TextDecoder().decode(stderr).trim();
       throw new Fault('io', `could not write ${path}${said === '' ? '' : `: ${said}`}`, { fields: { path } });

@@ -1,3 +1,4 @@
+import { ACCELERATOR_WISHES, type AcceleratorWish } from '../../proto/accelerator.ts';
 import { Fault } from '../../proto/fault.ts';
 import { type PodUid, parsePodUid, type SandboxId } from '../../proto/ids.ts';
 import type { RunPaths } from '../../proto/paths.ts';
@@ -6,10 +7,7 @@ import { NO_POD } from '../../proto/volume-attachment.ts';
 import { type OciSpec, parseOciSpec } from '../plan/oci-spec.ts';
 import type { PlanRequest, VolumeRequest } from '../plan/types.ts';
 import type { System } from '../system/port.ts';
-import type { Accelerator } from '../vmm/port.ts';
 import { readAttachments } from './published-volumes.ts';
-
-const ACCELERATORS = ['tcg', 'kvm'] as const satisfies readonly Accelerator[];
 
 /** The request of the wire, checked for shape, with the bundle's config.json. Throws `invalid` naming the field. */
 export async function readPodRequest(
@@ -62,9 +60,9 @@ function absolute(field: string, path: string): string {
   });
 }
 
-function parseAccelerator(value: string): Accelerator {
-  const known = ACCELERATORS.find((one) => one === value);
+function parseAccelerator(value: string): AcceleratorWish {
+  const known = ACCELERATOR_WISHES.find((one) => one === (value || 'auto'));
   if (known !== undefined) return known;
-  const message = `accelerator is ${JSON.stringify(value)}, but must be one of ${ACCELERATORS.join(', ')}`;
+  const message = `accelerator is ${JSON.stringify(value)}, but must be one of ${ACCELERATOR_WISHES.join(', ')}`;
   throw new Fault('invalid', message, { fields: { field: 'accelerator' } });
 }

@@ -3,6 +3,7 @@ import type { Sandbox as SandboxRecord } from '../../proto/sandbox-record.ts';
 import type { CreatePod } from '../../proto/shim.ts';
 import { Undo } from '../system/undo.ts';
 import type { Vm } from '../vmm/port.ts';
+import { noticesOf } from './accelerator.ts';
 import { createPod, type Pod, type PodContext } from './create-pod.ts';
 import { ExitStatus } from './exit-status.ts';
 import type { Phase } from './phases.ts';
@@ -19,6 +20,7 @@ export interface CreatedPod {
   readonly phases: readonly Phase[];
   /** What the planner chose, and why: one line for each source. */
   readonly reasons: readonly string[];
+  readonly notices: readonly string[];
 }
 
 /**
@@ -109,8 +111,9 @@ export class Sandbox {
       await store.update({ state: 'running' });
       void pod.vm.exited.then(() => this.vmEnded());
       const reasons = pod.plan.choices.map(({ source, chosen, reason }) => `${source}: ${chosen}; ${reason}`);
+      const notices = noticesOf(request.accelerator, pod.plan.choices);
       log.info('pod created', { reasons });
-      return { phases: pod.phases.end(), reasons };
+      return { phases: pod.phases.end(), reasons, notices };
     } catch (error) {
       const fault = await this.explain(error);
       log.error('pod not created', { error: fault });

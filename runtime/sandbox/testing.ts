@@ -180,6 +180,7 @@ export class FakeWorld {
       this.files.set(path, ownerText);
       return this.openFd(`lease ${path}`);
     },
+    tryLock: (path) => this.openFd(`lock ${path}`),
     openFifo: (path) => {
       const { close } = this.openFd(path);
       const [near] = memoryStreams();

@@ -11,13 +11,23 @@ export interface ShimFlags {
   readonly debug: boolean;
 }
 
+/** What a pod would find on this host: see proto/host-probe.ts. */
+export interface ProbeFlags {
+  /** Undefined: the first of the PATH. */
+  readonly qemu: string | undefined;
+  /** Undefined: no guest is booted to see what `auto` comes to. */
+  readonly guestDirectory: string | undefined;
+  readonly runDirectory: string;
+}
+
 export type Invocation =
   | { readonly verb: 'start' | 'serve'; readonly flags: ShimFlags }
+  | { readonly verb: 'probe'; readonly flags: ProbeFlags }
   | { readonly verb: 'write-durable'; readonly path: string; readonly mode: number }
   | { readonly verb: 'version' };
 
 /** Flags with a value. containerd's addresses are for services that berth does not call. */
-const VALUED = ['id', 'namespace', 'address', 'publish-binary', 'bundle', 'run-dir'];
+const VALUED = ['id', 'namespace', 'address', 'publish-binary', 'bundle', 'run-dir', 'qemu', 'guest'];
 const SWITCHES = ['debug', 'v', 'version'];
 
 /** `args` without the program's name, in the style of Go's flag package: one dash or two, before the verb. */
@@ -26,10 +36,12 @@ export function parseInvocation(args: readonly string[]): Invocation {
   const [verb, ...operands] = rest;
   if (switches.has('v') || switches.has('version') || verb === 'version') return { verb: 'version' };
   if (verb === 'write-durable') return parseWriteDurable(operands);
-  if (verb !== 'start' && verb !== 'serve') {
-    throw new Fault('invalid', `the verb is ${JSON.stringify(verb ?? '')}, but must be one of start, serve, version`);
+  if (verb !== 'start' && verb !== 'serve' && verb !== 'probe') {
+    const message = `the verb is ${JSON.stringify(verb ?? '')}, but must be one of start, serve, probe, version`;
+    throw new Fault('invalid', message);
   }
   if (operands.length > 0) throw new Fault('invalid', `${verb} takes no ${JSON.stringify(operands[0])}`);
+  if (verb === 'probe') return { verb, flags: parseProbeFlags(values) };
   const bundle = values.get('bundle') ?? '';
   return {
     verb,
@@ -39,6 +51,15 @@ export function parseInvocation(args: readonly string[]): Invocation {
       runDirectory: absolute('-run-dir', values.get('run-dir') ?? DEFAULT_RUN_DIRECTORY),
       debug: switches.has('debug'),
     },
+  };
+}
+
+function parseProbeFlags(values: ReadonlyMap<string, string>): ProbeFlags {
+  const guest = values.get('guest');
+  return {
+    qemu: values.get('qemu'),
+    guestDirectory: guest === undefined ? undefined : absolute('-guest', guest),
+    runDirectory: absolute('-run-dir', values.get('run-dir') ?? DEFAULT_RUN_DIRECTORY),
   };
 }
 

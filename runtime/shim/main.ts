@@ -2,7 +2,9 @@ import '../system/native/polyfill.ts';
 import { assertNever, describeError } from '../../proto/fault.ts';
 import { sys } from '../system/native/sys.ts';
 import { createNativeSystem } from '../system/native/system.ts';
+import { startTrace, TRACE_VARIABLE } from '../system/trace.ts';
 import { type Invocation, parseInvocation } from './flags.ts';
+import { probe } from './probe.ts';
 import { servePod } from './serve.ts';
 import { readStdin, writeStderr, writeStdout } from './standard-streams.ts';
 import { start } from './start.ts';
@@ -14,6 +16,8 @@ async function run(invocation: Invocation): Promise<void> {
       return writeStdout(await start(invocation.flags));
     case 'serve':
       return servePod(invocation.flags);
+    case 'probe':
+      return writeStdout(await probe(invocation.flags));
     case 'write-durable': {
       const { path, mode } = invocation;
       return createNativeSystem().writeFile(path, await readStdin(), { mode, durable: true });
@@ -29,6 +33,7 @@ async function run(invocation: Invocation): Promise<void> {
 
 async function main(): Promise<number> {
   const args = sys.args().slice(1);
+  startTrace(sys.env()[TRACE_VARIABLE], writeStderr);
   try {
     await run(parseInvocation(args));
     return 0;

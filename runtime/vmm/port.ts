@@ -1,3 +1,4 @@
+import type { Accelerator } from '../../proto/accelerator.ts';
 import type { ProcessIdentity } from '../../proto/sandbox-record.ts';
 
 /**
@@ -22,8 +23,6 @@ export interface VmSpec {
   /** File that takes the guest's serial console. */
   readonly console: string;
 }
-
-export type Accelerator = 'tcg' | 'kvm';
 
 export interface Disk {
   /** Device id, unique in the VM. */
@@ -66,6 +65,8 @@ export interface StartOptions {
   readonly held: readonly number[];
   /** File that takes the VMM's stderr. */
   readonly log: string;
+  /** The VMM is of no use without its parent, and is killed with it. A pod's VM is not: see sandbox-record.ts. */
+  readonly endsWithParent?: boolean;
   /** Called as soon as the process exists, long before it answers: whoever clears up after a crash must find it. */
   readonly onProcess: (process: ProcessIdentity) => Promise<void>;
 }

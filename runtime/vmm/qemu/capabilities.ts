@@ -1,8 +1,9 @@
 import * as v from 'valibot';
+import type { Accelerator } from '../../../proto/accelerator.ts';
 import { Fault } from '../../../proto/fault.ts';
 import { decodeWith } from '../../../proto/record.ts';
 import type { System } from '../../system/port.ts';
-import type { Accelerator, VmmCapabilities } from '../port.ts';
+import type { VmmCapabilities } from '../port.ts';
 import { missingQemu, withHint } from './binary.ts';
 import { encodeQmpCommand, QmpDecoder, type QmpMessage } from './qmp-message.ts';
 

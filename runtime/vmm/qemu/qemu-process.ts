@@ -3,6 +3,7 @@ import { type Child, spawnChild } from '../../system/native/process.ts';
 import { O, SIG, sys } from '../../system/native/sys.ts';
 import { openListeningSocket } from '../../system/native/unix-socket.ts';
 import type { System } from '../../system/port.ts';
+import { trace } from '../../system/trace.ts';
 import type { StartOptions, VmExit, VmSpec } from '../port.ts';
 import { planArgs } from './args.ts';
 import { withHint } from './binary.ts';
@@ -30,11 +31,14 @@ export function spawnQemu(system: System, binary: string, spec: VmSpec, options:
   try {
     const control = openListeningSocket(spec.controlSocket);
     try {
+      const argv = [binary, ...planArgs(spec, { control: CONTROL_DESCRIPTOR })];
+      trace('vmm')?.('QEMU', { argv });
       const child = spawnChild({
-        argv: [binary, ...planArgs(spec, { control: CONTROL_DESCRIPTOR })],
+        argv,
         fds: [-1, log, log, control, ...options.held],
         setsid: true,
         ...(options.netns === undefined ? {} : { netns: options.netns }),
+        ...(options.endsWithParent === true ? { parentDeathSignal: SIG.KILL } : {}),
       });
       return toProcess(child, () => readLastWords(system, options.log));
     } finally {
