@@ -3,7 +3,7 @@ import type { NetworkAttachment } from '../proto/network-attachment.ts';
 import { runPaths } from '../proto/paths.ts';
 import type { Log } from '../runtime/system/log.ts';
 import type { Netlink } from '../runtime/system/netlink/connection.ts';
-import { listLinks } from '../runtime/system/netlink/link.ts';
+import type { Link } from '../runtime/system/netlink/link.ts';
 import { openNetlink } from '../runtime/system/netlink/socket.ts';
 import type { Files } from '../runtime/system/port.ts';
 import type { RecordFile } from '../runtime/system/record-file.ts';
@@ -32,10 +32,10 @@ export interface AddCall {
 /** Wires the pod's interface to a TAP and records what the guest is to take over. Leaves nothing when it fails. */
 export async function add(call: AddCall): Promise<CniResult> {
   const { cniVersion, runDirectory } = call.config;
-  const { plan, netlink, file } = await prepare(call);
-  await ensureNoFormerRecords(call, runPaths(runDirectory).networks, plan.wiring, listLinks(netlink));
-  const tap = await withUndo(call.log, (undo) => applyPlan(plan, { netlink, file, undo }));
-  const { name, mac = '', mtu } = tap;
+  const { plan, links, netlink, file } = await prepare(call);
+  await ensureNoFormerRecords(call, runPaths(runDirectory).networks, plan.wiring, links);
+  const { name, mac = '' } = await withUndo(call.log, (undo) => applyPlan(plan, { netlink, file, undo }));
+  const { mtu } = plan.nic;
   return addResult(cniVersion, call.chain.prevResult, { name, mac, mtu, sandbox: call.attachment.netnsPath });
 }
 
@@ -46,6 +46,8 @@ export async function explainAdd(call: AddCall): Promise<AddPlan> {
 
 interface Prepared {
   readonly plan: AddPlan;
+  /** All of the pod's namespace. */
+  readonly links: readonly Link[];
   /** Of the pod's namespace, which the process is in from here on. */
   readonly netlink: Netlink;
   readonly file: RecordFile<NetworkAttachment>;
@@ -59,7 +61,7 @@ async function prepare({ files, log, attachment, config, chain }: AddCall): Prom
   const netlink = openNetlink();
   const pod = describePodInterface(netlink, attachment.ifName);
   const request = { network: config.network, attachment, netnsId, bootId, dns: chain.dns };
-  return { plan: planAdd(request, pod, previous), netlink, file };
+  return { plan: planAdd(request, pod, previous), links: pod.links, netlink, file };
 }
 
 function enterPodNetns(path: string): string {

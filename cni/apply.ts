@@ -1,7 +1,7 @@
 import { assertNever, Fault } from '../proto/fault.ts';
 import type { NetworkAttachment } from '../proto/network-attachment.ts';
 import type { Netlink } from '../runtime/system/netlink/connection.ts';
-import { changeLink, ensureNoLink, findLink, type Link } from '../runtime/system/netlink/link.ts';
+import { changeLink, ensureNoLink, findLink, type Link, type LinkRef } from '../runtime/system/netlink/link.ts';
 import { ensureIngress, ensureNoEmptyIngress, ensureNoRedirect, ensureRedirect } from '../runtime/system/netlink/tc.ts';
 import type { RecordFile } from '../runtime/system/record-file.ts';
 import type { Undo } from '../runtime/system/undo.ts';
@@ -15,13 +15,22 @@ export interface Workplace {
   readonly undo: Undo;
 }
 
-/** Carries out a plan, step by step, and answers the TAP. A throw leaves the rest to `undo`. */
+/** Carries out a plan, step by step, and answers the TAP as it was made. A throw leaves the rest to `undo`. */
 export async function applyPlan(plan: AddPlan, workplace: Workplace): Promise<Link> {
-  for (const step of plan.steps) await applyStep(step, plan, workplace);
-  return present(workplace.netlink, plan.wiring.tap.name);
+  const { ifName, ifIndex } = plan.wiring;
+  const ends: Ends = { pod: { name: ifName, index: ifIndex }, tap: undefined };
+  for (const step of plan.steps) await applyStep(step, plan, ends, workplace);
+  return tapOf(ends);
 }
 
-async function applyStep(step: Step, plan: AddPlan, { netlink, file, undo }: Workplace): Promise<void> {
+/** The two interfaces of a plan, whose steps name them. What vanishes meanwhile, the kernel says at the next request. */
+interface Ends {
+  readonly pod: LinkRef;
+  /** Once it is there. */
+  tap: Link | undefined;
+}
+
+async function applyStep(step: Step, plan: AddPlan, ends: Ends, { netlink, file, undo }: Workplace): Promise<void> {
   switch (step.do) {
     case 'record-wiring':
       undo.defer('record', async () => {
@@ -33,36 +42,37 @@ async function applyStep(step: Step, plan: AddPlan, { netlink, file, undo }: Wor
         const tap = findLink(netlink, step.tap);
         if (tap?.alias === step.alias) ensureNoLink(netlink, tap);
       });
-      ensureTap(netlink, step.tap, step.alias);
+      ends.tap = ensureTap(netlink, step.tap, step.alias);
       return;
     case 'raise-tap': {
-      const tap = present(netlink, step.tap);
+      const tap = tapOf(ends);
       silenceTap(netlink, tap);
       return changeLink(netlink, tap, { mtu: step.mtu, up: true });
     }
     case 'add-ingress': {
-      const link = present(netlink, step.to);
+      const link = end(ends, step.to);
       undo.defer(`ingress of ${step.to}`, () => ensureNoEmptyIngress(netlink, link));
       return ensureIngress(netlink, link);
     }
     case 'redirect': {
-      const from = present(netlink, step.from);
-      const to = present(netlink, step.to);
+      const from = end(ends, step.from);
+      const to = end(ends, step.to);
       undo.defer(`redirect of ${step.from}`, () => ensureNoRedirect(netlink, from, [to.index]));
       return ensureRedirect(netlink, from, to);
     }
     case 'record-ready': {
       const { wiring, nic } = plan;
-      const { index: ifIndex } = present(netlink, wiring.tap.name);
-      return file.save({ ...wiring, state: 'ready', tap: { ...wiring.tap, ifIndex }, nic });
+      const { index } = tapOf(ends);
+      return file.save({ ...wiring, state: 'ready', tap: { ...wiring.tap, ifIndex: index }, nic });
     }
     default:
       return assertNever(step);
   }
 }
 
-function present(netlink: Netlink, name: string): Link {
-  const link = findLink(netlink, name);
-  if (link === undefined) throw new Fault('not-found', `interface ${name} vanished while it was being wired`);
-  return link;
+const end = (ends: Ends, name: string): LinkRef => (name === ends.pod.name ? ends.pod : tapOf(ends));
+
+function tapOf({ tap }: Ends): Link {
+  if (tap === undefined) throw new Fault('internal', 'a step of the plan needs the TAP before it is made');
+  return tap;
 }

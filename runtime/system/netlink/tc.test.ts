@@ -61,15 +61,14 @@ describe('ingress', () => {
     expect(findIngress(kernel(qdiscs, []).netlink, eth0)).toBe(kind);
   });
 
-  it('is added only where there is none', () => {
-    const without = kernel([ROOT_QDISC], []);
-    ensureIngress(without.netlink, eth0);
-    expect(without.told).toEqual(['add an ingress qdisc to eth0']);
-    for (const present of [INGRESS, CLSACT]) {
-      const { netlink, told } = kernel([present], []);
+  it('is added, and left where there is one', () => {
+    const refusal = (errno: string) => new Fault('exists', 'could not', { fields: { errno } });
+    for (const refuse of [undefined, refusal('EEXIST')]) {
+      const { netlink, told } = kernel([], [], refuse);
       ensureIngress(netlink, eth0);
-      expect(told).toEqual([]);
+      expect(told).toEqual(['add an ingress qdisc to eth0']);
     }
+    expect(() => ensureIngress(kernel([], [], refusal('EBUSY')).netlink, eth0)).toThrow('could not');
   });
 
   it('is deleted only when it serves nobody', () => {

@@ -1,6 +1,6 @@
 import { Fault } from '../../../proto/fault.ts';
 import { Attributes } from './attributes.ts';
-import { hasErrno, type Netlink } from './connection.ts';
+import { forgiving, hasErrno, type Netlink } from './connection.ts';
 import type { LinkRef } from './link.ts';
 import { type NetlinkRequest, NLM_F } from './message.ts';
 import { MessageBuilder } from './message-builder.ts';
@@ -68,12 +68,11 @@ export function findIngress(netlink: Netlink, link: LinkRef): IngressKind | unde
 
 /** Gives the interface an ingress qdisc unless it has one, or a clsact. */
 export function ensureIngress(netlink: Netlink, link: LinkRef): void {
-  if (findIngress(netlink, link) !== undefined) return;
   const payload = header(link.index, INGRESS_HANDLE, INGRESS_PARENT, 0).textAttribute(TCA_KIND, 'ingress').finish();
   const words = `add an ingress qdisc to ${link.name}`;
-  needingModule('sch_ingress', () =>
-    netlink.request({ words, type: RTM_NEWQDISC, flags: NLM_F.CREATE | NLM_F.EXCL, payload }),
-  );
+  const request = { words, type: RTM_NEWQDISC, flags: NLM_F.CREATE | NLM_F.EXCL, payload };
+  // Either of the two has the place, and so the handle, that this one would have.
+  needingModule('sch_ingress', () => forgiving(['EEXIST'], () => netlink.request(request)));
 }
 
 /**
