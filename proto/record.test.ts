@@ -1,14 +1,15 @@
 import { describe, expect, it } from 'vitest';
 import { parseVolumeId } from './ids.ts';
-import { absolutePath, count, defineRecord, filled, id } from './record.ts';
+import { absolutePath, count, defineRecord, filled, id, texts } from './record.ts';
 
 const codec = defineRecord('thing', 2, () => ({
   volumeId: id(parseVolumeId),
   path: absolutePath,
   sizeBytes: count,
   note: filled,
+  labels: texts,
 }));
-const thing = { volumeId: parseVolumeId('pool.node.v1'), path: '/a', sizeBytes: 7, note: 'x' };
+const thing = { volumeId: parseVolumeId('pool.node.v1'), path: '/a', sizeBytes: 7, note: 'x', labels: { a: 'b' } };
 const withChange = (change: Record<string, unknown>) => JSON.stringify({ v: 2, ...thing, ...change });
 
 describe('records', () => {
@@ -17,6 +18,11 @@ describe('records', () => {
     expect(text.startsWith('{\n  "v": 2,\n')).toBe(true);
     expect(text.endsWith('}\n')).toBe(true);
     expect(codec.decode(text, 'f.json')).toEqual(thing);
+  });
+
+  it.each(['__proto__', 'constructor', 'toString'])('keep %s, which is a key like others', (key) => {
+    const text = withChange({ labels: JSON.parse(`{"${key}":"value"}`) });
+    expect(JSON.parse(codec.encode(codec.decode(text, 'f.json')))).toEqual(JSON.parse(text));
   });
 
   it.each([1, 3, '2', undefined])('refuse version %j by name', (v) => {
@@ -38,6 +44,8 @@ describe('records', () => {
     [withChange({ path: 'a' }), 'must be an absolute path'],
     [withChange({ note: '' }), 'note'],
     [withChange({ volumeId: '../x' }), 'volume id is "../x"'],
+    [withChange({ labels: { a: 1 } }), 'labels'],
+    [withChange({ labels: ['a'] }), 'labels'],
     [withChange({ extra: 1 }), 'extra'],
     [JSON.stringify({ v: 2 }), 'volumeId'],
   ])('refuse %s, naming source and key', (text, expected) => {

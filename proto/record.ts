@@ -65,6 +65,8 @@ function parseObject(text: string, kind: string, source: string): Record<string,
 /** Schemas that several records share. */
 export const text = v.string();
 export const filled = v.pipe(v.string(), v.minLength(1));
+/** A map of texts. v.record would leave out a key like `constructor` without a word. */
+export const texts = v.custom<Readonly<Record<string, string>>>(isTexts, 'must be an object whose values are texts');
 export const count = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
 export const absolutePath = v.pipe(v.string(), v.regex(/^\//, 'must be an absolute path'));
 /** A string that a parse function of ids.ts checks and brands. */
@@ -80,4 +82,9 @@ export function id<Id extends string>(parse: (value: unknown, field?: string) =>
       }
     }),
   );
+}
+
+function isTexts(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return false;
+  return Object.values(value).every((each) => typeof each === 'string');
 }

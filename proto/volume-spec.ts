@@ -1,6 +1,6 @@
 import * as v from 'valibot';
 import { parseDiskSerial, parseVolumeId } from './ids.ts';
-import { count, defineRecord, filled, id, text } from './record.ts';
+import { count, defineRecord, filled, id, texts } from './record.ts';
 
 export const FILESYSTEMS = ['ext4', 'xfs'] as const;
 export type Filesystem = (typeof FILESYSTEMS)[number];
@@ -28,7 +28,7 @@ export const volumeSpecRecord = defineRecord('volume spec', 1, () => ({
   /** virtio-blk serial by which the guest finds the disk, whatever order the buses are probed in. */
   serial: id(parseDiskSerial),
   /** Class parameters as CreateVolume got them, less the ones that have a field of their own. */
-  parameters: v.record(text, text),
+  parameters: texts,
 }));
 export type VolumeSpec = ReturnType<typeof volumeSpecRecord.decode>;
 
