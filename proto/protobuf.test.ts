@@ -82,4 +82,12 @@ describe('protobuf', () => {
       }),
     );
   });
+
+  it('reads a list in time that grows with its length', () => {
+    const list = message({ items: strings(1) });
+    const items = new Array<string>(400_000).fill('');
+    const bytes = Uint8Array.from({ length: 2 * items.length }, (_, index) => (index % 2 === 0 ? 10 : 0));
+    expect(list.decode(bytes).items.length).toBe(items.length);
+    expect(list.decode(new Uint8Array(0)).items).toEqual([]);
+  });
 });

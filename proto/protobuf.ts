@@ -150,7 +150,11 @@ function repeated<T>(codec: Codec<T>, number: number): Field<readonly T[]> {
         codec.write(out, value);
       }
     },
-    read: (input, before) => [...before, codec.read(input)],
+    // The list is the message's own, from zero(): adding to it keeps long lists linear.
+    read(input, before) {
+      (before as T[]).push(codec.read(input));
+      return before;
+    },
   };
 }
 

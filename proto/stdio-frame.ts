@@ -47,7 +47,7 @@ export function encodeStdioFrame(frame: StdioFrame): Uint8Array {
 export class StdioFrameDecoder {
   private pending = new Uint8Array(0);
 
-  /** Throws `malformed` on a kind, stream or length that no peer sends. */
+  /** Throws `malformed` on a kind, stream, length or offset that no peer sends. */
   push(chunk: Uint8Array): StdioFrame[] {
     const input = new Uint8Array(this.pending.length + chunk.length);
     input.set(this.pending);
@@ -59,7 +59,8 @@ export class StdioFrameDecoder {
       const kind = KINDS[view.getUint8(offset)];
       const stream = view.getUint8(offset + 1);
       const length = view.getUint16(offset + 2, true);
-      if (kind === undefined || stream > STDERR || length > MAX_DATA_BYTES) {
+      const position = view.getUint32(offset + 8, true) + view.getUint32(offset + 12, true) * 2 ** 32;
+      if (kind === undefined || stream > STDERR || length > MAX_DATA_BYTES || position > Number.MAX_SAFE_INTEGER) {
         throw new Fault('malformed', 'stdio channel: bytes that are no frame');
       }
       const end = offset + HEADER_BYTES + length;
@@ -68,7 +69,7 @@ export class StdioFrameDecoder {
         kind,
         stream: stream as StreamNumber,
         stdioId: view.getUint32(offset + 4, true),
-        offset: view.getUint32(offset + 8, true) + view.getUint32(offset + 12, true) * 2 ** 32,
+        offset: position,
         data: input.slice(offset + HEADER_BYTES, end),
       });
       offset = end;
