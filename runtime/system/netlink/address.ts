@@ -1,5 +1,5 @@
 import type { NicAddress } from '../../../proto/network-attachment.ts';
-import { Attributes } from './attributes.ts';
+import { Attributes, fixedPart } from './attributes.ts';
 import type { Netlink } from './connection.ts';
 import { addressFamily, formatIpAddress, parseIpAddress, parseIpPrefix } from './ip-address.ts';
 import type { LinkRef } from './link.ts';
@@ -70,5 +70,4 @@ export function parseAddress(payload: Uint8Array): NicAddress | undefined {
   };
 }
 
-const addressInterface = (payload: Uint8Array): number =>
-  new DataView(payload.buffer, payload.byteOffset, payload.length).getUint32(4, true);
+const addressInterface = (payload: Uint8Array): number => fixedPart(payload, IFADDRMSG_BYTES).getUint32(4, true);

@@ -4,6 +4,14 @@ const HEADER_BYTES = 4;
 /** Without NLA_F_NESTED and NLA_F_NET_BYTEORDER. */
 const TYPE_MASK = 0x3fff;
 
+/** The structure of `bytes` bytes that a message begins with. Throws `malformed` when it is cut off. */
+export function fixedPart(payload: Uint8Array, bytes: number): DataView {
+  if (payload.length < bytes) {
+    throw new Fault('malformed', `netlink message with ${payload.length} bytes where ${bytes} are due`);
+  }
+  return new DataView(payload.buffer, payload.byteOffset, bytes);
+}
+
 /** The attributes of a netlink message, or those nested in one of them. Getters answer undefined for what is not there. */
 export class Attributes {
   private readonly message: Uint8Array;

@@ -1,4 +1,4 @@
-import { Attributes } from './attributes.ts';
+import { Attributes, fixedPart } from './attributes.ts';
 import { forgiving, type Netlink } from './connection.ts';
 import { formatMacAddress } from './mac-address.ts';
 import type { NetlinkRequest } from './message.ts';
@@ -93,7 +93,7 @@ export function encodeLinkChange(link: LinkRef, change: LinkChange): NetlinkRequ
 }
 
 export function parseLink(payload: Uint8Array): Link {
-  const view = new DataView(payload.buffer, payload.byteOffset, payload.length);
+  const view = fixedPart(payload, IFINFOMSG_BYTES);
   const attributes = new Attributes(payload, IFINFOMSG_BYTES);
   const mac = formatMacAddress(attributes.bytes(IFLA.ADDRESS) ?? new Uint8Array(0));
   const kind = attributes.nested(IFLA.LINKINFO)?.text(IFLA_INFO_KIND);

@@ -1,8 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import { Attributes } from './attributes.ts';
 import { fromHex, kernelMessage, toHex } from './kernel-message.ts';
+import { parseLink } from './link.ts';
 import { encodeMessage, parseMessages, parseVerdict } from './message.ts';
 import { MessageBuilder } from './message-builder.ts';
+import { parseRoute } from './route.ts';
+import { parseFilter } from './tc.ts';
 
 describe('netlink messages', () => {
   it('frames a payload with its header', () => {
@@ -38,6 +41,12 @@ describe('netlink messages', () => {
     ['is shorter than its header', '0f000000 0300 0200 07000000 00000000'],
   ])('refuses a message that %s', (_, hex) => {
     expect(() => parseMessages(fromHex(hex))).toThrow(/netlink message of/);
+  });
+
+  it('refuses an object that ends within its structure', () => {
+    for (const parse of [parseLink, parseRoute, parseFilter]) {
+      expect(() => parse(fromHex('02180000'))).toThrow(expect.objectContaining({ code: 'malformed' }));
+    }
   });
 
   it('refuses an attribute that runs past the end', () => {

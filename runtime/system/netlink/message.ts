@@ -1,5 +1,5 @@
 import { Fault } from '../../../proto/fault.ts';
-import { Attributes } from './attributes.ts';
+import { Attributes, fixedPart } from './attributes.ts';
 import { MessageBuilder } from './message-builder.ts';
 
 /** struct nlmsghdr of linux/netlink.h: u32 length, u16 type, u16 flags, u32 sequence, u32 port. */
@@ -74,16 +74,15 @@ export interface Verdict {
 export function parseVerdict(message: NetlinkMessage): Verdict {
   const { payload } = message;
   if (payload.length < 4) return { errno: 0 };
-  const view = new DataView(payload.buffer, payload.byteOffset, payload.length);
-  const errno = Math.abs(view.getInt32(0, true));
+  const errno = Math.abs(fixedPart(payload, 4).getInt32(0, true));
   if ((message.flags & NLM_F_ACK_TLVS) === 0) return { errno };
-  const explanation = new Attributes(payload, attributesOffset(message, view)).text(NLMSGERR_ATTR_MSG);
+  const explanation = new Attributes(payload, attributesOffset(message)).text(NLMSGERR_ATTR_MSG);
   return explanation === undefined ? { errno } : { errno, explanation };
 }
 
 /** An NLMSG_ERROR repeats the request's header, and all of the request unless the answer is capped. */
-function attributesOffset(message: NetlinkMessage, view: DataView): number {
+function attributesOffset(message: NetlinkMessage): number {
   if (message.type === NLMSG_DONE) return 4;
   if ((message.flags & NLM_F_CAPPED) !== 0) return 4 + HEADER_BYTES;
-  return 4 + ((view.getUint32(4, true) + 3) & ~3);
+  return 4 + (((fixedPart(message.payload, 8).getUint32(4, true) + 3) & ~3) >>> 0);
 }

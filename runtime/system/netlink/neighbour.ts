@@ -1,5 +1,5 @@
 import type { NicNeighbour } from '../../../proto/network-attachment.ts';
-import { Attributes } from './attributes.ts';
+import { Attributes, fixedPart } from './attributes.ts';
 import type { Netlink } from './connection.ts';
 import { addressFamily, formatIpAddress, parseIpAddress } from './ip-address.ts';
 import type { LinkRef } from './link.ts';
@@ -56,6 +56,6 @@ function header(family: number, index: number, state: number): MessageBuilder {
 }
 
 function isPermanentOf(payload: Uint8Array, link: LinkRef): boolean {
-  const view = new DataView(payload.buffer, payload.byteOffset, payload.length);
+  const view = fixedPart(payload, NDMSG_BYTES);
   return view.getInt32(4, true) === link.index && (view.getUint16(8, true) & NUD_PERMANENT) !== 0;
 }

@@ -1,6 +1,6 @@
 import { Fault } from '../../../proto/fault.ts';
 import type { NicRoute } from '../../../proto/network-attachment.ts';
-import { Attributes } from './attributes.ts';
+import { Attributes, fixedPart } from './attributes.ts';
 import type { Netlink } from './connection.ts';
 import { addressFamily, formatIpAddress, parseIpAddress, parseIpPrefix } from './ip-address.ts';
 import type { LinkRef } from './link.ts';
@@ -84,7 +84,7 @@ export interface FoundRoute {
 export function parseRoute(payload: Uint8Array): FoundRoute | undefined {
   const [rtmFamily, prefixLength = 0, , , shortTable = 0, protocol = 0, scope = 0, type = 0] = payload;
   const family = rtmFamily === addressFamily(4) ? 4 : 6;
-  const flags = new DataView(payload.buffer, payload.byteOffset, payload.length).getUint32(8, true);
+  const flags = fixedPart(payload, RTMSG_BYTES).getUint32(8, true);
   if (rtmFamily !== addressFamily(family) || (flags & RTM_F_CLONED) !== 0) return undefined;
   const attributes = new Attributes(payload, RTMSG_BYTES);
   const anywhere = new Uint8Array(family === 4 ? 4 : 16);

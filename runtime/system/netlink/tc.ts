@@ -1,5 +1,5 @@
 import { Fault } from '../../../proto/fault.ts';
-import { Attributes } from './attributes.ts';
+import { Attributes, fixedPart } from './attributes.ts';
 import { forgiving, hasErrno, type Netlink } from './connection.ts';
 import type { LinkRef } from './link.ts';
 import { type NetlinkRequest, NLM_F } from './message.ts';
@@ -59,7 +59,7 @@ export function findIngress(netlink: Netlink, link: LinkRef): IngressKind | unde
   const payload = header(link.index, 0, 0, 0).finish();
   const qdiscs = netlink.dump({ words: `list qdiscs of ${link.name}`, type: RTM_GETQDISC, flags: 0, payload });
   for (const { payload } of qdiscs) {
-    const view = new DataView(payload.buffer, payload.byteOffset, payload.length);
+    const view = fixedPart(payload, TCMSG_BYTES);
     if (view.getInt32(4, true) !== link.index || view.getUint32(12, true) !== INGRESS_PARENT) continue;
     return new Attributes(payload, TCMSG_BYTES).text(TCA_KIND) === 'clsact' ? 'clsact' : 'ingress';
   }
@@ -141,7 +141,7 @@ export function encodeRedirect(from: LinkRef, to: LinkRef): NetlinkRequest {
 }
 
 export function parseFilter(payload: Uint8Array): IngressFilter {
-  const view = new DataView(payload.buffer, payload.byteOffset, payload.length);
+  const view = fixedPart(payload, TCMSG_BYTES);
   const attributes = new Attributes(payload, TCMSG_BYTES);
   const redirectsTo = parseRedirectTarget(attributes);
   return {
