@@ -1,5 +1,7 @@
 import '../runtime/system/native/polyfill.ts';
+import { armFailpoint } from '../runtime/system/failpoint.ts';
 import { createLog, type Log } from '../runtime/system/log.ts';
+import { nativeFailpointHost } from '../runtime/system/native/failpoint-host.ts';
 import { nativeFiles } from '../runtime/system/native/files.ts';
 import { sys } from '../runtime/system/native/sys.ts';
 import { add, explainAdd } from './add.ts';
@@ -46,6 +48,7 @@ async function refuse(verb: Verb, { json }: Call): Promise<never> {
 const openLog = ({ logLevel }: NetworkConfig): Log => createLog(writeStderr, logLevel);
 
 async function main(): Promise<number> {
+  armFailpoint(nativeFailpointHost);
   let asked: unknown;
   try {
     const verb = parseVerb(sys.env());

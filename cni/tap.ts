@@ -1,4 +1,5 @@
 import { Fault } from '../proto/fault.ts';
+import { failpoint } from '../runtime/system/failpoint.ts';
 import { attempt, isErrno } from '../runtime/system/native/errors.ts';
 import { O, sys } from '../runtime/system/native/sys.ts';
 import type { Netlink } from '../runtime/system/netlink/connection.ts';
@@ -29,10 +30,12 @@ export function ensureTap(netlink: Netlink, name: string, alias: string): Link {
   try {
     const request = interfaceRequest(name, IFF_TAP | IFF_NO_PI | IFF_VNET_HDR);
     attempt(`could not make the TAP ${name}`, () => sys.ioctl(fd, TUNSETIFF, request));
+    failpoint('tap.made');
     const tap = findLink(netlink, name);
     if (tap === undefined) throw new Fault('internal', `TAP ${name} is not there after it was made`);
     changeLink(netlink, tap, { alias });
     attempt(`could not make the TAP ${name} persistent`, () => sys.ioctl(fd, TUNSETPERSIST, 1));
+    failpoint('tap.persisted');
     return { ...tap, alias };
   } finally {
     sys.close(fd);
@@ -56,6 +59,7 @@ export function silenceTap(netlink: Netlink, tap: Link): void {
       sys.close(fd);
     }
   });
+  failpoint('sysctl.written');
 }
 
 function openDevice(): number {

@@ -1,5 +1,6 @@
 import { readdir, rmdir } from 'node:fs/promises';
 import { Fault } from '../proto/fault.ts';
+import { failpoint } from '../runtime/system/failpoint.ts';
 import { errorCode } from '../runtime/system/node/errno.ts';
 import { mountsBelow, readMounts } from '../runtime/system/node/mounts.ts';
 
@@ -30,6 +31,7 @@ async function prune(directory: string, keep: boolean): Promise<string | undefin
     await rmdir(directory).catch((error: unknown) => {
       if (errorCode(error) !== 'ENOENT') throw error;
     });
+    failpoint('target.removed');
   }
   return undefined;
 }

@@ -1,6 +1,8 @@
 import { once } from 'node:events';
 import { asFault, describeError, Fault } from '../proto/fault.ts';
+import { armFailpoint } from '../runtime/system/failpoint.ts';
 import { createLog, type Log } from '../runtime/system/log.ts';
+import { nodeFailpointHost } from '../runtime/system/node/failpoint-host.ts';
 import { createNodeSystem } from '../runtime/system/node/system.ts';
 import { startTrace, TRACE_VARIABLE } from '../runtime/system/trace.ts';
 import { Undo } from '../runtime/system/undo.ts';
@@ -56,6 +58,7 @@ async function main(argv: readonly string[]): Promise<number> {
   const stopSignal = Promise.race([once(process, 'SIGTERM'), once(process, 'SIGINT')]);
   const write = (line: string) => process.stderr.write(line);
   startTrace(process.env[TRACE_VARIABLE], write);
+  armFailpoint(nodeFailpointHost);
   const log = createLog(write, flags.logLevel);
   const opened = new Undo(log);
   try {

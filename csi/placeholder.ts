@@ -2,6 +2,7 @@ import { lstat, mkdir, realpath, rmdir, statfs, writeFile } from 'node:fs/promis
 import { basename, dirname } from 'node:path';
 import { Fault } from '../proto/fault.ts';
 import { placeholderSource } from '../proto/volume-attachment.ts';
+import { failpoint } from '../runtime/system/failpoint.ts';
 import { errorCode } from '../runtime/system/node/errno.ts';
 import { ensureMount, ensureNoMount, type Mount, readMounts, topmostMount } from '../runtime/system/node/mounts.ts';
 import type { Undo } from '../runtime/system/undo.ts';
@@ -74,6 +75,7 @@ async function fill(target: string): Promise<void> {
   const sizeBytes = before.blocks * before.bsize;
   const text = TEXT.padEnd(sizeBytes, '\n').slice(0, sizeBytes);
   await writeFile(`${target}/${PLACEHOLDER_FILE}`, text, { mode: 0o444 });
+  failpoint('placeholder.filled');
   const { bavail } = await statfs(target);
   if (bavail !== 0) throw new Fault('internal', `the placeholder at ${target} still has ${bavail} free blocks`);
 }
@@ -82,6 +84,7 @@ async function makeDirectory(path: string): Promise<void> {
   await mkdir(path, { mode: 0o750 }).catch((cause: unknown) => {
     throw new Fault('io', `could not make the directory ${path}`, { fields: { path }, cause });
   });
+  failpoint('target.made');
 }
 
 async function removeDirectory(path: string): Promise<void> {

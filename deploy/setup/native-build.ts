@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { build } from 'esbuild';
 import { Fault } from '../../proto/fault.ts';
+import { type Constants, RELEASE } from './constants.ts';
 import { contentHash } from './content-hash.ts';
 import { ensureNativeHost, type NativeHost } from './native-host.ts';
 import { runInToolchain } from './toolchain.ts';
@@ -16,8 +17,7 @@ export interface NativeProgram {
   readonly entry: string;
   /** The binary; its source map goes beside it, as `<output>.map`. */
   readonly output: string;
-  /** Constants: name -> JavaScript expression. */
-  readonly define?: Readonly<Record<string, string>>;
+  readonly constants?: Constants;
 }
 
 export interface NativeBinary {
@@ -76,12 +76,15 @@ async function bundleProgram(program: NativeProgram): Promise<Bundle> {
     bundle: true,
     platform: 'neutral',
     mainFields: ['module', 'main'],
-    format: 'iife',
+    // A module: in a function around the whole program, the engine seeks each of its variables in a list of all.
+    format: 'esm',
     target: 'es2023',
     charset: 'utf8',
     legalComments: 'none',
     sourcemap: 'external',
-    define: { ...program.define },
+    define: { ...RELEASE, ...program.constants },
+    // Calls of functions that a constant has emptied vanish.
+    minifySyntax: true,
     logLevel: 'silent',
   }).catch((error: unknown) => {
     throw new Fault('exec', `${program.entry} does not bundle`, { cause: error });

@@ -1,6 +1,7 @@
 import { chmod, mkdir, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { build } from 'esbuild';
+import { type Constants, RELEASE } from './constants.ts';
 
 /** Packages that are CommonJS call `require` for Node's own modules, which an ES module does not have. */
 const BANNER = `#!/usr/bin/env node
@@ -8,7 +9,7 @@ import { createRequire as berthCreateRequire } from 'node:module';
 const require = berthCreateRequire(import.meta.url);`;
 
 /** Bundles a program for Node 20 with all its packages into one executable file, with its source map beside it. */
-export async function bundleNodeProgram(entry: string, output: string): Promise<void> {
+export async function bundleNodeProgram(entry: string, output: string, constants: Constants = {}): Promise<void> {
   const { outputFiles } = await build({
     entryPoints: [entry],
     outfile: output,
@@ -18,6 +19,9 @@ export async function bundleNodeProgram(entry: string, output: string): Promise<
     target: 'node20',
     format: 'esm',
     mainFields: ['module', 'main'],
+    define: { ...RELEASE, ...constants },
+    // Calls of functions that a constant has emptied vanish.
+    minifySyntax: true,
     sourcemap: 'linked',
     legalComments: 'none',
     banner: { js: BANNER },

@@ -1,5 +1,7 @@
 import '../system/native/polyfill.ts';
 import { assertNever, describeError } from '../../proto/fault.ts';
+import { armFailpoint } from '../system/failpoint.ts';
+import { nativeFailpointHost } from '../system/native/failpoint-host.ts';
 import { sys } from '../system/native/sys.ts';
 import { createNativeSystem } from '../system/native/system.ts';
 import { startTrace, TRACE_VARIABLE } from '../system/trace.ts';
@@ -34,6 +36,7 @@ async function run(invocation: Invocation): Promise<void> {
 async function main(): Promise<number> {
   const args = sys.args().slice(1);
   startTrace(sys.env()[TRACE_VARIABLE], writeStderr);
+  armFailpoint(nativeFailpointHost);
   try {
     await run(parseInvocation(args));
     return 0;

@@ -2,6 +2,7 @@ import { mkdir, open, rename, rm, statfs } from 'node:fs/promises';
 import { Fault } from '../../../proto/fault.ts';
 import { volumeFilesystemRecord } from '../../../proto/volume-filesystem.ts';
 import { VOLUME_FILES, type VolumeSpec, volumeSpecRecord } from '../../../proto/volume-spec.ts';
+import { failpoint } from '../../../runtime/system/failpoint.ts';
 import { isOutOfSpace } from '../../../runtime/system/node/errno.ts';
 import { syncDirectory } from '../../../runtime/system/node/system.ts';
 import { type ImageFilePaths, uniqueName } from './paths.ts';
@@ -16,6 +17,7 @@ export async function createVolume(paths: ImageFilePaths, spec: VolumeSpec): Pro
   try {
     await build(building, spec);
     await rename(building, `${paths.volumes}/${spec.volumeId}`);
+    failpoint('volume.placed');
     await syncDirectory(paths.volumes);
     await syncDirectory(paths.incoming);
   } catch (cause) {
@@ -45,6 +47,7 @@ async function requireRoom(root: string, { volumeId, capacityBytes }: VolumeSpec
 
 async function build(directory: string, spec: VolumeSpec): Promise<void> {
   await mkdir(directory, { mode: 0o700 });
+  failpoint('volume.begun');
   await writeSynced(`${directory}/${VOLUME_FILES.spec}`, volumeSpecRecord.encode(spec));
   await writeSynced(`${directory}/${VOLUME_FILES.filesystem}`, volumeFilesystemRecord.encode({ state: 'never' }));
   await writeSynced(`${directory}/${VOLUME_FILES.lease}`, '');
@@ -61,4 +64,5 @@ async function writeSynced(path: string, text: string, sizeBytes?: number): Prom
   } finally {
     await handle.close();
   }
+  failpoint('volume.file-written');
 }

@@ -3,6 +3,7 @@ import { describeError, Fault } from '../../../proto/fault.ts';
 import type { VolumeId } from '../../../proto/ids.ts';
 import { volumeLeaseRecord } from '../../../proto/volume-lease.ts';
 import { VOLUME_FILES } from '../../../proto/volume-spec.ts';
+import { failpoint } from '../../../runtime/system/failpoint.ts';
 import type { Log } from '../../../runtime/system/log.ts';
 import { errorCode } from '../../../runtime/system/node/errno.ts';
 import { tryLock } from '../../../runtime/system/node/file-lock.ts';
@@ -19,8 +20,10 @@ export async function removeVolume(paths: ImageFilePaths, volumeId: VolumeId, lo
   const discarded = `${paths.trash}/${uniqueName(volumeId)}`;
   const lock = await tryLock(`${directory}/${VOLUME_FILES.lease}`);
   if (lock === undefined) throw await describeHeldLease(directory, volumeId);
+  failpoint('volume.lease-taken');
   try {
     await rename(directory, discarded);
+    failpoint('volume.discarded');
     await syncDirectory(paths.volumes);
     await syncDirectory(paths.trash);
   } catch (cause) {
@@ -31,6 +34,7 @@ export async function removeVolume(paths: ImageFilePaths, volumeId: VolumeId, lo
   await rm(discarded, { recursive: true }).catch((error: unknown) => {
     log.warn('the deleted volume still takes space; the next start tries again', { path: discarded, error });
   });
+  failpoint('volume.freed');
   return true;
 }
 

@@ -1,3 +1,4 @@
+import { failpoint } from '../failpoint.ts';
 import type { WriteOptions } from '../port.ts';
 import { attempt, forgive, isErrno } from './errors.ts';
 import { O, S_IF, S_IFMT, sys } from './sys.ts';
@@ -15,7 +16,9 @@ export function replaceFile(path: string, data: Uint8Array, { mode, durable }: W
       } finally {
         sys.close(fd);
       }
+      failpoint('file.temporary');
       sys.rename(temporary, path);
+      failpoint('file.renamed');
     } catch (error) {
       forgive(['ENOENT', 'ENOTDIR'], undefined, () => sys.unlink(temporary));
       throw error;
@@ -33,6 +36,7 @@ export function removeEntry(path: string, { durable }: { durable: boolean }): bo
       else sys.unlink(path);
       return true;
     });
+    if (removed) failpoint('file.removed');
     if (removed && durable) syncDirectory(parentOf(path));
     return removed;
   });
@@ -46,6 +50,7 @@ export function ensureDirectory(path: string, mode: number): void {
 function makeParents(path: string, mode: number): void {
   try {
     sys.mkdir(path, mode);
+    failpoint('directory.made');
   } catch (error) {
     if (isErrno(error, 'EEXIST') && ((sys.stat(path)?.mode ?? 0) & S_IFMT) === S_IF.DIR) return;
     if (!isErrno(error, 'ENOENT') || parentOf(path) === path) throw error;
@@ -66,6 +71,7 @@ function syncDirectory(path: string): void {
   } finally {
     sys.close(fd);
   }
+  failpoint('directory.synced');
 }
 
 function parentOf(path: string): string {

@@ -1,4 +1,5 @@
 import { Fault, type FaultCode } from '../../../proto/fault.ts';
+import { failpoint } from '../failpoint.ts';
 import { trace } from '../trace.ts';
 import {
   encodeMessage,
@@ -63,7 +64,9 @@ export class NetlinkConnection implements Netlink {
   }
 
   request(request: NetlinkRequest): NetlinkMessage[] {
-    return this.exchange(request, NLM_F.ACK).messages;
+    const { messages } = this.exchange(request, NLM_F.ACK);
+    if (isChange(request)) failpoint('netlink.changed');
+    return messages;
   }
 
   dump(request: NetlinkRequest): NetlinkMessage[] {
@@ -108,6 +111,9 @@ export class NetlinkConnection implements Netlink {
     });
   }
 }
+
+/** rtnetlink(7) has four messages for a kind of object: new, delete, get, set. */
+const isChange = ({ type }: NetlinkRequest): boolean => type % 4 !== 2;
 
 /** Whether the kernel refused with one of these errno names. */
 export function hasErrno(error: unknown, ...names: readonly string[]): boolean {

@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { Fault } from '../../../proto/fault.ts';
+import { failpoint } from '../failpoint.ts';
 import { exec } from './exec.ts';
 
 /** One line of /proc/self/mountinfo (proc_pid_mountinfo(5)), unescaped. */
@@ -80,6 +81,7 @@ export async function ensureMount({ source, target, fsType, options }: MountRequ
   if (top?.source === source && top.fsType === fsType) return false;
   const args = ['--internal-only', '--no-canonicalize', '--no-mtab', '--types', fsType];
   await exec('mount', [...args, '--options', options.join(','), '--', source, target]);
+  failpoint('mount.made');
   return true;
 }
 
@@ -88,6 +90,7 @@ export async function ensureNoMount(target: string, isOurs: (mount: Mount) => bo
   let top = topmostMount(await readMounts(), target);
   while (top !== undefined && isOurs(top)) {
     await exec('umount', ['--internal-only', '--no-canonicalize', '--no-mtab', '--', target]);
+    failpoint('mount.removed');
     top = topmostMount(await readMounts(), target);
   }
   return top;

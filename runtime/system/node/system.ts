@@ -3,6 +3,7 @@ import { chmod, mkdir, open, readdir, readFile, rename, rm, rmdir, unlink } from
 import { dirname } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { Fault } from '../../../proto/fault.ts';
+import { failpoint } from '../failpoint.ts';
 import type { System, WriteOptions } from '../port.ts';
 import { errorCode } from './errno.ts';
 import { run } from './exec.ts';
@@ -22,6 +23,7 @@ const nodeSystem: System = {
   remove: (path, { durable } = { durable: false }) =>
     attempt(`could not remove ${path}`, async () => {
       const removed = await removeEntry(path);
+      if (removed) failpoint('file.removed');
       if (removed && durable) await syncDirectory(dirname(path));
       return removed;
     }),
@@ -36,7 +38,8 @@ const nodeSystem: System = {
     }),
   makeDirectory: (path, mode) =>
     attempt(`could not make the directory ${path}`, async () => {
-      await mkdir(path, { recursive: true, mode });
+      const made = await mkdir(path, { recursive: true, mode });
+      if (made !== undefined) failpoint('directory.made');
     }),
   connect: connectUnix,
   listen: listenUnix,
@@ -59,6 +62,7 @@ export async function syncDirectory(directory: string): Promise<void> {
   } finally {
     await handle.close();
   }
+  failpoint('directory.synced');
 }
 
 async function replaceFile(path: string, data: Uint8Array, { mode, durable }: WriteOptions): Promise<void> {
@@ -72,7 +76,9 @@ async function replaceFile(path: string, data: Uint8Array, { mode, durable }: Wr
       await handle.close();
     }
     await chmod(temporary, mode); // whatever the umask
+    failpoint('file.temporary');
     await rename(temporary, path);
+    failpoint('file.renamed');
   } catch (error) {
     await rm(temporary, { force: true });
     throw error;

@@ -1,0 +1,8 @@
+/** What the bundler puts in place of names, as JavaScript expressions. */
+export type Constants = Readonly<Record<string, string>>;
+
+/** Of every program, unless it is built otherwise. */
+export const RELEASE: Constants = { __BERTH_FAILPOINTS__: 'false' };
+
+/** Of the programs of crash tests: runtime/system/failpoint.ts. */
+export const WITH_FAILPOINTS: Constants = { __BERTH_FAILPOINTS__: 'true' };
