@@ -47,7 +47,12 @@ async function refuse(verb: Verb, { json }: Call): Promise<never> {
 
 const openLog = ({ logLevel }: NetworkConfig): Log => createLog(writeStderr, logLevel);
 
-async function main(): Promise<number> {
+/** Ends here: after a return, the engine would free the whole program, object by object, for nobody. */
+async function main(): Promise<never> {
+  sys.exit(await run());
+}
+
+async function run(): Promise<number> {
   armFailpoint(nativeFailpointHost);
   let asked: unknown;
   try {
@@ -71,4 +76,4 @@ async function readInput(verb: Verb): Promise<string> {
   return verb === 'VERSION' && text.trim() === '' ? '{}' : text;
 }
 
-void main().then(sys.exit);
+void main();
