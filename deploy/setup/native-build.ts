@@ -76,7 +76,8 @@ async function bundleProgram(program: NativeProgram): Promise<Bundle> {
     bundle: true,
     platform: 'neutral',
     mainFields: ['module', 'main'],
-    format: 'iife',
+    // A module: in a function around the whole program, the engine seeks each of its variables in a list of all.
+    format: 'esm',
     target: 'es2023',
     charset: 'utf8',
     legalComments: 'none',

@@ -39,7 +39,7 @@ int main(int argc, char **argv) {
   if (!ctx) return 1;
   JS_SetStripInfo(runtime, JS_STRIP_SOURCE);  // lines and columns stay
   JSValue program =
-      JS_Eval(ctx, source, length, argv[2], JS_EVAL_TYPE_GLOBAL | JS_EVAL_FLAG_COMPILE_ONLY);
+      JS_Eval(ctx, source, length, argv[2], JS_EVAL_TYPE_MODULE | JS_EVAL_FLAG_COMPILE_ONLY);
   if (JS_IsException(program)) return fail(ctx, argv[2]);
   uint8_t *bytecode = JS_WriteObject(ctx, &size, program, JS_WRITE_OBJ_BYTECODE);
   if (!bytecode) return fail(ctx, argv[2]);

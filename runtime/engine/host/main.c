@@ -4,6 +4,8 @@
 #include "host.h"
 
 #define STACK_SIZE (1024 * 1024)
+// Allocated bytes before the first collection: a program of milliseconds ends without one.
+#define GC_THRESHOLD (1024 * 1024)
 
 extern const uint8_t app_bytecode[], app_bytecode_end[];
 
@@ -29,11 +31,12 @@ int main(int argc, char **argv) {
   JSContext *ctx = runtime ? JS_NewContext(runtime) : NULL;
   if (!ctx) die("out of memory");
   JS_SetMaxStackSize(runtime, STACK_SIZE);
+  JS_SetGCThreshold(runtime, GC_THRESHOLD);
   JS_SetHostPromiseRejectionTracker(runtime, track_rejection, NULL);
   install_sys(ctx);
   size_t size = (size_t)(app_bytecode_end - app_bytecode);
   JSValue app = JS_ReadObject(ctx, app_bytecode, size, JS_READ_OBJ_BYTECODE);
-  if (JS_IsException(app)) die_uncaught(ctx);
+  if (JS_IsException(app) || JS_ResolveModule(ctx, app) < 0) die_uncaught(ctx);
   JSValue result = JS_EvalFunction(ctx, app);
   if (JS_IsException(result)) die_uncaught(ctx);
   JS_FreeValue(ctx, result);
