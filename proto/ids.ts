@@ -17,7 +17,7 @@ export type CniContainerId = Branded<'CniContainerId'>;
 export type VolumeId = Branded<'VolumeId'>;
 /** Name of a CNI network configuration. */
 export type NetworkName = Branded<'NetworkName'>;
-/** Linux interface name: at most 15 bytes, no `/`, `:` or white space, not `.` or `..`. */
+/** Linux interface name: at most 15 bytes, no `/`, `:`, white space or control character, not `.` or `..`. */
 export type IfName = Branded<'IfName'>;
 /** Serial of a virtio-blk device: 1 to 20 bytes (VIRTIO_BLK_ID_BYTES). */
 export type DiskSerial = Branded<'DiskSerial'>;
@@ -41,8 +41,8 @@ export const parseNetworkName = parser<NetworkName>('network name', WORD, 80, `a
 export const parseVolumeId = parser<VolumeId>('volume id', WORD, 128, `at most 128 ${WORD_RULE}`);
 export const parseIfName = parser<IfName>(
   'interface name',
-  /^(?!\.{1,2}$)[^/:\s]+$/,
+  /^(?!\.{1,2}$)[^/:\s\p{Cc}\p{Cs}]+$/u,
   15,
-  '1 to 15 bytes without "/", ":" or white space',
+  '1 to 15 bytes without "/", ":", white space or control characters',
 );
-export const parseDiskSerial = parser<DiskSerial>('disk serial', /^[a-zA-Z0-9_.-]+$/, 20, 'at most 20 safe characters');
+export const parseDiskSerial = parser<DiskSerial>('disk serial', WORD, 20, `at most 20 ${WORD_RULE}`);
