@@ -1,5 +1,8 @@
 import { type ParseArgsConfig, parseArgs } from 'node:util';
 import { Fault } from '../../proto/fault.ts';
+import { DEFAULT_RUN_DIRECTORY } from '../../proto/paths.ts';
+
+export type Flags = NonNullable<ParseArgsConfig['options']>;
 
 /** A command line, checked and ready to be carried out. Resolves with the exit status. */
 export type Prepared = () => Promise<number>;
@@ -10,6 +13,8 @@ export interface Command {
   readonly summary: string;
   /** The whole text of `berth NAME --help`. */
   readonly help: string;
+  /** As parseArgs wants them. */
+  readonly flags: Flags;
   /** Checks the arguments after the command's name, and does nothing yet: what it throws is the caller's mistake. */
   prepare(args: readonly string[]): Prepared;
 }
@@ -24,6 +29,13 @@ export function parseFlags<T extends Omit<ParseArgsConfig, 'strict' | 'args'>>(a
     throw new Fault('invalid', message.split('. ')[0] ?? message);
   }
 }
+
+/** Flags that several commands have, with the words that explain them. */
+export const RUN_DIRECTORY_FLAG = { 'run-dir': { type: 'string', default: DEFAULT_RUN_DIRECTORY } } as const;
+export const JSON_FLAG = { json: { type: 'boolean', default: false } } as const;
+
+/** What `--json` prints: for programs, and whole. */
+export const formatJson = (value: unknown): string => `${JSON.stringify(value, null, 2)}\n`;
 
 /** The one positional argument that a command takes. */
 export function onePositional(positionals: readonly string[], name: string): string {

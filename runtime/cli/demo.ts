@@ -12,7 +12,10 @@ Makes a volume over CSI and a network by CNI, runs three pods in VMs of their ow
 them over the network and a third find them again on the volume, and clears everything up through the same public
 verbs. Runs as root in mount, network and PID namespaces of its own, so that nothing on this machine is touched and
 Ctrl-C leaves nothing. Takes about a minute without hardware acceleration. Exit status 1 if any check fails.
+
+Example: berth demo
 `,
+  flags: {},
   prepare(args) {
     parseFlags(args, { options: {} });
     return async () => {

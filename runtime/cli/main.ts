@@ -1,13 +1,7 @@
-import { startTrace, TRACE_VARIABLE } from '../system/trace.ts';
-import type { Command, Prepared } from './command.ts';
-import { demoCommand } from './demo.ts';
+import { startTrace, TRACE_AREAS, TRACE_VARIABLE } from '../system/trace.ts';
+import type { Prepared } from './command.ts';
+import { COMMANDS } from './commands.ts';
 import { formatFailure } from './format-failure.ts';
-import { psCommand } from './ps.ts';
-import { runCommand } from './run.ts';
-import { stopCommand } from './stop.ts';
-import { versionCommand } from './version.ts';
-
-const COMMANDS: readonly Command[] = [runCommand, stopCommand, psCommand, demoCommand, versionCommand];
 
 const width = Math.max(...COMMANDS.map(({ name }) => name.length));
 const HELP = `berth: storage and network for pod VMs
@@ -16,7 +10,8 @@ Usage: berth COMMAND [ARGUMENTS]
 
 ${COMMANDS.map(({ name, summary }) => `  ${name.padEnd(width)}  ${summary}`).join('\n')}
 
-"berth COMMAND --help" explains a command by examples.
+"berth COMMAND --help" explains a command by an example. The environment's ${TRACE_VARIABLE} has every program of berth
+print what it does, a line of JSON each: a list of ${TRACE_AREAS.join(', ')}.
 `;
 
 /** Exit status: the command's own; 2 for a command line that is wrong, when nothing was done. */

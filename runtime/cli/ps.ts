@@ -1,9 +1,11 @@
 import { resolve } from 'node:path';
 import { DEFAULT_RUN_DIRECTORY } from '../../proto/paths.ts';
 import { createNodeSystem } from '../system/node/system.ts';
-import { type Command, parseFlags } from './command.ts';
+import { type Command, formatJson, JSON_FLAG, parseFlags, RUN_DIRECTORY_FLAG } from './command.ts';
 import { formatPods } from './format-pods.ts';
 import { listPods } from './list-pods.ts';
+
+const FLAGS = { ...JSON_FLAG, ...RUN_DIRECTORY_FLAG } as const;
 
 export const psCommand: Command = {
   name: 'ps',
@@ -17,17 +19,15 @@ is gone and could not say so.
 
   --json         the records themselves, as a JSON array, each with "alive"
   --run-dir DIR  default ${DEFAULT_RUN_DIRECTORY}
+
+Example: berth ps --json | jq -r '.[] | select(.alive) | .id'
 `,
+  flags: FLAGS,
   prepare(args) {
-    const { values } = parseFlags(args, {
-      options: {
-        json: { type: 'boolean', default: false },
-        'run-dir': { type: 'string', default: DEFAULT_RUN_DIRECTORY },
-      },
-    });
+    const { values } = parseFlags(args, { options: FLAGS });
     return async () => {
       const pods = await listPods(createNodeSystem(), resolve(values['run-dir']));
-      process.stdout.write(values.json ? `${JSON.stringify(pods, null, 2)}\n` : formatPods(pods, Date.now()));
+      process.stdout.write(values.json ? formatJson(pods) : formatPods(pods, Date.now()));
       return 0;
     };
   },

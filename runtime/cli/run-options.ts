@@ -1,12 +1,10 @@
 import { randomBytes } from 'node:crypto';
 import { resolve } from 'node:path';
+import { ACCELERATOR_WISHES, type AcceleratorWish } from '../../proto/accelerator.ts';
 import { Fault } from '../../proto/fault.ts';
 import { parseSandboxId, type SandboxId } from '../../proto/ids.ts';
-import { DEFAULT_RUN_DIRECTORY } from '../../proto/paths.ts';
-import { onePositional, parseCount, parseFlags } from './command.ts';
+import { onePositional, parseCount, parseFlags, RUN_DIRECTORY_FLAG } from './command.ts';
 import { parseVolumeFlag, type VolumeFlag } from './volume-flag.ts';
-
-const ACCELERATORS = ['tcg', 'kvm'] as const;
 
 export interface RunOptions {
   readonly bundle: string;
@@ -16,7 +14,7 @@ export interface RunOptions {
   readonly netnsPath: string;
   readonly memoryMib: number;
   readonly vcpus: number;
-  readonly accelerator: (typeof ACCELERATORS)[number];
+  readonly accelerator: AcceleratorWish;
   readonly runDirectory: string;
   /** Undefined: the one of the build. */
   readonly guestDirectory: string | undefined;
@@ -31,9 +29,9 @@ export const RUN_FLAGS = {
   netns: { type: 'string' },
   memory: { type: 'string', default: '256' },
   cpus: { type: 'string', default: '1' },
-  accelerator: { type: 'string', default: 'tcg' },
+  accelerator: { type: 'string', default: 'auto' },
   'boot-timeout': { type: 'string', default: '60' },
-  'run-dir': { type: 'string', default: DEFAULT_RUN_DIRECTORY },
+  ...RUN_DIRECTORY_FLAG,
   guest: { type: 'string' },
   qemu: { type: 'string' },
 } as const;
@@ -59,10 +57,10 @@ export function parseRunOptions(args: readonly string[]): RunOptions {
   };
 }
 
-function parseAccelerator(value: string): RunOptions['accelerator'] {
-  const known = ACCELERATORS.find((one) => one === value);
+function parseAccelerator(value: string): AcceleratorWish {
+  const known = ACCELERATOR_WISHES.find((one) => one === value);
   if (known === undefined) {
-    throw new Fault('invalid', `--accelerator is "${value}", but must be one of ${ACCELERATORS.join(', ')}`);
+    throw new Fault('invalid', `--accelerator is "${value}", but must be one of ${ACCELERATOR_WISHES.join(', ')}`);
   }
   return known;
 }

@@ -48,7 +48,8 @@ async function runContainer(
 ): Promise<number> {
   try {
     const { stdin, stdout, stderr } = stdio;
-    await shim.call('create', { ...options, stdin, stdout, stderr });
+    const { notices } = await shim.call('create', { ...options, stdin, stdout, stderr });
+    for (const notice of notices) process.stderr.write(`berth: ${notice}\n`);
     await shim.call('start', {});
     interruption.goesTo((signal) => shim.call('kill', { signal }));
     stdio.forwardStdin();

@@ -1,6 +1,6 @@
 import { DEFAULT_RUN_DIRECTORY } from '../../proto/paths.ts';
 import type { Command } from './command.ts';
-import { parseRunOptions } from './run-options.ts';
+import { parseRunOptions, RUN_FLAGS } from './run-options.ts';
 import { runPod } from './run-pod.ts';
 
 const HELP = `berth run: one container in a pod VM of its own
@@ -17,7 +17,8 @@ pod. When the command returns, nothing of the pod is left but the data on its vo
   --id ID                     name of the pod; default: a random one
   --memory MIB                memory of the VM; default 256
   --cpus N                    virtual CPUs; default 1
-  --accelerator tcg|kvm       default tcg, which needs no hardware
+  --accelerator auto|kvm|tcg  default auto: KVM if a guest is seen to run under it, else TCG, which emulates, with a
+                              notice on standard error; what was seen is remembered until the host boots anew
   --boot-timeout S            what the guest may take to say hello; default 60
   --run-dir DIR               where pods and networks are recorded; default ${DEFAULT_RUN_DIRECTORY}
   --guest DIR                 kernel, initrd and root image; default: the build's
@@ -33,6 +34,7 @@ export const runCommand: Command = {
   name: 'run',
   summary: 'run a container in a pod VM of its own, with its volumes and its network',
   help: HELP,
+  flags: RUN_FLAGS,
   prepare(args) {
     const options = parseRunOptions(args);
     return () => runPod(options);

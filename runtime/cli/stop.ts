@@ -3,7 +3,7 @@ import { resolve } from 'node:path';
 import { Fault } from '../../proto/fault.ts';
 import { parseSandboxId, type SandboxId } from '../../proto/ids.ts';
 import { DEFAULT_RUN_DIRECTORY, podPaths, runPaths } from '../../proto/paths.ts';
-import { type Command, onePositional, parseCount, parseFlags } from './command.ts';
+import { type Command, onePositional, parseCount, parseFlags, RUN_DIRECTORY_FLAG } from './command.ts';
 import { findPrograms } from './programs.ts';
 import { connectShim, ensureNoDeadPod, stopPod } from './shim-client.ts';
 
@@ -12,6 +12,8 @@ interface StopOptions {
   readonly timeoutMs: number;
   readonly runDirectory: string;
 }
+
+const FLAGS = { timeout: { type: 'string', default: '30' }, ...RUN_DIRECTORY_FLAG } as const;
 
 export const stopCommand: Command = {
   name: 'stop',
@@ -29,14 +31,9 @@ killed, it clears what is left.
 
 Example: berth stop run-1f8a02bc
 `,
+  flags: FLAGS,
   prepare(args) {
-    const { values, positionals } = parseFlags(args, {
-      allowPositionals: true,
-      options: {
-        timeout: { type: 'string', default: '30' },
-        'run-dir': { type: 'string', default: DEFAULT_RUN_DIRECTORY },
-      },
-    });
+    const { values, positionals } = parseFlags(args, { allowPositionals: true, options: FLAGS });
     const options = {
       id: parseSandboxId(onePositional(positionals, 'ID'), 'ID'),
       timeoutMs: parseCount('timeout', values.timeout, { min: 0, max: 3600 }) * 1000,

@@ -38,7 +38,7 @@ export interface TrialPlace {
  */
 export async function tryAccelerator(
   system: System,
-  driver: VmmDriver,
+  driver: Pick<VmmDriver, 'start'>,
   accelerator: Accelerator,
   { guest, directory }: TrialPlace,
 ): Promise<Trial> {

@@ -12,7 +12,7 @@ const LOOK_AGAIN_MS = 50;
 
 export interface AcceleratorSources {
   readonly run: RunPaths;
-  readonly driver: VmmDriver;
+  readonly driver: Pick<VmmDriver, 'start'>;
   /** Path of the VMM's program; undefined: the first of the PATH. */
   readonly vmm: string | undefined;
   readonly capabilities: VmmCapabilities;

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { describeUnfit } from './qualify.ts';
+import { describeUnfit } from './unfit-file-system.ts';
 
 it.each([
   ['tmpfs', 0x01021994],

@@ -1,0 +1,88 @@
+import { describe, expect, it } from 'vitest';
+import { parsePodUid, parseSandboxId, parseVolumeId } from '../../proto/ids.ts';
+import { volumeSpecRecord } from '../../proto/volume-spec.ts';
+import { formatSize, formatVolume, formatVolumes } from './format-volumes.ts';
+import type { VolumeView } from './list-volumes.ts';
+import { parsePoolFlag } from './pool-flag.ts';
+
+const ID = parseVolumeId('pool.node.data');
+const view: VolumeView = {
+  volumeId: ID,
+  directory: '/pool/volumes/pool.node.data',
+  spec: volumeSpecRecord.decode(
+    JSON.stringify({
+      v: 1,
+      volumeId: ID,
+      name: 'data',
+      capacityBytes: 1 << 30,
+      fsType: 'ext4',
+      accessModes: ['SINGLE_NODE_WRITER'],
+      serial: 'abc',
+      parameters: {},
+    }),
+    'test',
+  ),
+  filesystem: { state: 'formatted', uuid: 'f00' },
+  lastOwner: { podUid: parsePodUid('u1'), sandboxId: parseSandboxId('p1'), node: '', takenAtMs: 0 },
+  publications: [
+    {
+      volumeId: ID,
+      podUid: parsePodUid('u1'),
+      targetPath: '/t',
+      volumeDirectory: '/pool/volumes/pool.node.data',
+      readOnly: true,
+      accessMode: 'SINGLE_NODE_WRITER',
+      mountFlags: [],
+      publishedAtMs: 1,
+    },
+  ],
+  usedBy: [parseSandboxId('p1')],
+};
+const bare: VolumeView = {
+  ...view,
+  volumeId: 'gone',
+  spec: undefined,
+  filesystem: undefined,
+  lastOwner: undefined,
+  publications: [],
+  usedBy: [],
+};
+
+describe('volumes', () => {
+  it('are a table', () => {
+    expect(formatVolumes([bare, view])).toBe(
+      [
+        'VOLUME          SIZE   FS    FORMATTED  USED BY  PUBLISHED FOR',
+        'gone            -      -     -          -        -',
+        'pool.node.data  1 GiB  ext4  formatted  p1       u1',
+        '',
+      ].join('\n'),
+    );
+  });
+
+  it('are told one fact a line', () => {
+    const text = formatVolume(view);
+    expect(text).toMatch(/^formatted +formatted f00$/m);
+    expect(text).toMatch(/^lease last taken +1970-01-01T00:00:00.000Z by sandbox p1 of pod u1$/m);
+    expect(text).toMatch(/^published +for pod u1 at \/t, SINGLE_NODE_WRITER, read-only$/m);
+    expect(formatVolume(bare)).toMatch(/^used by +no VM$/m);
+  });
+
+  it.each([
+    [0, '0 B'],
+    [1023, '1023 B'],
+    [1536, '1.5 KiB'],
+    [64 << 20, '64 MiB'],
+  ])('of %d bytes', (bytes, text) => {
+    expect(formatSize(bytes)).toBe(text);
+  });
+});
+
+describe('--pool', () => {
+  it('is what berth-csi takes', () => {
+    expect(parsePoolFlag('fast=image-file:/srv/a')).toEqual({ name: 'fast', directory: '/srv/a' });
+  });
+  it.each(['fast', 'fast=/srv', '=image-file:/srv', 'fast=zfs:/srv', 'fast=image-file:'])('refuses %s', (value) => {
+    expect(() => parsePoolFlag(value)).toThrow('--pool');
+  });
+});

@@ -1,0 +1,53 @@
+import { formatTable } from './format-table.ts';
+import type { VolumeView } from './list-volumes.ts';
+
+const HEADER = ['VOLUME', 'SIZE', 'FS', 'FORMATTED', 'USED BY', 'PUBLISHED FOR'];
+
+export function formatVolumes(volumes: readonly VolumeView[]): string {
+  return formatTable(
+    HEADER,
+    volumes.map(({ volumeId, spec, filesystem, usedBy, publications }) => [
+      volumeId,
+      spec === undefined ? '-' : formatSize(spec.capacityBytes),
+      spec?.fsType ?? '-',
+      filesystem?.state ?? '-',
+      usedBy.join(', ') || '-',
+      publications.map(({ podUid }) => podUid).join(', ') || '-',
+    ]),
+  );
+}
+
+/** One fact a line. */
+export function formatVolume(volume: VolumeView): string {
+  const { volumeId, directory, spec, filesystem, lastOwner, publications, usedBy } = volume;
+  const facts: readonly (readonly [string, string])[] = [
+    ['volume', volumeId],
+    ['directory', directory],
+    ['name', spec?.name ?? '(no spec.json)'],
+    ['size', spec === undefined ? '-' : `${formatSize(spec.capacityBytes)} (${spec.capacityBytes} bytes)`],
+    ['file system', spec?.fsType ?? '-'],
+    ['serial', spec?.serial ?? '-'],
+    ['access modes', spec?.accessModes.join(', ') ?? '-'],
+    ['formatted', [filesystem?.state ?? '(no fs.json)', filesystem?.uuid ?? ''].join(' ').trim()],
+    ['used by', usedBy.join(', ') || 'no VM'],
+    ['lease last taken', lastOwner === undefined ? 'never' : describeOwner(lastOwner)],
+    ...publications.map(({ podUid, targetPath, readOnly, accessMode }): readonly [string, string] => [
+      'published',
+      `for pod ${podUid} at ${targetPath}, ${accessMode}${readOnly ? ', read-only' : ''}`,
+    ]),
+  ];
+  const width = Math.max(...facts.map(([name]) => name.length));
+  return facts.map(([name, value]) => `${name.padEnd(width)}  ${value}\n`).join('');
+}
+
+const describeOwner = ({ podUid, sandboxId, takenAtMs }: NonNullable<VolumeView['lastOwner']>): string =>
+  `${new Date(takenAtMs).toISOString()} by sandbox ${sandboxId} of pod ${podUid}`;
+
+/** The largest binary unit of which there is at least one, with one digit after the point where it is not whole. */
+export function formatSize(bytes: number): string {
+  const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB'];
+  let value = bytes;
+  let unit = 0;
+  for (; value >= 1024 && unit < units.length - 1; unit += 1) value /= 1024;
+  return `${Number.isInteger(value) ? value : value.toFixed(1)} ${units[unit]}`;
+}

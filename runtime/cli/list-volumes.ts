@@ -1,0 +1,81 @@
+import type { SandboxId } from '../../proto/ids.ts';
+import type { RecordCodec } from '../../proto/record.ts';
+import type { VolumeAttachment } from '../../proto/volume-attachment.ts';
+import { type VolumeFilesystem, volumeFilesystemRecord } from '../../proto/volume-filesystem.ts';
+import { type VolumeLease, volumeLeaseRecord } from '../../proto/volume-lease.ts';
+import { VOLUME_FILES, type VolumeSpec, volumeSpecRecord } from '../../proto/volume-spec.ts';
+import type { System } from '../system/port.ts';
+import { isRunning } from '../system/process-identity.ts';
+import { listPublications } from './list-attachments.ts';
+import { listPods } from './list-pods.ts';
+import type { PoolFlag } from './pool-flag.ts';
+import { type Records, readRecords } from './read-records.ts';
+
+/** A volume as its records tell of it. */
+export interface VolumeView {
+  readonly volumeId: string;
+  readonly directory: string;
+  readonly spec: VolumeSpec | undefined;
+  readonly filesystem: VolumeFilesystem | undefined;
+  /** Who took the lease last; not who has it now. */
+  readonly lastOwner: VolumeLease | undefined;
+  readonly publications: readonly VolumeAttachment[];
+  /** Pods whose VM runs with the disk. */
+  readonly usedBy: readonly SandboxId[];
+}
+
+export interface VolumePlaces {
+  readonly runDirectory: string;
+  readonly pools: readonly PoolFlag[];
+}
+
+type Unreadable = Records<unknown>['unreadable'][number];
+
+/** The published volumes, and those of the pools, by id. */
+export async function listVolumes(
+  system: System,
+  { runDirectory, pools }: VolumePlaces,
+): Promise<{ readonly volumes: readonly VolumeView[]; readonly unreadable: readonly Unreadable[] }> {
+  const published = await listPublications(system, runDirectory);
+  const publications = published.found.map(({ record }) => record);
+  const directories = new Map<string, string>();
+  for (const { directory } of pools) {
+    for (const id of await system.list(`${directory}/volumes`)) directories.set(id, `${directory}/volumes/${id}`);
+  }
+  for (const { volumeId, volumeDirectory } of publications) directories.set(volumeId, volumeDirectory);
+
+  const users = await listUsers(system, runDirectory);
+  const unreadable: Unreadable[] = [...published.unreadable];
+  const volumes: VolumeView[] = [];
+  for (const [volumeId, directory] of [...directories].sort(([one], [other]) => (one < other ? -1 : 1))) {
+    const read = async <T>(codec: RecordCodec<T>, file: string): Promise<T | undefined> => {
+      const records = await readRecords(system, codec, [`${directory}/${file}`]);
+      unreadable.push(...records.unreadable);
+      return records.found[0]?.record;
+    };
+    volumes.push({
+      volumeId,
+      directory,
+      spec: await read(volumeSpecRecord, VOLUME_FILES.spec),
+      filesystem: await read(volumeFilesystemRecord, VOLUME_FILES.filesystem),
+      lastOwner: await readOwner(system, `${directory}/${VOLUME_FILES.lease}`),
+      publications: publications.filter((one) => one.volumeId === volumeId),
+      usedBy: users.get(volumeId) ?? [],
+    });
+  }
+  return { volumes, unreadable };
+}
+
+/** Empty until somebody takes the lease, and half-written for a moment then: no news, whatever is wrong with it. */
+async function readOwner(system: System, path: string): Promise<VolumeLease | undefined> {
+  return (await readRecords(system, volumeLeaseRecord, [path])).found[0]?.record;
+}
+
+async function listUsers(system: System, runDirectory: string): Promise<ReadonlyMap<string, SandboxId[]>> {
+  const users = new Map<string, SandboxId[]>();
+  for (const { id, vmm, volumes } of await listPods(system, runDirectory)) {
+    if (vmm === undefined || !(await isRunning(system, vmm))) continue;
+    for (const { volumeId } of volumes) users.set(volumeId, [...(users.get(volumeId) ?? []), id]);
+  }
+  return users;
+}
