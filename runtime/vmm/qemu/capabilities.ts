@@ -10,58 +10,84 @@ import { encodeQmpCommand, QmpDecoder, type QmpMessage } from './qmp-message.ts'
 const TIMEOUT_MS = 10_000;
 const ERROR_TAIL_BYTES = 1000;
 
-const [NEGOTIATE, VERSION, ACCELERATORS, DEVICES, QUIT] = [1, 2, 3, 4, 5] as const;
-const version = v.looseObject({ qemu: v.looseObject({ major: v.number(), minor: v.number(), micro: v.number() }) });
-const types = v.array(v.looseObject({ name: v.string() }));
-
 /** Devices of every pod VM, whatever it asks for. */
-const NEEDED = ['virtio-serial-pci', 'virtio-net-pci', 'virtio-rng-pci'];
+const NEEDED = ['virtio-serial-pci', 'virtserialport', 'virtio-net-pci', 'virtio-rng-pci'] as const;
+/** What the planner may choose. */
+const OPTIONAL = ['tcg-accel', 'kvm-accel', 'virtio-blk-pci', 'virtio-9p-pci'] as const;
+/** Names in QEMU's object model. */
+const TYPES = [...NEEDED, ...OPTIONAL] as const;
+type Type = (typeof TYPES)[number];
+
+const [NEGOTIATE, VERSION, QUIT, FIRST_TYPE] = [1, 2, 3, 4] as const;
+const version = v.looseObject({ qemu: v.looseObject({ major: v.number(), minor: v.number(), micro: v.number() }) });
+
+/** What a QEMU says of itself. */
+export interface QemuAnswers {
+  /** For people; nothing is decided by it. */
+  readonly version: string;
+  readonly types: ReadonlySet<Type>;
+}
 
 /** Asks QEMU itself, in a machine of nothing, by the protocol that it serves anyway: no help text is parsed. */
 export async function probeCapabilities(system: System, binary: string): Promise<VmmCapabilities> {
-  const questions = [
-    encodeQmpCommand('qmp_capabilities', {}, NEGOTIATE),
-    encodeQmpCommand('query-version', {}, VERSION),
-    encodeQmpCommand('qom-list-types', { implements: 'accel' }, ACCELERATORS),
-    encodeQmpCommand('qom-list-types', { implements: 'virtio-pci' }, DEVICES),
-    encodeQmpCommand('quit', {}, QUIT),
-  ];
-  const answers = await ask(system, binary, questions);
-  const [{ qemu }, accelerators, devices] = [
-    decodeWith(version, answers.get(VERSION), `${binary}: query-version`),
-    decodeWith(types, answers.get(ACCELERATORS), `${binary}: accelerators`).map(({ name }) => name),
-    decodeWith(types, answers.get(DEVICES), `${binary}: devices`).map(({ name }) => name),
-  ];
-  const missing = NEEDED.find((name) => !devices.includes(name));
+  const { version, types } = parseAnswers(await ask(system, binary), binary);
+  const missing = NEEDED.find((name) => !types.has(name));
   if (missing !== undefined) throw missingQemu(`${binary} has no device ${missing}`);
   return {
-    version: `QEMU ${qemu.major}.${qemu.minor}.${qemu.micro}`,
-    accelerators: await usableAccelerators(system, accelerators),
-    virtioBlk: devices.includes('virtio-blk-pci'),
-    nineP: devices.includes('virtio-9p-pci'),
+    version,
+    accelerators: await usableAccelerators(system, types),
+    virtioBlk: types.has('virtio-blk-pci'),
+    nineP: types.has('virtio-9p-pci'),
   };
 }
 
-async function ask(system: System, binary: string, questions: readonly Uint8Array[]): Promise<Map<number, unknown>> {
+/**
+ * Each type is asked for by name. To a question for all that there are, QEMU loads every module that it knows of, and
+ * aborts at one of another build, as there is where two versions are installed or one was upgraded by half.
+ */
+function planQuestions(): Uint8Array {
+  const questions = [
+    encodeQmpCommand('qmp_capabilities', {}, NEGOTIATE),
+    encodeQmpCommand('query-version', {}, VERSION),
+    ...TYPES.map((typename, index) => encodeQmpCommand('qom-list-properties', { typename }, FIRST_TYPE + index)),
+    encodeQmpCommand('quit', {}, QUIT),
+  ];
+  return Uint8Array.from(questions.flatMap((question) => [...question]));
+}
+
+async function ask(system: System, binary: string): Promise<Uint8Array> {
   const args = ['-machine', 'none', '-nodefaults', '-no-user-config', '-display', 'none', '-qmp', 'stdio'];
-  const stdin = Uint8Array.from(questions.flatMap((question) => [...question]));
-  const done = await system.run({ file: binary, args, stdin, timeoutMs: TIMEOUT_MS }).catch((error: unknown) => {
-    throw withHint(error, binary);
-  });
+  const done = await system
+    .run({ file: binary, args, stdin: planQuestions(), timeoutMs: TIMEOUT_MS })
+    .catch((error: unknown) => {
+      throw withHint(error, binary);
+    });
   if (done.exitCode !== 0) {
     const words = new TextDecoder().decode(done.stderr.slice(-ERROR_TAIL_BYTES)).trim();
     throw new Fault('exec', `${binary} ended with status ${done.exitCode} when asked what it can do: ${words}`);
   }
-  return new Map(new QmpDecoder().push(done.stdout).flatMap((message) => toAnswer(message, binary)));
+  return done.stdout;
 }
 
-function toAnswer(message: QmpMessage, binary: string): [number, unknown][] {
-  if (message.kind === 'error') throw new Fault('exec', `${binary} refused a question: ${message.description}`);
-  return message.kind === 'reply' ? [[message.id, message.value]] : [];
+/** All that QEMU wrote in answer; Fault `exec` if it refused a question, or left one without an answer. */
+export function parseAnswers(output: Uint8Array, binary: string): QemuAnswers {
+  const messages = new QmpDecoder().push(output);
+  const { qemu } = decodeWith(version, readReply(messages, VERSION, binary), `${binary}: query-version`);
+  const present = TYPES.filter((_, index) => readReply(messages, FIRST_TYPE + index, binary) !== undefined);
+  return { version: `QEMU ${qemu.major}.${qemu.minor}.${qemu.micro}`, types: new Set(present) };
+}
+
+/** Undefined for a type that this QEMU does not have. */
+function readReply(messages: readonly QmpMessage[], id: number, binary: string): unknown {
+  const answer = messages.find((message) => 'id' in message && message.id === id);
+  if (answer?.kind === 'reply') return answer.value;
+  if (answer?.kind === 'error' && answer.class === 'DeviceNotFound') return undefined;
+  const failure = answer?.kind === 'error' ? `refused: ${answer.description}` : 'there is no answer';
+  throw new Fault('exec', `${binary} cannot be asked what it can do; question ${id}: ${failure}`);
 }
 
 /** Built into this QEMU, and for KVM also to be had of this kernel. */
-async function usableAccelerators(system: System, builtIn: readonly string[]): Promise<readonly Accelerator[]> {
-  const hasKvm = builtIn.includes('kvm-accel') && (await system.list('/dev')).includes('kvm');
-  return [...(builtIn.includes('tcg-accel') ? (['tcg'] as const) : []), ...(hasKvm ? (['kvm'] as const) : [])];
+async function usableAccelerators(system: System, types: ReadonlySet<Type>): Promise<readonly Accelerator[]> {
+  const hasKvm = types.has('kvm-accel') && (await system.list('/dev')).includes('kvm');
+  return [...(types.has('tcg-accel') ? (['tcg'] as const) : []), ...(hasKvm ? (['kvm'] as const) : [])];
 }

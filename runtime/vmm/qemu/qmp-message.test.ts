@@ -18,8 +18,8 @@ describe('QmpDecoder', () => {
     expect(decode(`${lines.join('\r\n')}\r\n`)).toEqual([
       { kind: 'greeting' },
       { kind: 'reply', id: 1, value: {} },
-      { kind: 'error', id: 2, description: 'No such device' },
-      { kind: 'error', id: undefined, description: 'JSON parse error' },
+      { kind: 'error', id: 2, class: 'GenericError', description: 'No such device' },
+      { kind: 'error', id: undefined, class: 'GenericError', description: 'JSON parse error' },
       { kind: 'event', name: 'STOP', data: undefined },
       { kind: 'event', name: 'SHUTDOWN', data: { guest: true } },
     ]);

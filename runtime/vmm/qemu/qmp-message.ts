@@ -9,7 +9,7 @@ export type QmpMessage =
   | { readonly kind: 'greeting' }
   | { readonly kind: 'reply'; readonly id: number; readonly value: unknown }
   /** Without an id when QEMU could not make out which command it refuses. */
-  | { readonly kind: 'error'; readonly id: number | undefined; readonly description: string }
+  | { readonly kind: 'error'; readonly id: number | undefined; readonly class: string; readonly description: string }
   | { readonly kind: 'event'; readonly name: string; readonly data: unknown };
 
 /** No message that berth asks for comes near it; a line without end is not QEMU's. */
@@ -19,7 +19,7 @@ const NEWLINE = 10;
 const greeting = v.looseObject({ QMP: v.looseObject({}) });
 const reply = v.looseObject({ return: v.unknown(), id: v.number() });
 const failure = v.looseObject({
-  error: v.looseObject({ desc: v.string() }),
+  error: v.looseObject({ class: v.string(), desc: v.string() }),
   id: v.optional(v.number()),
 });
 const event = v.looseObject({ event: v.string(), data: v.optional(v.unknown()) });
@@ -74,7 +74,7 @@ function parseMessage(line: string): QmpMessage {
   if (v.is(reply, value)) return { kind: 'reply', id: value.id, value: value.return };
   if (v.is(greeting, value)) return { kind: 'greeting' };
   const { error, id } = decodeWith(failure, value, `QMP: ${excerpt(line)}`);
-  return { kind: 'error', id, description: error.desc };
+  return { kind: 'error', id, class: error.class, description: error.desc };
 }
 
 function parseJson(line: string): unknown {
