@@ -28,7 +28,8 @@ export const DOCUMENTATION_PATHS: readonly string[] = [
 ];
 
 export interface DebianTree {
-  readonly variant: 'apt' | 'essential' | 'minbase' | 'custom';
+  /** As mmdebstrap(1) has them; `extract` unpacks and configures nothing. */
+  readonly variant: 'apt' | 'minbase' | 'extract';
   readonly packages: readonly string[];
   /** dpkg path globs that are not unpacked. */
   readonly excludedPaths: readonly string[];

@@ -1,5 +1,6 @@
 import { build } from './build.ts';
 import { runInForeground } from './foreground.ts';
+import { ensureQemu10 } from './qemu-10.ts';
 import { ensureSanitizedHost } from './sanitized-host.ts';
 import { setUp } from './setup.ts';
 
@@ -8,5 +9,6 @@ export async function main(args: readonly string[]): Promise<number> {
   const { toolchain, guestBase } = await setUp();
   await build(toolchain, guestBase);
   await ensureSanitizedHost(toolchain);
+  await ensureQemu10();
   return runInForeground([process.execPath, 'node_modules/vitest/vitest.mjs', 'run', ...args]);
 }
