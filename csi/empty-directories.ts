@@ -5,8 +5,8 @@ import { errorCode } from '../runtime/system/node/errno.ts';
 import { mountsBelow, readMounts } from '../runtime/system/node/mounts.ts';
 
 /**
- * Removes a tree of directories bottom-up as far as it is empty: kubelet makes some where the placeholder is missing.
- * Never a file, never across a mount. Answers the first thing that stays, undefined if nothing does.
+ * Removes a tree of directories if there is nothing else in it: kubelet makes some where the placeholder is missing.
+ * Never a file, never across a mount. Answers something that stays, and removes nothing then; undefined if all is gone.
  */
 export async function ensureNoEmptyDirectories(
   root: string,
@@ -15,23 +15,29 @@ export async function ensureNoEmptyDirectories(
   const [below] = mountsBelow(await readMounts(), root);
   if (below !== undefined) return below.mountPoint;
   try {
-    return await prune(root, keepRoot);
+    const kept = await findOther(root);
+    if (kept === undefined) await prune(root, keepRoot);
+    return kept;
   } catch (cause) {
     throw new Fault('io', `could not clear ${root}`, { fields: { path: root }, cause });
   }
 }
 
-async function prune(directory: string, keep: boolean): Promise<string | undefined> {
+/** The first thing in the tree that is no directory. */
+async function findOther(directory: string): Promise<string | undefined> {
   for (const entry of await readdir(directory, { withFileTypes: true })) {
     const path = `${directory}/${entry.name}`;
-    const left = entry.isDirectory() ? await prune(path, false) : path;
-    if (left !== undefined) return left;
-  }
-  if (!keep) {
-    await rmdir(directory).catch((error: unknown) => {
-      if (errorCode(error) !== 'ENOENT') throw error;
-    });
-    failpoint('target.removed');
+    const found = entry.isDirectory() ? await findOther(path) : path;
+    if (found !== undefined) return found;
   }
   return undefined;
+}
+
+async function prune(directory: string, keep: boolean): Promise<void> {
+  for (const name of await readdir(directory)) await prune(`${directory}/${name}`, false);
+  if (keep) return;
+  await rmdir(directory).catch((error: unknown) => {
+    if (errorCode(error) !== 'ENOENT') throw error;
+  });
+  failpoint('target.removed');
 }

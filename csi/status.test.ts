@@ -22,3 +22,7 @@ it('tells a client nothing of what it does not expect', () => {
 it('fits the header', () => {
   expect(toServiceError(new Fault('invalid', 'x'.repeat(9000))).details).toHaveLength(2000);
 });
+
+it.each(['😀'.repeat(2000), `a${'😀'.repeat(2000)}`, '\ud800'])('is text that a header can carry', (message) => {
+  expect(() => encodeURI(toServiceError(new Fault('invalid', message)).details)).not.toThrow();
+});

@@ -18,5 +18,8 @@ export function toServiceError(thrown: unknown): ServiceError {
   // Requests arrive decoded: what cannot be read is a record on disk. It is not the caller's fault, and the verb is there.
   const isRecord = thrown.code === 'malformed' || thrown.code === 'unsupported';
   const code: number = isRecord ? status.INTERNAL : STATUS_OF_FAULT[thrown.code];
-  return { code, details: describeError(thrown).slice(0, MAX_DETAILS) };
+  return { code, details: toDetails(describeError(thrown)) };
 }
+
+/** grpc-js cannot send half a surrogate pair, which a cut may leave: it would end the server. */
+const toDetails = (text: string): string => text.slice(0, MAX_DETAILS).replace(/\p{Surrogate}/gu, '\ufffd');

@@ -34,6 +34,10 @@ describe('parsePath', () => {
     expect(parsePath(given, 'target_path')).toBe(parsed);
   });
 
+  it('refuses a name that no directory can have', () => {
+    expect(() => parsePath(`/a/${'é'.repeat(128)}/b`, 'target_path')).toThrow(/^target_path has a component of more/);
+  });
+
   it.each(['', '/', 'a', './a', '/a/../b', '/a/./b', '/a//b', '/a\0b', `/${'a'.repeat(4096)}`])(
     'refuses %j',
     (path) => {

@@ -11,6 +11,8 @@ import type { CapacityRangeMessage, VolumeCapabilityMessage } from './messages.t
 /** CSI 1.12, "Size Limits". */
 const MAX_STRING_BYTES = 128;
 const MAX_PATH_BYTES = 4095;
+/** NAME_MAX of Linux. */
+const MAX_COMPONENT_BYTES = 255;
 /** The control characters that CSI bans from names; `\p{Cc}` less tab, newline and carriage return. */
 const BANNED_IN_NAMES = /(?![\t\n\r])\p{Cc}/u;
 
@@ -50,6 +52,9 @@ export function parsePath(value: string, field: string): string {
   const path = value.replace(/\/+$/, '');
   if (!path.startsWith('/') || path.includes('\0') || posix.normalize(path) !== path) {
     throw invalid(field, `is ${JSON.stringify(value)}, but must be an absolute path without ".", ".." or "//"`);
+  }
+  if (path.split('/').some((component) => Buffer.byteLength(component) > MAX_COMPONENT_BYTES)) {
+    throw invalid(field, `has a component of more than ${MAX_COMPONENT_BYTES} bytes`);
   }
   return path;
 }

@@ -1,0 +1,98 @@
+import type { MessageTypeDefinition } from '@grpc/proto-loader';
+import fc from 'fast-check';
+import { anyText } from './fuzz.ts';
+
+/** google.protobuf.DescriptorProto, as far as it is looked at. */
+interface Descriptor {
+  readonly name: string;
+  readonly field: readonly FieldDescriptor[];
+  readonly nestedType: readonly Descriptor[];
+  readonly enumType: readonly { readonly name: string; readonly value: readonly { readonly name: string }[] }[];
+  readonly options: { readonly mapEntry?: boolean } | null;
+}
+interface FieldDescriptor {
+  readonly name: string;
+  readonly label: string;
+  readonly type: string;
+  readonly typeName: string;
+}
+
+/** Values that mean something, by the name of the field; of a map, by `<field>.key` and `<field>.value`. */
+export type Vocabulary = Readonly<Record<string, fc.Arbitrary<unknown>>>;
+
+/** `csi.v1.VolumeCapability` -> its definition. */
+export type Messages = Readonly<Record<string, MessageTypeDefinition<object, object>>>;
+
+/**
+ * Requests of a message type, from its descriptor alone: each field is missing, one of the vocabulary, or any value of
+ * its type. A field that is new in the .proto file is generated without a change here.
+ */
+export function requestArbitrary(type: object, messages: Messages, vocabulary: Vocabulary): fc.Arbitrary<object> {
+  return messageArbitrary([type as Descriptor], messages, vocabulary);
+}
+
+/** `scopes`: the message, then those that it is nested in. */
+function messageArbitrary(
+  scopes: readonly Descriptor[],
+  messages: Messages,
+  vocabulary: Vocabulary,
+): fc.Arbitrary<object> {
+  const [own] = scopes;
+  const fields = Object.fromEntries(
+    (own?.field ?? []).map((field) => [field.name, fieldArbitrary(field, scopes, messages, vocabulary)]),
+  );
+  return fc.record(fields, { requiredKeys: [] });
+}
+
+function fieldArbitrary(
+  field: FieldDescriptor,
+  scopes: readonly Descriptor[],
+  messages: Messages,
+  vocabulary: Vocabulary,
+): fc.Arbitrary<unknown> {
+  const known = vocabulary[field.name];
+  const entry = scopes[0]?.nestedType.find(
+    ({ name, options }) => name === field.typeName && options?.mapEntry === true,
+  );
+  if (entry !== undefined) {
+    const part = (name: string) => either(vocabulary[`${field.name}.${name}`], anyText());
+    return fc.array(fc.tuple(part('key'), part('value')), { maxLength: 3 }).map(Object.fromEntries);
+  }
+  const single = valueArbitrary(field, scopes, messages, vocabulary);
+  return either(known, field.label === 'LABEL_REPEATED' ? fc.array(single, { maxLength: 3 }) : single);
+}
+
+function valueArbitrary(
+  { type, typeName }: FieldDescriptor,
+  scopes: readonly Descriptor[],
+  messages: Messages,
+  vocabulary: Vocabulary,
+): fc.Arbitrary<unknown> {
+  switch (type) {
+    case 'TYPE_STRING':
+      return anyText();
+    case 'TYPE_BOOL':
+      return fc.boolean();
+    case 'TYPE_INT64':
+      return fc.oneof(
+        fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n }).map(String),
+        fc.constantFrom('0', '1', '-1', '16777216', '1073741824', '9223372036854775807', '-9223372036854775808'),
+      );
+    case 'TYPE_ENUM': {
+      const values = scopes.flatMap(({ enumType }) => enumType).find(({ name }) => name === typeName)?.value ?? [];
+      return fc.oneof(fc.constantFrom(...values.map(({ name }) => name)), fc.integer({ min: -1, max: 99 }));
+    }
+    case 'TYPE_MESSAGE': {
+      const nested = scopes.flatMap(({ nestedType }) => nestedType).find(({ name }) => name === typeName);
+      if (nested !== undefined) return messageArbitrary([nested, ...scopes], messages, vocabulary);
+      const top = messages[`csi.v1.${typeName}`]?.type;
+      if (top !== undefined) return messageArbitrary([top as Descriptor], messages, vocabulary);
+      throw new Error(`csi.proto has no message ${typeName}`);
+    }
+    default:
+      throw new Error(`no arbitrary for ${type}`);
+  }
+}
+
+const either = (known: fc.Arbitrary<unknown> | undefined, any: fc.Arbitrary<unknown>): fc.Arbitrary<unknown> =>
+  known === undefined ? any : fc.oneof({ weight: 5, arbitrary: known }, { weight: 1, arbitrary: any });
