@@ -11,7 +11,7 @@ export type ProcessIdentity = v.InferOutput<typeof processIdentitySchema>;
 
 /**
  * /run/berth/pods/<sandbox id>/pod.json: one pod VM. Written by the pod's shim alone, removed when the pod has ended.
- * Read by the CLI and by whoever clears up after a crash.
+ * Read by the CLI, and by a new shim of the id when the one that wrote it was killed: it takes the record over.
  */
 export const sandboxRecord = defineRecord('sandbox', 1, () => ({
   id: id(parseSandboxId),
@@ -26,7 +26,15 @@ export const sandboxRecord = defineRecord('sandbox', 1, () => ({
   choices: v.array(v.strictObject({ source: filled, chosen: filled, reason: filled })),
   volumes: v.array(v.strictObject({ volumeId: id(parseVolumeId), containerPath: filled })),
   interfaces: v.array(v.strictObject({ name: filled, addresses: v.array(v.string()) })),
+  /**
+   * What a shim needs that takes the place of a killed one; there as soon as the state is `running`. The streams are as
+   * in shim.ts; `isStartAsked` is written before the guest is asked to start the container.
+   */
+  container: v.optional(
+    v.strictObject({ stdin: v.string(), stdout: v.string(), stderr: v.string(), isStartAsked: v.boolean() }),
+  ),
   /** Why it is `failed`, for a person. */
   failure: v.optional(v.string()),
 }));
 export type Sandbox = ReturnType<typeof sandboxRecord.decode>;
+export type SandboxContainer = NonNullable<Sandbox['container']>;

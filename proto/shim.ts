@@ -47,6 +47,13 @@ export const shimMethods = {
   create: method('Create', create, message({ phases: messages(1, phase), reasons: strings(2), notices: strings(3) })),
   start: method('Start', empty, empty),
   wait: method('Wait', empty, message({ exitCode: uint(1) })),
+  /**
+   * To a shim that took the place of a killed one and adopted its VM: couples the container's streams again. They are
+   * exact, because the caller counts: it says how much of each output it has had, and is told how much of the input the
+   * guest has had, the end counting as one byte; what it wrote beyond, it writes again. `precondition` if there is no VM
+   * to resume.
+   */
+  resume: method('Resume', message({ stdoutBytes: uint(1), stderrBytes: uint(2) }), message({ stdinBytes: uint(1) })),
   kill: method('Kill', message({ signal: uint(1), all: bool(2) }), empty),
   /** Orderly end: container, sync, unmount, power off; then the shim exits. Kills what does not end in time. */
   stop: method('Stop', message({ timeoutMs: uint(1) }), empty),

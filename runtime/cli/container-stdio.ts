@@ -1,10 +1,10 @@
-import { closeSync, constants, openSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
-import { Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Readable, Writable } from 'node:stream';
 import { execa } from 'execa';
+import { InputFifo } from './input-fifo.ts';
+import { OutputFifo } from './output-fifo.ts';
 
 /** The container's standard streams as FIFOs in a private directory, the way containerd hands them to a shim. */
 export interface ContainerStdio {
@@ -13,6 +13,10 @@ export interface ContainerStdio {
   readonly stderr: string;
   /** From here on the own standard input is the container's. */
   forwardStdin(): void;
+  /** Call when the shim is gone and another is to come: resolves with how much of the outputs was read. */
+  awaitNextShim(): Promise<{ readonly stdoutBytes: number; readonly stderrBytes: number }>;
+  /** The other is there; this much of the input had arrived before, its end counted as a byte. */
+  resumeStdin(arrivedBytes: number): void;
   /** Call when nobody writes any more: resolves when the last byte is on the own stdout and stderr. */
   drained(): Promise<void>;
   /** Idempotent. */
@@ -25,7 +29,7 @@ interface Streams {
   readonly stderr: Writable;
 }
 
-/** Opens everything without waiting for the other side: see openOutput and openInput. */
+/** Opens everything without waiting for the other side. */
 export async function openContainerStdio(streams: Streams = process): Promise<ContainerStdio> {
   const directory = await mkdtemp(join(tmpdir(), 'berth-stdio-'));
   const remove = () => rm(directory, { recursive: true, force: true });
@@ -36,17 +40,27 @@ export async function openContainerStdio(streams: Streams = process): Promise<Co
       stderr: join(directory, 'stderr'),
     };
     await execa('mkfifo', ['-m', '600', ...Object.values(paths)]);
-    const outputs = [openOutput(paths.stdout, streams.stdout), openOutput(paths.stderr, streams.stderr)];
-    const input = openInput(paths.stdin);
+    const [stdout, stderr] = [
+      new OutputFifo(paths.stdout, streams.stdout),
+      new OutputFifo(paths.stderr, streams.stderr),
+    ];
+    const outputs = [stdout, stderr];
+    const input = new InputFifo(paths.stdin, streams.stdin);
     return {
       ...paths,
-      forwardStdin: () => forward(streams.stdin, input),
+      forwardStdin: () => input.forward(),
+      async awaitNextShim() {
+        await input.suspend();
+        const [stdoutBytes, stderrBytes] = await Promise.all([stdout.awaitNextWriter(), stderr.awaitNextWriter()]);
+        return { stdoutBytes, stderrBytes };
+      },
+      resumeStdin: (arrivedBytes) => input.resume(arrivedBytes),
       async drained() {
         for (const output of outputs) output.expectEnd();
         await Promise.all(outputs.map((output) => output.ended));
       },
       async remove() {
-        input.destroy();
+        input.close();
         for (const output of outputs) output.expectEnd();
         await remove();
       },
@@ -55,45 +69,4 @@ export async function openContainerStdio(streams: Streams = process): Promise<Co
     await remove();
     throw error;
   }
-}
-
-interface Output {
-  readonly ended: Promise<void>;
-  /** Idempotent. */
-  expectEnd(): void;
-}
-
-/**
- * The read end is opened first, non-blocking, so that it waits for nobody; then a write end of our own, so that the
- * end of the stream comes when we say so and not when a writer happens to be absent.
- */
-function openOutput(path: string, sink: Writable): Output {
-  const source = new Socket({ fd: openSync(path, constants.O_RDONLY | constants.O_NONBLOCK), writable: false });
-  let ownWriter: number | undefined = openSync(path, constants.O_WRONLY | constants.O_NONBLOCK);
-  source.pipe(sink, { end: false });
-  // `berth run ... | head`: the container must not hang because nobody reads any more.
-  sink.once('error', () => source.unpipe(sink).resume());
-  return {
-    ended: new Promise((resolve, reject) => {
-      source.once('end', () => sink.write('', () => resolve()));
-      source.once('error', reject);
-    }),
-    expectEnd() {
-      if (ownWriter !== undefined) closeSync(ownWriter);
-      ownWriter = undefined;
-    },
-  };
-}
-
-/** Read-write, because a write end alone cannot be opened before there is a reader. */
-function openInput(path: string): Socket {
-  return new Socket({ fd: openSync(path, constants.O_RDWR | constants.O_NONBLOCK), readable: false, writable: true });
-}
-
-function forward(source: Readable, input: Socket): void {
-  source.pipe(input, { end: false });
-  // end() would try to shut down a socket that a FIFO is not; the callback of the last write says the same.
-  source.once('end', () => input.write('', () => input.destroy()));
-  source.once('error', () => input.destroy());
-  input.once('error', () => source.unpipe(input));
 }

@@ -3,9 +3,10 @@ import { silentLog } from '../system/log.ts';
 import { withUndo } from '../system/undo.ts';
 import { type ContainerStdio, openContainerStdio } from './container-stdio.ts';
 import { Interruption } from './interruption.ts';
+import { LastingShim } from './lasting-shim.ts';
 import { findPrograms } from './programs.ts';
 import type { RunOptions } from './run-options.ts';
-import { ensureNoDeadPod, type ShimClient, startShim, stopPod } from './shim-client.ts';
+import { ensureNoDeadPod, startShim, stopPod } from './shim-client.ts';
 
 /** What an orderly end may take before the VM is killed: sync and unmount under emulation are slow. */
 const STOP_TIMEOUT_MS = 30_000;
@@ -22,13 +23,16 @@ export async function runPod(options: RunOptions): Promise<number> {
       const stdio = await openContainerStdio();
       undo.defer('stdio', () => stdio.remove());
       const command = { program: programs.shim, ...options };
-      const shim = await startShim(command);
+      const shim = new LastingShim(await startShim(command), command, stdio);
       const stop = async () => {
-        await stopPod(shim, STOP_TIMEOUT_MS);
+        await stopPod(shim.current, STOP_TIMEOUT_MS);
         await ensureNoDeadPod(command);
       };
       undo.defer('pod', stop);
-      interruption.endsPod(() => stopPod(shim, IMPATIENT_TIMEOUT_MS));
+      interruption.endsPod(() => {
+        shim.giveUp();
+        return stopPod(shim.current, IMPATIENT_TIMEOUT_MS);
+      });
       const exitCode = await runContainer(shim, { ...options, guestDirectory }, stdio, interruption);
       await stop();
       await stdio.drained();
@@ -41,14 +45,14 @@ export async function runPod(options: RunOptions): Promise<number> {
 }
 
 async function runContainer(
-  shim: ShimClient,
+  shim: LastingShim,
   options: RunOptions & { readonly guestDirectory: string },
   stdio: ContainerStdio,
   interruption: Interruption,
 ): Promise<number> {
   try {
     const { stdin, stdout, stderr } = stdio;
-    const { notices } = await shim.call('create', { ...options, stdin, stdout, stderr });
+    const { notices } = await shim.current.call('create', { ...options, stdin, stdout, stderr });
     for (const notice of notices) process.stderr.write(`berth: ${notice}\n`);
     await shim.call('start', {});
     interruption.goesTo((signal) => shim.call('kill', { signal }));

@@ -27,9 +27,21 @@ export async function startShim(command: ShimCommand): Promise<ShimClient> {
 }
 
 /** Fault `io` with cause.code ENOENT or ECONNREFUSED when no shim listens on the socket. */
-export async function connectShim(socket: string): Promise<ShimClient> {
+async function connectShim(socket: string): Promise<ShimClient> {
   return createClient(await createNodeSystem().connect(socket), SHIM_SERVICE, shimMethods);
 }
+
+/** The pod's shim: the one that runs, or else a new one, which adopts or clears what a killed one left. */
+export async function openShim(command: ShimCommand): Promise<ShimClient> {
+  const running = await connectShim(podPaths(runPaths(command.runDirectory), command.id).shimSocket).catch(
+    () => undefined,
+  );
+  return running ?? startShim(command);
+}
+
+/** Whether the connection has ended; a call that fails because of it has failed by then. */
+export const isGone = async (shim: ShimClient): Promise<boolean> =>
+  (await Promise.race([shim.closed, undefined])) !== undefined;
 
 /** Ends the pod; resolves when its shim is gone too. Forgives one that is gone already. */
 export async function stopPod(shim: ShimClient, timeoutMs: number): Promise<void> {
@@ -42,10 +54,10 @@ export async function stopPod(shim: ShimClient, timeoutMs: number): Promise<void
 }
 
 /**
- * Clears what a shim left that was killed: its VMM above all. A new shim of the same id does that before it listens.
+ * Ends a pod whose shim was killed, at once: a new shim of the same id clears what was left, or adopts it to be stopped.
  * Nothing to do if there is no directory of the pod.
  */
 export async function ensureNoDeadPod(command: ShimCommand): Promise<void> {
   if (!existsSync(podPaths(runPaths(command.runDirectory), command.id).directory)) return;
-  await stopPod(await startShim(command), 0);
+  await stopPod(await openShim(command), 0);
 }

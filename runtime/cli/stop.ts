@@ -5,7 +5,7 @@ import { parseSandboxId, type SandboxId } from '../../proto/ids.ts';
 import { DEFAULT_RUN_DIRECTORY, podPaths, runPaths } from '../../proto/paths.ts';
 import { type Command, onePositional, parseCount, parseFlags, RUN_DIRECTORY_FLAG } from './command.ts';
 import { findPrograms } from './programs.ts';
-import { connectShim, ensureNoDeadPod, stopPod } from './shim-client.ts';
+import { ensureNoDeadPod, openShim, stopPod } from './shim-client.ts';
 
 interface StopOptions {
   readonly id: SandboxId;
@@ -24,7 +24,7 @@ Usage: berth stop ID [FLAGS]
 
 Ends the container, unmounts the volumes, powers the VM off, and returns when the pod's process is gone too. What does
 not end in time is killed; the data that were synced are on the volumes all the same. Of a pod whose own process was
-killed, it clears what is left.
+killed, the VM is ended in the same way if it runs, and what is left is cleared.
 
   --timeout S    before the VM is killed; default 30
   --run-dir DIR  default ${DEFAULT_RUN_DIRECTORY}
@@ -44,10 +44,10 @@ Example: berth stop run-1f8a02bc
 };
 
 async function stop({ id, timeoutMs, runDirectory }: StopOptions): Promise<number> {
-  const { directory, shimSocket } = podPaths(runPaths(runDirectory), id);
+  const { directory } = podPaths(runPaths(runDirectory), id);
   if (!existsSync(directory)) throw new Fault('not-found', `there is no pod ${id}; "berth ps" lists those there are`);
-  const shim = await connectShim(shimSocket).catch(() => undefined);
-  if (shim !== undefined) await stopPod(shim, timeoutMs);
-  await ensureNoDeadPod({ program: findPrograms().shim, id, bundle: '/', runDirectory });
+  const command = { program: findPrograms().shim, id, bundle: '/', runDirectory };
+  await stopPod(await openShim(command), timeoutMs);
+  await ensureNoDeadPod(command);
   return 0;
 }

@@ -15,27 +15,26 @@ export interface BootDeadline {
 /**
  * Connects to one of the guest's virtio-serial ports, a socket that the VMM serves, and shakes hands with the agent
  * (proto/hello.ts). The VMM holds our line back until the guest opens its port, so one line is enough however long the
- * boot takes. Fault `timeout` if the agent does not echo it in time, `io` if the VMM goes away before.
+ * boot takes. Fault `timeout` if the agent does not echo it in time, `io` if the VMM goes away before. Without a deadline
+ * it waits as long as the VMM lives: a guest that the VMM has stopped answers when it goes on.
  */
 export async function connectChannel(
   system: System,
   port: { readonly name: string; readonly socket: string },
-  deadline: BootDeadline,
+  deadline?: BootDeadline,
 ): Promise<ByteStream> {
   const stream = await system.connect(port.socket);
-  let isLate = false;
-  const timer = setTimeout(
-    () => {
-      isLate = true;
-      stream.close();
-    },
-    Math.max(0, deadline.atMs - system.now()),
-  );
+  let late: Fault | undefined;
+  const expire = (passed: BootDeadline): void => {
+    late = lateFault(port.name, passed);
+    stream.close();
+  };
+  const timer = deadline && setTimeout(() => expire(deadline), Math.max(0, deadline.atMs - system.now()));
   try {
     return await shakeHands(stream, toHex(system.randomBytes(NONCE_BYTES)));
   } catch (error) {
     stream.close();
-    if (isLate) throw lateFault(port.name, deadline);
+    if (late !== undefined) throw late;
     throw asFault(error, 'io', `${port.name}: the connection to the guest broke`);
   } finally {
     clearTimeout(timer);

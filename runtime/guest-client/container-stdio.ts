@@ -1,5 +1,6 @@
 import { STDERR, STDIN, STDOUT, type StreamNumber } from '../../proto/stdio-frame.ts';
 import type { StdioMux } from '../system/channel/stdio-mux.ts';
+import type { StdioReceiver } from '../system/channel/stdio-receiver.ts';
 import type { Log } from '../system/log.ts';
 import type { ByteStream } from '../system/port.ts';
 
@@ -10,11 +11,19 @@ export interface HostStreams {
   readonly stderr: ByteStream | undefined;
 }
 
+/** How much of each output other shims of this container have handed on, in bytes. */
+export interface HandedOn {
+  readonly stdout: number;
+  readonly stderr: number;
+}
+
 export interface ContainerStdio {
   /** Resolves when stdout and stderr have ended and all of them is with the host's ends, or one of the two is gone. */
   readonly outputDone: Promise<void>;
   /** To be called once, when the container exists: before, the guest would drop what comes. */
   beginInput(): void;
+  /** The same for a container that had another shim: resolves with how much of its input the guest has handed on. */
+  resumeInput(): Promise<number>;
   /** Nobody reads the input any more. Idempotent. */
   closeInput(): void;
   /** Gives up whatever is on the way. Idempotent. */
@@ -25,11 +34,28 @@ export interface ContainerStdio {
  * Couples a container's streams on the stdio channel with the host's, which it owns from here on. Call it before the
  * container exists: either side drops what arrives for a stream that is not open.
  */
-export function coupleStdio(mux: StdioMux, stdioId: number, host: HostStreams, log: Log): ContainerStdio {
-  const outputs = [copyOut(mux, stdioId, STDOUT, host.stdout, log), copyOut(mux, stdioId, STDERR, host.stderr, log)];
+export function coupleStdio(
+  mux: StdioMux,
+  stdioId: number,
+  host: HostStreams,
+  log: Log,
+  handedOn: HandedOn = { stdout: 0, stderr: 0 },
+): ContainerStdio {
+  const output = (stream: StreamNumber, sink: ByteStream | undefined, startOffset: number): Promise<void> =>
+    copyOut(mux.receiver(stdioId, stream, startOffset), sink, (error) => {
+      log.warn('output given up', { stdioId, stream, error });
+      // The container must not hang on a stream that nobody takes.
+      mux.discard(stdioId, stream);
+    });
+  const outputs = [output(STDOUT, host.stdout, handedOn.stdout), output(STDERR, host.stderr, handedOn.stderr)];
   return {
     outputDone: Promise.all(outputs).then(() => {}),
     beginInput: () => void copyIn(mux, stdioId, host.stdin, log),
+    async resumeInput() {
+      const handedOnBytes = await mux.sender(stdioId, STDIN).locate();
+      void copyIn(mux, stdioId, host.stdin, log);
+      return handedOnBytes;
+    },
     closeInput: () => host.stdin?.close(),
     close() {
       for (const stream of [host.stdin, host.stdout, host.stderr]) stream?.close();
@@ -38,20 +64,15 @@ export function coupleStdio(mux: StdioMux, stdioId: number, host: HostStreams, l
 }
 
 async function copyOut(
-  mux: StdioMux,
-  stdioId: number,
-  stream: StreamNumber,
+  receiver: StdioReceiver,
   sink: ByteStream | undefined,
-  log: Log,
+  giveUp: (error: unknown) => void,
 ): Promise<void> {
-  const receiver = mux.receiver(stdioId, stream);
   try {
     for (let chunk = await receiver.read(); chunk !== undefined; chunk = await receiver.read())
       await sink?.write(chunk);
   } catch (error) {
-    log.warn('output given up', { stdioId, stream, error });
-    // The container must not hang on a stream that nobody takes.
-    mux.discard(stdioId, stream);
+    giveUp(error);
   } finally {
     sink?.close();
   }

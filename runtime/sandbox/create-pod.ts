@@ -1,49 +1,43 @@
-import { CONTROL_PORT, STDIO_PORT } from '../../proto/agent.ts';
-import { Fault } from '../../proto/fault.ts';
 import type { SandboxId } from '../../proto/ids.ts';
-import type { PodPaths, RunPaths } from '../../proto/paths.ts';
+import type { RunPaths } from '../../proto/paths.ts';
 import type { CreatePod } from '../../proto/shim.ts';
-import { connectChannel } from '../guest-client/connect.ts';
 import { type ContainerStdio, coupleStdio } from '../guest-client/container-stdio.ts';
-import { type Agent, createAgent } from '../guest-client/control.ts';
+import type { Agent } from '../guest-client/control.ts';
 import { planPod } from '../plan/plan.ts';
 import type { Plan, PlanRequest } from '../plan/types.ts';
 import { StdioMux } from '../system/channel/stdio-mux.ts';
-import type { Log } from '../system/log.ts';
-import type { Undo } from '../system/undo.ts';
 import type { Vm, VmmDriver } from '../vmm/port.ts';
 import { readFacts } from './facts.ts';
-import type { HeldLease, Netns, SandboxHost } from './host.ts';
+import { connectAgent, connectStdio, type GuestContext, openStreams, STDIO_ID } from './guest-connection.ts';
+import type { HeldLease, Netns } from './host.ts';
 import { takeLease } from './lease.ts';
 import { Phases } from './phases.ts';
 import { readPodRequest } from './pod-request.ts';
 import type { SandboxStore } from './store.ts';
 import { prepareVolume } from './volume-filesystem.ts';
 
-/** The pod's only container: its streams are number one of the stdio channel. */
-const STDIO_ID = 1;
-
-export interface PodContext {
+export interface PodContext extends GuestContext {
   readonly id: SandboxId;
-  readonly host: SandboxHost;
   readonly run: RunPaths;
-  readonly paths: PodPaths;
   readonly store: SandboxStore;
-  readonly log: Log;
   /** `qemu` is the path of the VMM; undefined: the first of the PATH. */
   readonly createDriver: (qemu: string | undefined) => VmmDriver;
-  readonly undo: Undo;
   /** Throws when the pod is not wanted any more. */
   readonly checkWanted: () => void;
   /** The VM is there: whoever stops the pod before it is complete ends it. */
   readonly onVm: (vm: Vm) => void;
 }
 
-/** A pod VM with its container created, not started. */
+/** A pod VM with its container. */
 export interface Pod {
   readonly vm: Vm;
   readonly agent: Agent;
-  readonly stdio: ContainerStdio;
+  /** Undefined when nobody wants the container's streams any more. */
+  readonly stdio: ContainerStdio | undefined;
+}
+
+/** Its container is created, not started. */
+export interface NewPod extends Pod {
   readonly plan: Plan;
   readonly phases: Phases;
 }
@@ -52,7 +46,7 @@ export interface Pod {
  * From a request to a container that waits for its start. Everything it makes is in `undo` before it is made; what it
  * throws leaves it to the caller to unwind.
  */
-export async function createPod(context: PodContext, create: CreatePod): Promise<Pod> {
+export async function createPod(context: PodContext, create: CreatePod): Promise<NewPod> {
   const { host, store, undo, checkWanted } = context;
   const phases = new Phases(() => host.system.now());
   phases.begin('plan');
@@ -71,7 +65,11 @@ export async function createPod(context: PodContext, create: CreatePod): Promise
   checkWanted();
 
   phases.begin('boot');
-  const { agent, mux } = await connectGuest(context, create.bootTimeoutMs);
+  const { bootTimeoutMs } = create;
+  const deadline = { timeoutMs: bootTimeoutMs, atMs: host.system.now() + bootTimeoutMs };
+  const agent = await connectAgent(context, deadline);
+  const mux = new StdioMux();
+  await connectStdio(context, mux, deadline);
 
   phases.begin('network');
   const { hostname, dns, interfaces } = plan.guest;
@@ -87,7 +85,7 @@ export async function createPod(context: PodContext, create: CreatePod): Promise
   for (const { lease } of leases) lease.close();
 
   phases.begin('container');
-  const stdio = coupleStdio(mux, STDIO_ID, openStreams(host, undo, create), context.log);
+  const stdio = coupleStdio(mux, STDIO_ID, openStreams(context, create), context.log);
   undo.defer('stdio', () => stdio.close());
   await agent.call('createContainer', {
     containerId: context.id,
@@ -176,41 +174,4 @@ async function startVm(
   });
   onVm(vm);
   return vm;
-}
-
-async function connectGuest(
-  { host, paths, undo, log }: PodContext,
-  bootTimeoutMs: number,
-): Promise<{ readonly agent: Agent; readonly mux: StdioMux }> {
-  const deadline = { timeoutMs: bootTimeoutMs, atMs: host.system.now() + bootTimeoutMs };
-  const connect = (name: string, socket: string) => connectChannel(host.system, { name, socket }, deadline);
-
-  const agent = createAgent(await connect(CONTROL_PORT, paths.controlSocket));
-  undo.defer('control channel', () => agent.close());
-
-  const stream = await connect(STDIO_PORT, paths.stdioSocket);
-  undo.defer('stdio channel', () => stream.close());
-  const mux = new StdioMux();
-  mux.attach(stream).then(
-    () => mux.close(new Fault('io', 'the guest closed the stdio channel')),
-    (error: unknown) => {
-      log.error('stdio channel broken', { error });
-      mux.close(new Fault('io', 'the stdio channel broke', { cause: error }));
-    },
-  );
-  return { agent, mux };
-}
-
-function openStreams({ openFifo }: SandboxHost, undo: Undo, create: CreatePod) {
-  const open = (path: string, direction: 'read' | 'write') => {
-    if (path === '') return undefined;
-    const stream = openFifo(path, direction);
-    undo.defer(path, () => stream.close());
-    return stream;
-  };
-  return {
-    stdin: open(create.stdin, 'read'),
-    stdout: open(create.stdout, 'write'),
-    stderr: open(create.stderr, 'write'),
-  };
 }

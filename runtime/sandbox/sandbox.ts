@@ -1,12 +1,15 @@
 import { describeError, Fault } from '../../proto/fault.ts';
 import type { Sandbox as SandboxRecord } from '../../proto/sandbox-record.ts';
 import type { CreatePod } from '../../proto/shim.ts';
+import type { HandedOn } from '../guest-client/container-stdio.ts';
 import { Undo } from '../system/undo.ts';
 import type { Vm } from '../vmm/port.ts';
 import { noticesOf } from './accelerator.ts';
 import { createPod, type Pod, type PodContext } from './create-pod.ts';
+import { within } from './deadline.ts';
 import { ExitStatus } from './exit-status.ts';
 import type { Phase } from './phases.ts';
+import { type ResumedPod, resumePod } from './resume-pod.ts';
 import { StateMachine } from './state.ts';
 import { stopPod } from './stop-pod.ts';
 import { explainVmFailure } from './vm-failure.ts';
@@ -36,6 +39,7 @@ export class Sandbox {
   private creation: Promise<CreatedPod> | undefined;
   private vm: Vm | undefined;
   private pod: Pod | undefined;
+  private resuming: Promise<ResumedPod> | undefined;
   private isStarted = false;
   private ending: Promise<void> | undefined;
   private announceEnd: () => void = () => {};
@@ -57,12 +61,39 @@ export class Sandbox {
     return this.creation;
   }
 
+  /**
+   * Instead of create(): takes over the VM of a shim that was killed, whose record the store has. The container's streams
+   * wait for resume().
+   */
+  adopt(vm: Vm): void {
+    this.undo.defer('VMM', () => vm.kill());
+    this.vm = vm;
+    this.state.transition(['creating'], 'running');
+    void vm.exited.then(() => this.vmEnded());
+  }
+
+  /**
+   * Once, after adopt(): couples the container's streams, and what the killed shim had asked of the guest is asked again.
+   * Resolves with how much of the input the guest has had; see proto/shim.ts.
+   */
+  async resume(handedOn: HandedOn): Promise<number> {
+    const { id } = this.options;
+    if (this.pod !== undefined || this.resuming !== undefined) {
+      throw new Fault('exists', `the container of sandbox ${id} has its streams already`);
+    }
+    const { pod, stdinBytes } = await this.reconnect(handedOn);
+    if (this.options.store.current.container?.isStartAsked === true) await this.startContainer(pod);
+    return stdinBytes;
+  }
+
   async start(): Promise<void> {
-    const { agent } = this.runningPod();
-    await agent.call('startContainer', { containerId: this.options.id });
-    if (this.isStarted) return;
-    this.isStarted = true;
-    void this.awaitExit(this.runningPod());
+    const pod = this.runningPod();
+    const { container } = this.options.store.current;
+    // First, so that a shim that takes our place knows that the container may run.
+    if (container?.isStartAsked === false) {
+      await this.options.store.update({ container: { ...container, isStartAsked: true } });
+    }
+    await this.startContainer(pod);
   }
 
   /** The container's exit status, when all of its output is handed on. */
@@ -78,14 +109,17 @@ export class Sandbox {
   async stop(timeoutMs: number): Promise<void> {
     if (this.state.transition(['creating', 'running'], 'stopping')) {
       const { id, host, log } = this.options;
-      if (this.pod === undefined) {
+      const deadlineMs = host.system.now() + timeoutMs;
+      await this.note({ state: 'stopping' });
+      const pod = this.pod ?? (await this.reconnectToStop(timeoutMs / 2));
+      if (pod === undefined) {
         // Whoever builds the pod finds it unwanted, or its VM gone.
         await this.vm?.kill().catch((error: unknown) => log.warn('the VMM could not be killed', { error }));
         await this.creation?.catch(() => {});
       } else {
-        await this.note({ state: 'stopping' });
         const exit = this.isStarted ? this.exit : undefined;
-        await stopPod(this.pod, { system: host.system, log, containerId: id, exit, timeoutMs });
+        const remainingMs = deadlineMs - host.system.now();
+        await stopPod(pod, { system: host.system, log, containerId: id, exit, timeoutMs: remainingMs });
       }
       await this.end(this.stoppedFault());
     }
@@ -108,7 +142,8 @@ export class Sandbox {
       );
       if (!this.state.transition(['creating'], 'running')) throw this.stoppedFault();
       this.pod = pod;
-      await store.update({ state: 'running' });
+      const { stdin, stdout, stderr } = request;
+      await store.update({ state: 'running', container: { stdin, stdout, stderr, isStartAsked: false } });
       void pod.vm.exited.then(() => this.vmEnded());
       const reasons = pod.plan.choices.map(({ source, chosen, reason }) => `${source}: ${chosen}; ${reason}`);
       const notices = noticesOf(request.accelerator, pod.plan.choices);
@@ -123,11 +158,50 @@ export class Sandbox {
     }
   }
 
+  /** The guest of an adopted VM. */
+  private reconnect(handedOn: HandedOn | undefined): Promise<ResumedPod> {
+    const { id, store } = this.options;
+    const { container } = store.current;
+    if (this.vm === undefined || container === undefined) {
+      throw new Fault('precondition', `there is nothing of sandbox ${id} to resume: its VM ended with its former shim`);
+    }
+    const resuming = resumePod({ ...this.options, undo: this.undo }, this.vm, container, handedOn).then((resumed) => {
+      this.pod = resumed.pod;
+      return resumed;
+    });
+    this.resuming = resuming;
+    return resuming;
+  }
+
+  /** Undefined if there is no guest to be had in this time. */
+  private async reconnectToStop(timeoutMs: number): Promise<Pod | undefined> {
+    const { store, log } = this.options;
+    if (this.vm === undefined || store.current.container === undefined) return undefined;
+    const resuming = this.resuming?.catch(() => this.reconnect(undefined)) ?? this.reconnect(undefined);
+    const resumed = await within(timeoutMs, resuming).catch((error: unknown) => {
+      log.warn('no connection to the guest', { error });
+      return undefined;
+    });
+    if (resumed !== undefined && store.current.container.isStartAsked) this.expectExit(resumed.pod);
+    return resumed?.pod;
+  }
+
+  /** The guest answers a repeated call as the first. */
+  private async startContainer(pod: Pod): Promise<void> {
+    await pod.agent.call('startContainer', { containerId: this.options.id });
+    this.expectExit(pod);
+  }
+
+  private expectExit(pod: Pod): void {
+    if (!this.isStarted) void this.awaitExit(pod);
+    this.isStarted = true;
+  }
+
   private async awaitExit({ agent, stdio }: Pod): Promise<void> {
     try {
       const { exitCode } = await agent.call('waitContainer', { containerId: this.options.id });
-      stdio.closeInput();
-      await stdio.outputDone;
+      stdio?.closeInput();
+      await stdio?.outputDone;
       this.options.log.info('container ended', { exitCode });
       this.exit.resolve(exitCode);
     } catch (error) {

@@ -32,6 +32,8 @@ const LEASE = `${VOLUME_DIRECTORY}/lease`;
 const BUNDLE = '/bundle';
 const GUEST = '/guest';
 
+const VMM = { pid: 7, startTicks: 7 };
+
 type AgentHandlers = Handlers<AgentMethods>;
 
 export class FakeWorld {
@@ -202,28 +204,29 @@ export class FakeWorld {
   private readonly driver: VmmDriver = {
     probe: async () => ({ version: 'fake', accelerators: ['tcg'], virtioBlk: true, nineP: true }),
     start: async (_spec: VmSpec, { held, onProcess }: StartOptions): Promise<Vm> => {
-      const process = { pid: 7, startTicks: 7 };
-      await onProcess(process);
+      await onProcess(VMM);
       this.journal.push(`VM holding ${held.map((fd) => this.open.get(fd)).join()}`);
       this.files.set(this.paths.console, 'Linux\r\nlast words of the guest\r\n');
-      const exited = new Promise<VmExit>((resolve) => {
-        this.endVm = resolve;
-      });
-      const kill = async () => {
-        this.journal.push('VM killed');
-        this.killVm();
-      };
-      void exited.then(() => this.open.delete(0));
-      this.open.set(0, 'VM');
-      return {
-        process,
-        exited,
-        status: async () => ({ state: 'running', reason: '' }),
-        quit: kill,
-        kill,
-      };
+      return this.vm();
+    },
+    adopt: async ({ process }) => {
+      this.journal.push(`VM ${process.pid} adopted`);
+      return this.vm();
     },
   };
+
+  private vm(): Vm {
+    const exited = new Promise<VmExit>((resolve) => {
+      this.endVm = resolve;
+    });
+    const kill = async () => {
+      this.journal.push('VM killed');
+      this.killVm();
+    };
+    void exited.then(() => this.open.delete(0));
+    this.open.set(0, 'VM');
+    return { process: VMM, exited, status: async () => ({ state: 'running', reason: '' }), quit: kill, kill };
+  }
 
   private async connect(path: string): Promise<ByteStream> {
     const [near, far] = memoryStreams();

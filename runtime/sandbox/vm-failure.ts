@@ -33,6 +33,7 @@ export async function explainVmFailure({ system, id, vm, consolePath }: Failing,
 
 /** The VMM ended without being asked. */
 function vmEnded(id: SandboxId, { code, signal, lastWords }: VmExit): { code: 'exec'; message: string } {
-  const how = signal > 0 ? `was killed by signal ${signal}` : `exited with status ${code}`;
+  const exited = code === undefined ? 'ended' : `exited with status ${code}`;
+  const how = signal > 0 ? `was killed by signal ${signal}` : exited;
   return { code: 'exec', message: `the VMM of sandbox ${id} ${how}${lastWords === '' ? '' : `: ${lastWords}`}` };
 }

@@ -3,7 +3,7 @@ import { podPaths, runPaths } from '../../proto/paths.ts';
 import { type ProcessIdentity, sandboxRecord } from '../../proto/sandbox-record.ts';
 import { spawnChild } from '../system/native/process.ts';
 import { isAlive, readProcessIdentity } from '../system/native/process-identity.ts';
-import { sys } from '../system/native/sys.ts';
+import { LOCK, O, SIG, sys } from '../system/native/sys.ts';
 import { createNativeSystem } from '../system/native/system.ts';
 import { expect, expectEqual, expectThrows, nativeTest } from '../system/native/testing.ts';
 import { claimPodDirectory } from './pod-directory.ts';
@@ -31,8 +31,8 @@ async function leaveBehind(directory: string, vmm: ProcessIdentity): Promise<voi
   await system.writeFile(paths.console, new Uint8Array(3), { mode: 0o600, durable: false });
 }
 
-function spawnSleep() {
-  const child = spawnChild({ argv: ['sleep', '60'], fds: [-1, -1, 2] });
+function spawnSleep(stdout = -1) {
+  const child = spawnChild({ argv: ['sleep', '60'], fds: [-1, stdout, 2] });
   const identity = readProcessIdentity(child.pid);
   if (identity === undefined) throw new Error('the child has gone');
   return { ...child, identity };
@@ -41,9 +41,11 @@ function spawnSleep() {
 nativeTest('a pod directory has one owner, and is gone after it', async (directory) => {
   const paths = pathsIn(directory);
   const claim = await claimPodDirectory(system, paths);
-  expectEqual(claim.deadShim, undefined);
+  expectEqual(claim.former, undefined);
   expectEqual((sys.stat(paths.directory)?.mode ?? 0) & 0o777, 0o700);
+  const listener = await system.listen(paths.shimSocket, (stream) => stream.close());
   await expectThrows('exists', () => claimPodDirectory(system, paths));
+  await listener.close();
   await system.writeFile(paths.record, new Uint8Array(1), { mode: 0o600, durable: false });
   await claim.release();
   await claim.release();
@@ -55,7 +57,8 @@ nativeTest('of a dead shim, the VMM is killed and everything removed', async (di
   const orphan = spawnSleep();
   await leaveBehind(directory, orphan.identity);
   const claim = await claimPodDirectory(system, pathsIn(directory));
-  expectEqual(claim.deadShim, { pid: 1, startTicks: 0 });
+  expectEqual(claim.former?.vmm, orphan.identity);
+  await claim.clear();
   expectEqual((await orphan.exited).signal, 9);
   expectEqual(await system.list(pathsIn(directory).directory), []);
   await claim.release();
@@ -64,10 +67,47 @@ nativeTest('of a dead shim, the VMM is killed and everything removed', async (di
 nativeTest('a process that merely has the number of a dead VMM is left alone', async (directory) => {
   const stranger = spawnSleep();
   await leaveBehind(directory, { pid: stranger.pid, startTicks: stranger.identity.startTicks + 1 });
-  await (await claimPodDirectory(system, pathsIn(directory))).release();
+  const claim = await claimPodDirectory(system, pathsIn(directory));
+  await claim.clear();
+  await claim.release();
   expect(isAlive(stranger.identity), 'the stranger lives');
   sys.kill(stranger.pid, 9);
   await stranger.exited;
+});
+
+nativeTest('a VMM whose shim was killed before it was recorded is found and killed', async (directory) => {
+  const paths = pathsIn(directory);
+  await system.makeDirectory(paths.directory, 0o700);
+  const log = sys.open(paths.vmmLog, O.WRONLY | O.CREAT, 0o600);
+  const [unrecorded, stranger] = [spawnSleep(log), spawnSleep()];
+  sys.close(log);
+  const claim = await claimPodDirectory(system, paths);
+  await claim.clear();
+  expectEqual((await unrecorded.exited).signal, SIG.KILL);
+  expect(isAlive(stranger.identity), 'the stranger lives');
+  sys.kill(stranger.pid, SIG.KILL);
+  await claim.release();
+});
+
+nativeTest('a claim waits for a killed shim whose last descriptor is on the way out', async (directory) => {
+  const paths = pathsIn(directory);
+  await system.makeDirectory(paths.directory, 0o700);
+  const dying = sys.open(paths.directory, O.RDONLY | O.DIRECTORY);
+  sys.flock(dying, LOCK.EX);
+  setTimeout(() => sys.close(dying), 50);
+  await (await claimPodDirectory(system, paths)).release();
+});
+
+nativeTest('what a killed shim left stays when the claim is given up before it is cleared', async (directory) => {
+  const orphan = spawnSleep();
+  await leaveBehind(directory, orphan.identity);
+  await (await claimPodDirectory(system, pathsIn(directory))).abandon();
+  expect(isAlive(orphan.identity), 'the VMM lives');
+  const claim = await claimPodDirectory(system, pathsIn(directory));
+  await claim.clear();
+  await claim.abandon();
+  expect(!isAlive(orphan.identity), 'the VMM is gone');
+  expectEqual(sys.stat(pathsIn(directory).directory), null);
 });
 
 nativeTest('leftovers that cannot be read are kept, for they may name a VMM that runs', async (directory) => {

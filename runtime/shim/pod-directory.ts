@@ -1,69 +1,98 @@
 import { Fault } from '../../proto/fault.ts';
 import type { PodPaths } from '../../proto/paths.ts';
-import { type ProcessIdentity, sandboxRecord } from '../../proto/sandbox-record.ts';
-import { forgive, isAbsence } from '../system/native/errors.ts';
-import { isAlive } from '../system/native/process-identity.ts';
-import { EAGAIN, LOCK, O, SIG, sys } from '../system/native/sys.ts';
+import { type Sandbox, sandboxRecord } from '../../proto/sandbox-record.ts';
+import { isAbsence } from '../system/native/errors.ts';
+import { killProcess } from '../system/native/kill-process.ts';
+import { EAGAIN, LOCK, O, sys } from '../system/native/sys.ts';
 import type { System } from '../system/port.ts';
 import { recordFile } from '../system/record-file.ts';
+import { findVmms } from './find-vmms.ts';
 
 const MODE = 0o700;
-/** The kernel has a killed VMM's memory to free, and may be waiting for its disk. */
-const KILL_WITHIN_MS = 10_000;
+/** A shim that was killed may still be ending, or a child of it be on the way to its own program. */
+const FREE_WITHIN_MS = 5_000;
 const LOOK_AGAIN_MS = 10;
 
 export interface PodDirectory {
-  /** Whose leftovers were removed, if there were any. */
-  readonly deadShim: ProcessIdentity | undefined;
+  /** What a shim that was killed recorded, if there was one. */
+  readonly former: Sandbox | undefined;
+  /** Ends the VMM of that shim and removes what is left of both, but for the log, which we write on. */
+  clear(): Promise<void>;
+  /** Gives the directory up as it was found: with what a killed shim left, unless that is cleared. */
+  abandon(): Promise<void>;
   /** Removes it and all that is in it, and gives it up. Idempotent. */
   release(): Promise<void>;
 }
 
 /**
- * Makes the pod's directory, or takes over that of a shim which died: its VMM is killed and what it left is removed. The
- * claim is a lock on the directory, which the kernel gives up with this process. Fault `exists` if another shim has it.
+ * Makes the pod's directory, or claims that of a shim which died, with what it left. The claim is a lock on the
+ * directory, which the kernel gives up with this process. Fault `exists` if another shim has it. A record that cannot be
+ * read is a refusal: it may name a VMM that runs.
  */
 export async function claimPodDirectory(system: System, paths: PodPaths): Promise<PodDirectory> {
   const { directory } = paths;
-  const fd = await lockDirectory(system, directory);
+  const fd = await lockDirectory(system, paths);
   let isHeld = true;
   const close = (): void => {
     if (isHeld) sys.close(fd);
     isHeld = false;
   };
-  let deadShim: ProcessIdentity | undefined;
+  let former: Sandbox | undefined;
   try {
     sys.chmod(directory, MODE);
-    deadShim = await clearLeftovers(system, paths);
+    former = await recordFile(system, sandboxRecord, paths.record, { durable: false }).load();
   } catch (error) {
     close();
     throw error;
   }
+  let isOurs = false;
+  const release = async (): Promise<void> => {
+    if (!isHeld) return;
+    await removeContents(system, directory);
+    await system.remove(directory);
+    close();
+  };
   return {
-    deadShim,
-    async release() {
-      if (!isHeld) return;
-      await removeContents(system, directory);
-      await system.remove(directory);
-      close();
+    former,
+    async clear() {
+      const recorded = former?.vmm === undefined ? [] : [former.vmm];
+      for (const vmm of [...recorded, ...findVmms(paths.vmmLog)]) await killProcess(system, vmm);
+      await removeContents(system, directory, paths.shimLog);
+      isOurs = true;
     },
+    abandon: async () => (isOurs ? release() : close()),
+    release,
   };
 }
 
-async function lockDirectory(system: System, directory: string): Promise<number> {
+async function lockDirectory(system: System, { directory, shimSocket }: PodPaths): Promise<number> {
+  const deadlineMs = system.now() + FREE_WITHIN_MS;
   for (;;) {
     await system.makeDirectory(directory, MODE);
     const fd = openDirectory(directory);
     if (fd === undefined) continue;
     if (sys.flock(fd, LOCK.EX | LOCK.NB) === EAGAIN) {
       sys.close(fd);
-      throw new Fault('exists', `${directory} belongs to a shim that runs; stop that pod, or choose another id`, {
-        fields: { directory },
-      });
+      if (system.now() > deadlineMs || (await isServed(system, shimSocket))) {
+        throw new Fault('exists', `${directory} belongs to a shim that runs; stop that pod, or choose another id`, {
+          fields: { directory },
+        });
+      }
+      await system.sleep(LOOK_AGAIN_MS);
+      continue;
     }
     // Its owner may have removed it, and another made it anew, before the lock was ours.
     if (sys.stat(directory)?.ino === sys.fstat(fd).ino) return fd;
     sys.close(fd);
+  }
+}
+
+async function isServed(system: System, socket: string): Promise<boolean> {
+  try {
+    (await system.connect(socket)).close();
+    return true;
+  } catch {
+    return false;
   }
 }
 
@@ -76,29 +105,7 @@ function openDirectory(directory: string): number | undefined {
   }
 }
 
-/** A record that cannot be read is a refusal: it may name a VMM that runs. */
-async function clearLeftovers(system: System, paths: PodPaths): Promise<ProcessIdentity | undefined> {
-  const left = await recordFile(system, sandboxRecord, paths.record, { durable: false }).load();
-  if (left?.vmm !== undefined) await killOrphan(system, left.vmm);
-  await removeContents(system, paths.directory);
-  return left?.shim;
-}
-
-async function killOrphan(system: System, vmm: ProcessIdentity): Promise<void> {
-  if (!isAlive(vmm)) return;
-  // It may end by itself meanwhile.
-  forgive(['ESRCH'], undefined, () => sys.kill(vmm.pid, SIG.KILL));
-  const deadlineMs = system.now() + KILL_WITHIN_MS;
-  while (isAlive(vmm)) {
-    if (system.now() > deadlineMs) {
-      throw new Fault('busy', `the VMM ${vmm.pid} of this pod's former shim does not die; try again`, {
-        fields: { pid: vmm.pid },
-      });
-    }
-    await system.sleep(LOOK_AGAIN_MS);
-  }
-}
-
-async function removeContents(system: System, directory: string): Promise<void> {
-  for (const name of await system.list(directory)) await system.remove(`${directory}/${name}`);
+async function removeContents(system: System, directory: string, kept?: string): Promise<void> {
+  const paths = (await system.list(directory)).map((name) => `${directory}/${name}`);
+  for (const path of paths) if (path !== kept) await system.remove(path);
 }

@@ -1,7 +1,7 @@
 import { Fault } from '../../proto/fault.ts';
 import { parsePodUid } from '../../proto/ids.ts';
 import { podPaths, runPaths } from '../../proto/paths.ts';
-import type { Sandbox as SandboxRecord } from '../../proto/sandbox-record.ts';
+import type { ProcessIdentity, Sandbox as SandboxRecord } from '../../proto/sandbox-record.ts';
 import { within } from '../sandbox/deadline.ts';
 import { createNativeHost } from '../sandbox/native-host.ts';
 import { Sandbox } from '../sandbox/sandbox.ts';
@@ -17,6 +17,7 @@ import type { ShimFlags } from './flags.ts';
 import { claimPodDirectory } from './pod-directory.ts';
 import { shimService } from './service.ts';
 import { endStdout, redirectStderr, writeStderr, writeStdout } from './standard-streams.ts';
+import { takeOver } from './take-over.ts';
 
 /** The last line on standard output of a pod's process that listens. */
 export const READY = 'ready\n';
@@ -47,10 +48,12 @@ function openSandbox(flags: ShimFlags, log: Log, connections: Set<Connection>): 
   const paths = podPaths(run, flags.id);
   return withUndo(log, async (undo) => {
     const directory = await claimPodDirectory(host.system, paths);
-    undo.defer('directory', () => directory.release());
+    undo.defer('directory', () => directory.abandon());
     redirectStderr(paths.shimLog);
-    if (directory.deadShim !== undefined) log.warn('cleared what a dead shim left', { pid: directory.deadShim.pid });
-    const store = await createStore(host.system, paths.record, initialRecord(flags));
+    const createDriver = (qemu: string | undefined) => createQemuDriver({ system: host.system, log, binary: qemu });
+    const adopted = await takeOver(directory, paths, createDriver(undefined), log);
+    const initial = adopted === undefined ? newRecord(flags) : { ...adopted.record, shim: ownIdentity() };
+    const store = await createStore(host.system, paths.record, initial);
     const sandbox = new Sandbox({
       id: flags.id,
       host,
@@ -58,7 +61,7 @@ function openSandbox(flags: ShimFlags, log: Log, connections: Set<Connection>): 
       paths,
       store,
       log,
-      createDriver: (qemu) => createQemuDriver({ system: host.system, log, binary: qemu }),
+      createDriver,
       async release() {
         await listener.close();
         await directory.release();
@@ -70,20 +73,25 @@ function openSandbox(flags: ShimFlags, log: Log, connections: Set<Connection>): 
       connections.add(connection);
       void connection.ended.then(() => connections.delete(connection));
     });
+    if (adopted !== undefined) sandbox.adopt(adopted.vm);
     return sandbox;
   });
 }
 
-function initialRecord(flags: ShimFlags): SandboxRecord {
+function ownIdentity(): ProcessIdentity {
   const shim = readProcessIdentity(sys.getpid());
   if (shim === undefined) throw new Fault('environment', 'there is no /proc/self/stat; mount /proc');
+  return shim;
+}
+
+function newRecord(flags: ShimFlags): SandboxRecord {
   return {
     id: flags.id,
     podUid: parsePodUid(flags.id),
     state: 'creating',
     bundle: flags.bundle,
     createdAtMs: Date.now(),
-    shim,
+    shim: ownIdentity(),
     choices: [],
     volumes: [],
     interfaces: [],

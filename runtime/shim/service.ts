@@ -14,6 +14,9 @@ export function shimService(sandbox: Sandbox): Service {
       await sandbox.start();
       return {};
     },
+    resume: async ({ stdoutBytes, stderrBytes }) => ({
+      stdinBytes: await sandbox.resume({ stdout: stdoutBytes, stderr: stderrBytes }),
+    }),
     wait: async () => ({ exitCode: await sandbox.wait() }),
     async kill({ signal, all }) {
       if (signal < 1 || signal > HIGHEST_SIGNAL) {

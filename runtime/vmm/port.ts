@@ -71,8 +71,17 @@ export interface StartOptions {
   readonly onProcess: (process: ProcessIdentity) => Promise<void>;
 }
 
+/** A VMM that runs, as its former shim recorded it. */
+export interface RunningVm {
+  readonly process: ProcessIdentity;
+  readonly controlSocket: string;
+  readonly log: string;
+}
+
 export interface VmExit {
-  readonly code: number;
+  /** Undefined for a VMM that another process started: the kernel tells none but its parent. */
+  readonly code: number | undefined;
+  /** 0 unless one ended it. */
   readonly signal: number;
   /** What the VMM said last, for an error message. */
   readonly lastWords: string;
@@ -83,6 +92,8 @@ export interface VmmDriver {
   probe(): Promise<VmmCapabilities>;
   /** Spawns the VMM and answers when its control socket does; Fault `exec` with its stderr if it exits before. */
   start(spec: VmSpec, options: StartOptions): Promise<Vm>;
+  /** Takes over a VM whose shim was killed. Fault `io` or `timeout` if its control socket does not answer. */
+  adopt(running: RunningVm): Promise<Vm>;
 }
 
 export interface Vm {

@@ -39,11 +39,11 @@ export class StdioMux {
     return sender;
   }
 
-  /** Opens the receiving end, or answers the one that is open. */
-  receiver(stdioId: number, stream: StreamNumber): StdioReceiver {
+  /** Opens the receiving end, or answers the one that is open. What comes below `startOffset` is dropped. */
+  receiver(stdioId: number, stream: StreamNumber, startOffset = 0): StdioReceiver {
     const open = this.receivers.get(keyOf(stdioId, stream));
     if (open !== undefined) return open;
-    const receiver = new StdioReceiver((offset) => this.acknowledge(stdioId, stream, offset));
+    const receiver = new StdioReceiver((offset) => this.acknowledge(stdioId, stream, offset), startOffset);
     if (this.failure !== undefined) receiver.fail(this.failure);
     this.receivers.set(keyOf(stdioId, stream), receiver);
     return receiver;

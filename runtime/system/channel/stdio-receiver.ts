@@ -7,16 +7,19 @@ export class StdioReceiver {
   private readonly acknowledge: (offset: number) => void;
   private readonly changed = new Wake();
   private chunks: Uint8Array[] = [];
-  private receivedOffset = 0;
+  private receivedOffset: number;
   /** Everything below was handed on by the consumer; beyond the end by one once the consumer has seen the end. */
-  private handedOnOffset = 0;
+  private handedOnOffset: number;
   /** Bytes that read() has given out and the consumer may still be busy with. */
   private givenOutBytes = 0;
   private hasEnd = false;
   private failure: Fault | undefined;
 
-  constructor(acknowledge: (offset: number) => void) {
+  /** Bytes below `startOffset` were handed on by another process. */
+  constructor(acknowledge: (offset: number) => void, startOffset: number) {
     this.acknowledge = acknowledge;
+    this.receivedOffset = startOffset;
+    this.handedOnOffset = startOffset;
   }
 
   /**

@@ -26,6 +26,9 @@ export class StdioSender {
   private acknowledgedOffset = 0;
   private hasEnd = false;
   private isEndSent = false;
+  /** While the peer is asked how much it has; then, up to where it may have bytes of an earlier sender. */
+  private locating: 'asking' | 'asked' | undefined;
+  private foreseenOffset = 0;
   private failure: Fault | undefined;
 
   /** `due` is called whenever nextFrame() may have something that it had not before. */
@@ -33,6 +36,20 @@ export class StdioSender {
     this.stdioId = stdioId;
     this.stream = stream;
     this.due = due;
+  }
+
+  /**
+   * For a stream that another process began to send: resolves with what the peer has handed on, and the stream goes on
+   * from there. Comes before the first send().
+   */
+  async locate(): Promise<number> {
+    this.locating = 'asking';
+    this.due();
+    while (this.locating !== undefined) {
+      this.throwFailure();
+      await this.changed.wait();
+    }
+    return this.acknowledgedOffset;
   }
 
   /**
@@ -73,19 +90,25 @@ export class StdioSender {
   /** Takes the next frame to put on the channel; undefined when there is none for now. */
   nextFrame(): StdioFrame | undefined {
     const frame = { stdioId: this.stdioId, stream: this.stream };
+    if (this.locating !== undefined) return this.askPeer();
     const chunk = this.chunks[this.next];
     if (chunk !== undefined) {
       this.next += 1;
       return { kind: 'data', ...frame, offset: chunk.offset, data: chunk.data };
     }
-    if (!this.hasEnd || this.isEndSent || this.isDrained) return undefined;
+    if (!this.hasEnd || this.isEndSent) return undefined;
     this.isEndSent = true;
     return { kind: 'end', ...frame, offset: this.acceptedOffset, data: NOTHING };
   }
 
   /** The peer has handed on everything below `offset`. Throws `malformed` if it cannot have. */
   acknowledge(offset: number): void {
-    const highest = this.hasEnd ? this.acceptedOffset + 1 : this.acceptedOffset;
+    if (this.locating !== undefined) {
+      this.startAt(offset);
+      return;
+    }
+    const accepted = this.hasEnd ? this.acceptedOffset + 1 : this.acceptedOffset;
+    const highest = Math.max(accepted, this.foreseenOffset);
     if (offset > highest) throw new Fault('malformed', `stdio channel: byte ${offset} acknowledged of ${highest}`);
     if (offset <= this.acknowledgedOffset) return;
     this.acknowledgedOffset = offset;
@@ -96,16 +119,36 @@ export class StdioSender {
     this.changed.wake();
   }
 
-  /** The channel is a new one: what was not acknowledged may be lost, so all of it is sent again. */
+  /**
+   * The channel is a new one: what was not acknowledged may be lost, so all of it is sent again. The end in any case: the
+   * peer may be another process, which was not there when it was acknowledged.
+   */
   restart(): void {
     this.next = 0;
     this.isEndSent = false;
+    if (this.locating !== undefined) this.locating = 'asking';
     this.due();
   }
 
   /** Nobody will acknowledge any more: who waits gets `failure`. */
   fail(failure: Fault): void {
     this.failure ??= failure;
+    this.changed.wake();
+  }
+
+  /** Bytes that the peer knows are answered with what it has handed on: none at all are always known. */
+  private askPeer(): StdioFrame | undefined {
+    if (this.locating === 'asked') return undefined;
+    this.locating = 'asked';
+    return { kind: 'data', stdioId: this.stdioId, stream: this.stream, offset: 0, data: NOTHING };
+  }
+
+  private startAt(offset: number): void {
+    this.locating = undefined;
+    this.acceptedOffset = offset;
+    this.acknowledgedOffset = offset;
+    this.foreseenOffset = offset + WINDOW_BYTES;
+    this.due();
     this.changed.wake();
   }
 

@@ -4,6 +4,7 @@ import { readProcessIdentity } from '../../system/native/process-identity.ts';
 import type { System } from '../../system/port.ts';
 import { withUndo } from '../../system/undo.ts';
 import type { VmExit, VmmDriver } from '../port.ts';
+import { adoptQemu } from './adopted-process.ts';
 import { QEMU } from './binary.ts';
 import { probeCapabilities } from './capabilities.ts';
 import { type QemuProcess, spawnQemu } from './qemu-process.ts';
@@ -37,33 +38,38 @@ export function createQemuDriver({ system, log, binary = QEMU }: QemuOptions): V
         const monitor = await openMonitor(system, spec.controlSocket, qemu, log);
         return new QemuVm(qemu, identity, monitor, log);
       }),
+    async adopt({ process, controlSocket, log: words }) {
+      const monitor = await connectMonitor(system, controlSocket, log);
+      return new QemuVm(adoptQemu(system, process, monitor.closed, words), process, monitor, log);
+    },
   };
 }
 
 /** QEMU opens its images and devices before it greets: a monitor that answers is a machine that is whole. */
 async function openMonitor(system: System, path: string, qemu: QemuProcess, log: Log): Promise<QmpClient> {
-  const onEvent = (event: string, data: unknown) =>
-    // Out of space: QEMU stops the guest at the write, and nothing else tells anybody.
-    event === 'BLOCK_IO_ERROR' ? log.warn('disk error', { data }) : log.debug('QEMU event', { event, data });
   const ended = qemu.exited.then((exit): never => {
     throw endedFault(exit);
   });
-  const opened = system
-    .connect(path)
-    .then((stream) => QmpClient.connect(stream, { timeoutMs: QMP_TIMEOUT_MS, onEvent }))
-    .catch(async (error: unknown) => {
-      // The connection breaks a moment before the end is known, and the end says why.
-      await Promise.race([ended, system.sleep(EXIT_NEWS_MS)]);
-      throw error;
-    });
+  const opened = connectMonitor(system, path, log).catch(async (error: unknown) => {
+    // The connection breaks a moment before the end is known, and the end says why.
+    await Promise.race([ended, system.sleep(EXIT_NEWS_MS)]);
+    throw error;
+  });
   const monitor = await Promise.race([opened, ended]);
   ended.catch(() => monitor.close());
   return monitor;
 }
 
+async function connectMonitor(system: System, path: string, log: Log): Promise<QmpClient> {
+  const onEvent = (event: string, data: unknown) =>
+    // Out of space: QEMU stops the guest at the write, and nothing else tells anybody.
+    event === 'BLOCK_IO_ERROR' ? log.warn('disk error', { data }) : log.debug('QEMU event', { event, data });
+  return QmpClient.connect(await system.connect(path), { timeoutMs: QMP_TIMEOUT_MS, onEvent });
+}
+
 function endedFault({ code, signal, lastWords }: VmExit): Fault {
   const how = signal > 0 ? `was killed by signal ${signal}` : `exited with status ${code}`;
   return new Fault('exec', `QEMU ${how} before it was ready${lastWords === '' ? '' : `: ${lastWords}`}`, {
-    fields: { code, signal },
+    fields: { signal, ...(code === undefined ? {} : { code }) },
   });
 }

@@ -27,15 +27,21 @@ interface Waiting {
 
 /** QEMU's monitor over a byte stream that it owns. Once the stream ends or says nonsense, every call is a Fault. */
 export class QmpClient {
+  /** Resolves when no command can be answered any more. */
+  readonly closed: Promise<void>;
   private readonly stream: ByteStream;
   private readonly options: QmpOptions;
   private readonly waiting = new Map<number, Waiting>();
   private lastId = GREETING;
   private failure: Fault | undefined;
+  private announceClosed: () => void = () => {};
 
   private constructor(stream: ByteStream, options: QmpOptions) {
     this.stream = stream;
     this.options = options;
+    this.closed = new Promise((resolve) => {
+      this.announceClosed = resolve;
+    });
   }
 
   /** Reads the greeting and enters command mode. Closes the stream if that fails. */
@@ -125,6 +131,7 @@ export class QmpClient {
     this.failure ??= asFault(error, 'io', 'QMP: the connection failed');
     this.stream.close();
     for (const { reject } of this.waiting.values()) reject(this.failure);
+    this.announceClosed();
   }
 }
 
