@@ -20,8 +20,9 @@ export default defineConfig({
       layer('gates', 1, ['test/gates/**/*.test.ts'], 120_000),
       layer('host', 2, ['test/host/**/*.test.ts'], 60_000),
       layer('conformance', 3, ['test/conformance/**/*.test.ts'], 60_000),
-      layer('fuzz', 4, ['test/fuzz/**/*.test.ts'], 60_000),
-      layer('vm', 5, ['test/vm/**/*.test.ts'], 300_000),
+      layer('crash', 4, ['test/crash/**/*.test.ts'], 60_000),
+      layer('fuzz', 5, ['test/fuzz/**/*.test.ts'], 60_000),
+      layer('vm', 6, ['test/vm/**/*.test.ts'], 300_000),
     ],
   },
 });

@@ -4,12 +4,16 @@ import { runPaths } from '../proto/paths.ts';
 import type { Log } from '../runtime/system/log.ts';
 import type { Files } from '../runtime/system/port.ts';
 import { type RecordFile, recordFile } from '../runtime/system/record-file.ts';
+import { ensureNoTemporaryFiles } from '../runtime/system/temporary-files.ts';
 import type { NetworkConfig } from './conf.ts';
 import type { Attachment } from './env.ts';
 
 const DIRECTORY_MODE = 0o700;
 
-/** The record of an attachment. The directory is made when it is first written to. */
+/**
+ * The record of an attachment. The directory is made when it is first written to. Verbs of one attachment come one after
+ * another, so what a killed one was writing is nobody's when the next one saves or removes.
+ */
 export function attachmentFile(
   files: Files,
   config: NetworkConfig,
@@ -17,12 +21,18 @@ export function attachmentFile(
 ): RecordFile<NetworkAttachment> {
   const { networks } = runPaths(config.runDirectory);
   const key = networkAttachmentKey({ network: config.network, ...attachment });
-  const file = recordFile(files, networkAttachmentRecord, `${networks}/${key}.json`, { durable: false });
+  const name = `${key}.json`;
+  const file = recordFile(files, networkAttachmentRecord, `${networks}/${name}`, { durable: false });
   return {
     ...file,
     async save(record) {
       await files.makeDirectory(networks, DIRECTORY_MODE);
+      await ensureNoTemporaryFiles(files, networks, name);
       await file.save(record);
+    },
+    async remove() {
+      await ensureNoTemporaryFiles(files, networks, name);
+      return file.remove();
     },
   };
 }

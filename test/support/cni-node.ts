@@ -11,6 +11,7 @@ import { createWorld, type World } from './world.ts';
 
 const NETWORK = 'net';
 const HANGS_AFTER_MS = 20_000;
+export const KILLED = 128 + 9;
 const DEBIAN_PLUGINS = '/usr/lib/cni';
 const IPAM = {
   type: 'host-local',
@@ -35,8 +36,10 @@ export type MainPlugin = keyof typeof MAIN_PLUGINS;
 
 /** What the plugin did when it was executed. */
 export interface Called {
+  /** 137 when it was killed. */
   readonly exitCode: number;
   readonly stdout: string;
+  readonly stderr: string;
   /** `stdout`, parsed; undefined if it is empty. */
   readonly answer: unknown;
 }
@@ -144,9 +147,12 @@ async function callBerth(
   const input = stdin ?? JSON.stringify({ cniVersion: '1.0.0', name: NETWORK, type: 'berth', prevResult, ...config });
   // -i: nothing but these variables, as the plugin's own start-up sees them.
   const [file = '', ...rest] = [...prefix, 'env', '-i', ...assignments, program, ...args];
-  const { exitCode, stdout, stderr } = await execa(file, rest, { input, reject: false, timeout: HANGS_AFTER_MS });
-  if (exitCode === undefined || (exitCode !== 0 && exitCode !== 1)) throw new Error(`berth ${command}: ${stderr}`);
-  return { exitCode, stdout, answer: stdout === '' ? undefined : JSON.parse(stdout) };
+  const result = await execa(file, rest, { input, reject: false, timeout: HANGS_AFTER_MS });
+  const { stdout, stderr } = result;
+  // nsenter ends as its command did.
+  const exitCode = result.signal === 'SIGKILL' ? KILLED : result.exitCode;
+  if (exitCode !== 0 && exitCode !== 1 && exitCode !== KILLED) throw new Error(`berth ${command}: ${stderr}`);
+  return { exitCode, stdout, stderr, answer: stdout === '' ? undefined : JSON.parse(stdout) };
 }
 
 /** Links that are ours by alias or name, and filters on eth0, in one namespace. */

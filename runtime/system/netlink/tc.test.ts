@@ -137,6 +137,7 @@ describe('redirect', () => {
   it.each([
     ['ours', [FILTER_HEAD, HASH_TABLE, REDIRECT_TO_TAP], 1],
     ['ours to a TAP that is gone', [redirect('00000000')], 1],
+    ['ours beside one elsewhere', [FILTER_HEAD, HASH_TABLE, REDIRECT_TO_TAP, redirect('09000000')], 1],
     ['one elsewhere', [redirect('09000000')], 0],
     ['one of another priority', [REDIRECT_TO_TAP.replace('000301c0', '000302c0')], 0],
     ['another classifier', [bpf], 0],

@@ -28,6 +28,10 @@ const DELETED_INTERFACE = 0;
 const TCA_U32_SEL = 5;
 const TCA_U32_ACT = 7;
 const TC_U32_TERMINAL = 1;
+/** The bits of a u32 filter's handle that number it in its hash bucket. */
+const TC_U32_NODE = 0xfff;
+/** In place of a filter's handle: all of its priority. */
+const WHOLE_CLASSIFIER = 0;
 const TCA_ACT_KIND = 1;
 const TCA_ACT_OPTIONS = 2;
 const TCA_MIRRED_PARMS = 2;
@@ -114,13 +118,20 @@ export function ensureRedirect(netlink: Netlink, from: LinkRef, to: LinkRef): vo
   if (!done) needingModule('cls_u32 or act_mirred', () => netlink.request(encodeRedirect(from, to)));
 }
 
-/** Deletes our redirect from `from` to an interface of these indexes, or to one that has been deleted. */
+/**
+ * Deletes our redirect from `from` to an interface of these indexes, or to one that has been deleted. With it goes the
+ * classifier of our priority, which the kernel keeps as long as others have u32 filters on the interface.
+ */
 export function ensureNoRedirect(netlink: Netlink, from: LinkRef, targets: readonly number[]): void {
-  for (const filter of listIngressFilters(netlink, from).filter(isAtOurPriority)) {
-    const { redirectsTo } = filter;
-    if (redirectsTo === undefined) continue;
-    if (redirectsTo === DELETED_INTERFACE || targets.includes(redirectsTo)) deleteFilter(netlink, from, filter);
-  }
+  const present = listIngressFilters(netlink, from).filter(isAtOurPriority);
+  const ours = present.filter(
+    ({ redirectsTo }) =>
+      redirectsTo !== undefined && (redirectsTo === DELETED_INTERFACE || targets.includes(redirectsTo)),
+  );
+  if (ours.length === 0) return;
+  if (present.every((filter) => ours.includes(filter) || isClassifier(filter))) {
+    deleteFilter(netlink, from, { handle: WHOLE_CLASSIFIER });
+  } else for (const filter of ours) deleteFilter(netlink, from, filter);
 }
 
 export function encodeRedirect(from: LinkRef, to: LinkRef): NetlinkRequest {
@@ -152,9 +163,12 @@ export function parseFilter(payload: Uint8Array): IngressFilter {
   };
 }
 
+/** The u32 classifier of a priority is listed as a filter too, and so is its hash table: neither is a node in one. */
+const isClassifier = ({ kind, handle }: IngressFilter): boolean => kind === 'u32' && (handle & TC_U32_NODE) === 0;
+
 const isAtOurPriority = (filter: IngressFilter): boolean => filter.priority === REDIRECT_PRIORITY;
 
-function deleteFilter(netlink: Netlink, link: LinkRef, { handle }: IngressFilter): void {
+function deleteFilter(netlink: Netlink, link: LinkRef, { handle }: Pick<IngressFilter, 'handle'>): void {
   const payload = header(link.index, handle, INGRESS_FILTERS, REDIRECT_INFO).textAttribute(TCA_KIND, 'u32').finish();
   netlink.request({ words: `delete the redirect of ${link.name}`, type: RTM_DELTFILTER, flags: 0, payload });
 }
