@@ -1,0 +1,9 @@
+import type { Suite } from '../core/suite.ts';
+import { cniMemory } from '../startup/cni-memory.ts';
+import { cniProcess } from '../startup/cni-process.ts';
+
+export const suite: Suite = {
+  name: 'startup',
+  summary: 'what a pod waits for, and what it costs at rest: CNI plugin, VM, shim',
+  experiments: [cniProcess, cniMemory],
+};
