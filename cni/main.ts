@@ -4,6 +4,7 @@ import { createLog, type Log } from '../runtime/system/log.ts';
 import { nativeFailpointHost } from '../runtime/system/native/failpoint-host.ts';
 import { nativeFiles } from '../runtime/system/native/files.ts';
 import { sys } from '../runtime/system/native/sys.ts';
+import { startTrace, TRACE_VARIABLE } from '../runtime/system/trace.ts';
 import { add, explainAdd } from './add.ts';
 import { variableFault } from './codes.ts';
 import { type JsonObject, type NetworkConfig, parseChainInput, parseJsonObject, parseNetworkConfig } from './conf.ts';
@@ -53,6 +54,7 @@ async function main(): Promise<never> {
 }
 
 async function run(): Promise<number> {
+  startTrace(sys.env()[TRACE_VARIABLE], writeStderr);
   armFailpoint(nativeFailpointHost);
   let asked: unknown;
   try {

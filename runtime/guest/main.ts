@@ -26,9 +26,9 @@ const POWER_OFF = 0x4321fedc;
  */
 async function main(): Promise<void> {
   adoptOrphans();
-  await bootGuest();
   const write = (line: string): void => writeAll(CONSOLE, sys.utf8Encode(line));
   startTrace(sys.env()[TRACE_VARIABLE], write);
+  await bootGuest();
   const log = createLog(write, 'info');
   const system = createNativeSystem();
   const mux = new StdioMux();

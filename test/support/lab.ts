@@ -48,6 +48,10 @@ export interface Lab extends World {
   remains(): Promise<readonly string[]>;
 }
 
+/** Emulated, on every host the same, unless the flags say otherwise: the last one counts. */
+const withAccelerator = ([command = '', ...args]: readonly string[]): readonly string[] =>
+  command === 'run' ? [command, '--accelerator', 'tcg', ...args] : [command, ...args];
+
 export async function createLab(): Promise<Lab> {
   const world = await createWorld();
   const poolDirectory = join(world.scratch, 'pool');
@@ -69,12 +73,15 @@ export async function createLab(): Promise<Lab> {
     poolDirectory,
     bundle,
     async berth(args, stdin = '') {
-      const [file = '', ...rest] = [...berth, ...args];
+      const [file = '', ...rest] = [...berth, ...withAccelerator(args)];
       const result = await execa(file, rest, { reject: false, input: stdin, stripFinalNewline: false });
       return { exitCode: result.exitCode ?? 255, stdout: result.stdout, stderr: result.stderr };
     },
     async start(name, script, flags = []) {
-      const pod = startPod(name, [...berth, 'run', await bundle(name, script), '--id', name, ...flags]);
+      const pod = startPod(name, [
+        ...berth,
+        ...withAccelerator(['run', await bundle(name, script), '--id', name, ...flags]),
+      ]);
       const signal = (name: NodeJS.Signals) => signalInWorld(pod.pid, name);
       const end = async () => {
         await signal('SIGTERM');

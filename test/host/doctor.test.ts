@@ -1,0 +1,199 @@
+import { mkdir, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { execa } from 'execa';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { parsePodUid, parseSandboxId, parseVolumeId } from '../../proto/ids.ts';
+import { podPaths, runPaths } from '../../proto/paths.ts';
+import { type ProcessIdentity, sandboxRecord } from '../../proto/sandbox-record.ts';
+import { volumeAttachmentRecord } from '../../proto/volume-attachment.ts';
+import { findPrograms } from '../../runtime/cli/programs.ts';
+import { parseStartTicks } from '../../runtime/system/process-identity.ts';
+import { type CniNode, type CniPod, createCniNode } from '../support/cni-node.ts';
+
+interface Finding {
+  readonly area: string;
+  readonly status: string;
+  readonly what: string;
+  readonly mend?: string;
+  readonly proof?: string;
+}
+
+const programs = findPrograms();
+const NOBODY: ProcessIdentity = { pid: 4_000_000, startTicks: 1 };
+let node: CniNode;
+let pool: string;
+beforeAll(async () => {
+  node = await createCniNode();
+  pool = join(node.world.scratch, 'pool');
+  await mkdir(join(pool, 'incoming'), { recursive: true });
+});
+afterAll(() => node.close());
+
+/** As this process sees a path of the world. */
+const outside = (path: string): string => `${node.world.root}${path}`;
+const run = () => runPaths(node.world.runDirectory);
+
+async function doctor(...flags: string[]) {
+  const [file = '', ...prefix] = node.world.prefix;
+  const args = [...prefix, process.execPath, programs.berth, 'doctor', '--json', ...flags];
+  const { exitCode, stdout, stderr } = await execa(file, args, { reject: false });
+  expect(stderr).toBe('');
+  const findings = JSON.parse(stdout) as readonly Finding[];
+  return { exitCode, findings, orphans: findings.filter(({ status }) => status === 'orphan') };
+}
+
+async function plant(path: string, content: string): Promise<string> {
+  await mkdir(dirname(outside(path)), { recursive: true });
+  await writeFile(outside(path), content);
+  return path;
+}
+
+async function plantPod(name: string, vmm: ProcessIdentity): Promise<void> {
+  const record = sandboxRecord.encode({
+    id: parseSandboxId(name),
+    podUid: parsePodUid(name),
+    state: 'running',
+    bundle: '/bundle',
+    createdAtMs: Date.now(),
+    shim: NOBODY,
+    vmm,
+    choices: [],
+    volumes: [],
+    interfaces: [],
+  });
+  await plant(podPaths(run(), name).record, record);
+  await plant(podPaths(run(), name).console, 'last words');
+}
+
+/** A QEMU without a guest, whose command line names the pod's directory. */
+async function startVmm(name: string): Promise<ProcessIdentity> {
+  const { directory, console } = podPaths(run(), name);
+  await mkdir(outside(directory), { recursive: true });
+  const pidFile = `/run/${name}.pid`;
+  const machine = ['-machine', 'none', '-nodefaults', '-display', 'none', '-daemonize', '-pidfile', pidFile];
+  await node.run('qemu-system-x86_64', ...machine, '-chardev', `file,id=console,path=${console}`);
+  const pid = Number(await readFile(outside(pidFile), 'utf8'));
+  return { pid, startTicks: parseStartTicks(await readFile(outside(`/proc/${pid}/stat`), 'utf8')) };
+}
+
+const isAlive = ({ pid }: ProcessIdentity): Promise<boolean> =>
+  stat(outside(`/proc/${pid}`)).then(
+    () => true,
+    () => false,
+  );
+
+async function addWired(name: string): Promise<CniPod & { readonly tap: string }> {
+  const pod = await node.addPod(name);
+  expect(await pod.berth('ADD')).toMatchObject({ exitCode: 0 });
+  return { ...pod, tap: (await pod.record())?.tap.name ?? '' };
+}
+
+async function plantTemporary(name: string, ageMs: number): Promise<string> {
+  const path = await plant(`${run().networks}/${name}.json.0123456789ab.tmp`, '{"v": 1');
+  const written = new Date(Date.now() - ageMs);
+  await utimes(outside(path), written, written);
+  return path;
+}
+
+describe('berth doctor', () => {
+  it('finds this host well, by trying', async () => {
+    const { exitCode, findings } = await doctor();
+    expect(findings.filter(({ status }) => status === 'missing' || status === 'orphan')).toEqual([]);
+    expect(exitCode).toBe(0);
+    const kernel = findings.filter(({ area }) => area === 'kernel').map(({ what }) => what);
+    expect(kernel).toContain('redirection of packets (mirred)');
+    expect(findings).toContainEqual(expect.objectContaining({ what: expect.stringMatching(/^QEMU \d+\.\d+/) }));
+  });
+
+  it('says what is missing, and what brings it', async () => {
+    const nothing = join(node.world.scratch, 'nothing');
+    const { exitCode, findings } = await doctor(
+      '--qemu',
+      '/nowhere/qemu',
+      '--guest',
+      nothing,
+      '--pool',
+      `p=image-file:${nothing}`,
+    );
+    expect(exitCode).toBe(1);
+    const missing = findings.filter(({ status }) => status === 'missing');
+    expect(missing).toEqual([
+      expect.objectContaining({ area: 'guest', mend: 'npm run build' }),
+      expect.objectContaining({ area: 'vmm', mend: expect.stringContaining('qemu-system-x86') }),
+      expect.objectContaining({ area: 'pool', what: expect.stringContaining(nothing) }),
+    ]);
+  });
+
+  it('finds what was left behind, clears what is safe, and leaves the rest', async () => {
+    const well = await addWired('well');
+    await plantPod('dead', NOBODY);
+    const unserved = await startVmm('unserved');
+    await plantPod('unserved', unserved);
+    const stray = await startVmm('stray');
+    await rm(outside(podPaths(run(), 'stray').directory), { recursive: true });
+
+    const tapless = await addWired('tapless');
+    await tapless.tools.ip('link', 'delete', tapless.tap);
+    const unrecorded = await addWired('unrecorded');
+    await rm(outside(`${run().networks}/net:unrecorded:eth0.json`));
+
+    // Last: the next namespace may get its inode, and then ADD clears the record of the former one.
+    await node.removeNetns(await addWired('gone'));
+
+    const volumeId = parseVolumeId('pool.0123456789ab.data');
+    const publication = volumeAttachmentRecord.encode({
+      volumeId,
+      podUid: parsePodUid('u1'),
+      targetPath: '/run/kubelet/unmounted',
+      volumeDirectory: pool,
+      readOnly: false,
+      accessMode: 'SINGLE_NODE_WRITER',
+      mountFlags: [],
+      publishedAtMs: Date.now(),
+    });
+    const publicationPath = await plant(`${run().volumes}/u1/0123.json`, publication);
+    await node.run('mkdir', '/run/kubelet/', '/run/kubelet/unrecorded');
+    await node.run('mount', '-t', 'tmpfs', `berth:${volumeId}`, '/run/kubelet/unrecorded');
+    await mkdir(join(pool, 'incoming', 'half'));
+    const stale = await plantTemporary('stale', 120_000);
+    const young = await plantTemporary('young', 0);
+
+    const flags = ['--pool', `main=image-file:${pool}`];
+    const found = await doctor(...flags);
+    expect(found.exitCode).toBe(1);
+    const safe = [
+      ['pod dead has no shim', 'berth stop dead'],
+      ['net:gone:eth0: its namespace', 'CNI DEL of container gone'],
+      [`${unrecorded.tap} in ${unrecorded.netns} is the TAP of net:unrecorded:eth0`, 'CNI DEL of container unrecorded'],
+      [stale, `rm ${stale}`],
+    ] as const;
+    const unsafe = [
+      ['pod unserved has no shim any more, but its VM runs', 'berth stop unserved'],
+      [`process ${stray.pid} is a VMM of pod stray`, `kill ${stray.pid}`],
+      ['net:tapless:eth0: its TAP', 'CNI DEL of container tapless'],
+      ['/run/kubelet/unmounted, but its placeholder is not there', 'NodeUnpublishVolume'],
+      ['/run/kubelet/unrecorded stands for', 'NodeUnpublishVolume'],
+      ['incoming/half was left by an interrupted CreateVolume', 'restart berth-csi'],
+    ] as const;
+    const expected = ([what, mend]: readonly [string, string]) =>
+      expect.objectContaining({ what: expect.stringContaining(what), mend: expect.stringContaining(mend) });
+    expect(found.orphans).toHaveLength(safe.length + unsafe.length);
+    expect(found.orphans).toEqual(expect.arrayContaining([...safe, ...unsafe].map(expected)));
+    expect(found.orphans.filter(({ proof }) => proof !== undefined)).toHaveLength(safe.length);
+
+    const repaired = await doctor('--repair', ...flags);
+    expect(repaired.exitCode).toBe(1);
+    expect(repaired.findings.filter(({ status }) => status === 'repaired')).toHaveLength(safe.length);
+
+    const after = await doctor(...flags);
+    expect(after.orphans).toHaveLength(unsafe.length);
+    expect(after.orphans).toEqual(expect.arrayContaining(unsafe.map(expected)));
+
+    expect(await node.records()).toEqual(['net:tapless:eth0.json', 'net:well:eth0.json', young.split('/').at(-1)]);
+    expect(await unrecorded.remains()).toEqual([]);
+    expect(await well.remains()).toEqual(expect.arrayContaining([`link ${well.tap}`]));
+    expect(await Promise.all([unserved, stray].map(isAlive))).toEqual([true, true]);
+    expect(await readFile(outside(publicationPath), 'utf8')).toBe(publication);
+    await stat(join(pool, 'incoming', 'half'));
+  });
+});
