@@ -1,5 +1,6 @@
 /** The rooms and what each may see. A forbidden import is a design decision made by accident. */
-const NATIVE_ROOMS = '^(proto/|cni/|runtime/(system/(?!node/)|(plan|vmm|share|sandbox|shim|guest-client|guest)/))';
+const NATIVE_ROOMS =
+  '^(proto/|cni/|bench/launcher/|runtime/(system/(?!node/)|(plan|vmm|share|sandbox|shim|guest-client|guest)/))';
 const TESTS = '\\.(test|native-test)\\.ts$';
 
 module.exports = {

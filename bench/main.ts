@@ -1,4 +1,3 @@
-import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { build } from '../deploy/setup/build.ts';
@@ -12,8 +11,8 @@ import { runSuite } from './core/run-suite.ts';
 import type { BenchContext, Suite } from './core/suite.ts';
 import { writePerformance } from './performance/write-performance.ts';
 
-/** Out of the checkout: raw samples are of a machine, not of the project. */
-const RESULTS = join(tmpdir(), 'berth-bench');
+/** Below the root of the repository, and no part of it: samples are of a machine, not of the project. */
+const RESULTS = 'node_modules/.cache/berth/bench';
 const LAUNCHER = join(RESULTS, 'launcher');
 
 const USAGE = `Usage: npm run bench -- SUITE [--only EXPERIMENT]... [--rounds N] [--output FILE]
@@ -37,7 +36,7 @@ export async function main(args: readonly string[]): Promise<number> {
   });
   const [command, ...rest] = positionals;
   if (command === 'document') {
-    await writePerformance(rest.map((path) => resolve(path)));
+    await writePerformance(rest);
     return 0;
   }
   const suites = await findSuites();
@@ -73,5 +72,5 @@ async function prepare(): Promise<BenchContext> {
   await build(toolchain, guestBase);
   await buildNative({ entry: 'bench/launcher/main.ts', output: LAUNCHER }, toolchain);
   const peers = await findPeers();
-  return { launcher: LAUNCHER, peers: (role) => peers.filter((peer) => peer.role === role) };
+  return { launcher: resolve(LAUNCHER), peers: (role) => peers.filter((peer) => peer.role === role) };
 }

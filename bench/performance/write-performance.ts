@@ -13,7 +13,7 @@ export async function writePerformance(paths: readonly string[]): Promise<void> 
   await writeFile(DOCUMENT, formatPerformance(results));
 }
 
-export function formatPerformance(results: readonly BenchResults[]): string {
+function formatPerformance(results: readonly BenchResults[]): string {
   const machines = [...new Set(results.map(({ machine }) => formatMachine(machine)))];
   return `${[
     '# Performance',

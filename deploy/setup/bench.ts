@@ -1,0 +1,2 @@
+/** `npm run bench` */
+export { main } from '../../bench/main.ts';
