@@ -21,6 +21,8 @@ export interface NativeRun {
 /** Where a binary is built and run: `host` in place of the product's, and variables of its own. */
 export interface NativeStage {
   readonly scratch: string;
+  /** Whose tests; all of them unless said. */
+  readonly rooms?: readonly string[];
   readonly host?: NativeHost;
   readonly env?: Readonly<Record<string, string>>;
 }
@@ -40,9 +42,9 @@ export async function buildProgram(stage: NativeStage, name: string, lines: read
   return output;
 }
 
-/** Runs every *.native-test.ts inside one binary. */
+/** Runs every *.native-test.ts of the rooms inside one binary. */
 export async function runNativeTests(stage: NativeStage): Promise<NativeRun> {
-  const imports = (await findTests()).map((path) => `import '${path}';`);
+  const imports = (await findTests(stage.rooms ?? ROOMS)).map((path) => `import '${path}';`);
   const testing = resolve('runtime/system/native/testing.ts');
   const lines = [`import { runNativeTests } from '${testing}';`, ...imports, 'void runNativeTests();'];
   const binary = await buildProgram(stage, 'native-tests', lines);
@@ -53,9 +55,9 @@ export async function runNativeTests(stage: NativeStage): Promise<NativeRun> {
   return { reports: reports.map((line): Report => JSON.parse(line)), exitCode, stderr };
 }
 
-async function findTests(): Promise<string[]> {
+async function findTests(rooms: readonly string[]): Promise<string[]> {
   const names = await Promise.all(
-    ROOMS.map(async (room) => (await readdir(room, { recursive: true })).map((name) => resolve(room, name))),
+    rooms.map(async (room) => (await readdir(room, { recursive: true })).map((name) => resolve(room, name))),
   );
   return names.flat().filter((name) => name.endsWith('.native-test.ts'));
 }

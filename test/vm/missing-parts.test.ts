@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { encodeCpio } from '../../deploy/guest-image/cpio.ts';
 import { guestManifestRecord } from '../../proto/guest-manifest.ts';
 import { createLab, type Lab, programs } from '../support/lab.ts';
+import { QEMUS } from '../support/qemus.ts';
 
 let lab: Lab;
 let bundle: string;
@@ -57,10 +58,10 @@ describe('a part that is missing is named with what brings it', () => {
 });
 
 describe('a guest that does not say hello', () => {
-  it('is named with its last words when it dies', async () => {
+  it.each(QEMUS)('is named with its last words when it dies (%s)', async (_, flags) => {
     const { directory, manifest } = await copyGuest('broken');
     await writeFile(join(directory, manifest.initrd.file), 'this is no cpio archive');
-    const { exitCode, stderr } = await lab.berth(['run', bundle, '--guest', directory]);
+    const { exitCode, stderr } = await lab.berth(['run', bundle, '--guest', directory, ...flags]);
     expect(stderr).toMatch(/console:\n(.*\n)*.*Kernel panic/);
     expect(exitCode).toBe(1);
     expect(await lab.remains()).toEqual([]);

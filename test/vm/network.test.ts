@@ -3,6 +3,7 @@ import { inNetns, PEER } from '../../deploy/demo/netns.ts';
 import { createNodeNetwork } from '../../deploy/demo/network.ts';
 import { exec } from '../../runtime/system/node/exec.ts';
 import { createLab, type Lab, programs } from '../support/lab.ts';
+import { QEMUS } from '../support/qemus.ts';
 
 let lab: Lab;
 beforeAll(async () => {
@@ -21,14 +22,17 @@ const talker = (name: string, other: string): string => `
   wait
 `;
 
-describe.each(['ptp', 'bridge'] as const)('network of %s', (plugin) => {
+describe.each([
+  ...QEMUS.map(([name, flags]) => ['ptp', name, flags] as const),
+  ['bridge', "the machine's QEMU", []] as const,
+])('network of %s (%s)', (plugin, _, flags) => {
   it('lets two pods and the node reach one another', async () => {
     const network = await createNodeNetwork(plugin, ['/usr/lib/cni', programs.cniDirectory], lab.prefix);
     const one = await network.addPod('one');
     const two = await network.addPod('two');
     const pods = [
-      await lab.start('one', talker('one', two.address), ['--netns', one.netns]),
-      await lab.start('two', talker('two', one.address), ['--netns', two.netns]),
+      await lab.start('one', talker('one', two.address), ['--netns', one.netns, ...flags]),
+      await lab.start('two', talker('two', one.address), ['--netns', two.netns, ...flags]),
     ] as const;
     expect(await lab.line(pods[0], 'reached')).toBe('two');
     expect(await lab.line(pods[1], 'reached')).toBe('one');

@@ -8,6 +8,7 @@ import { volumeFilesystemRecord } from '../../proto/volume-filesystem.ts';
 import { VOLUME_FILES } from '../../proto/volume-spec.ts';
 import { exec } from '../../runtime/system/node/exec.ts';
 import { createLab, type Lab } from '../support/lab.ts';
+import { QEMUS } from '../support/qemus.ts';
 
 let lab: Lab;
 let csi: CsiServer;
@@ -41,20 +42,21 @@ async function removeVolume(volume: DemoVolume, ...targets: string[]): Promise<v
 }
 
 describe('a volume', () => {
-  it('is formatted once, has one VM at a time, and outlives a killed one', async () => {
+  it.each(QEMUS)('is formatted once, has one VM at a time, and outlives a killed one (%s)', async (_, flags) => {
     const volume = await createVolume('data');
     expect((await readFilesystem(volume)).state).toBe('never');
     const first = await volume.publish('pod-a');
     const second = await volume.publish('pod-b');
+    const at = (target: string): string[] => ['--volume', `${target}:/data`, ...flags];
 
     const script = "echo precious >/data/file; sync; echo written yes; trap 'exit 0' TERM; while :; do sleep 1; done";
-    const writer = await lab.start('writer', script, ['--volume', `${first}:/data`]);
+    const writer = await lab.start('writer', script, at(first));
     await lab.line(writer, 'written');
     const formatted = await readFilesystem(volume);
     expect(formatted).toMatchObject({ state: 'formatted', uuid: expect.stringMatching(/^[0-9a-f-]{36}$/) });
 
     const other = await lab.bundle('other', 'echo never');
-    const refused = await lab.berth(['run', other, '--id', 'other', '--volume', `${second}:/data`]);
+    const refused = await lab.berth(['run', other, '--id', 'other', ...at(second)]);
     expect(refused.exitCode).toBe(1);
     expect(refused.stderr).toContain('writer');
     expect(refused.stderr).toContain('Recreate');
@@ -64,7 +66,7 @@ describe('a volume', () => {
     expect(await writer.exitCode).toBe(1);
     expect(writer.stderr()).toMatch(/signal 9/);
 
-    const reader = await lab.start('reader', 'echo "found $(cat /data/file)"', ['--volume', `${second}:/data`]);
+    const reader = await lab.start('reader', 'echo "found $(cat /data/file)"', at(second));
     expect(await lab.line(reader, 'found')).toBe('precious');
     expect(await reader.exitCode).toBe(0);
     expect(await readFilesystem(volume)).toEqual(formatted);

@@ -105,6 +105,16 @@ nativeTest('QEMU: starts, runs, and ends when it is asked to', async (directory)
   await vm.kill();
 });
 
+nativeTest('QEMU: finds nothing deprecated in a machine with one of everything', async (directory) => {
+  const [shared, own] = [image(directory, 'shared'), image(directory, 'own')];
+  const vm = await start(directory, 'vm', {
+    disks: [disk(shared, true), { ...disk(own, false), id: 'own' }],
+    nics: [{ id: 'nic0', tap: 'berth-test', mac: '02:00:00:00:00:01', mtu: 1450 }],
+  });
+  await vm.quit();
+  expectEqual((await vm.exited).lastWords, '');
+});
+
 nativeTest('QEMU: what it does not like is said in its own words, and nothing is left', async (directory) => {
   const missing = `${directory}/no,such,image`;
   const fault = await expectThrows('exec', () => start(directory, 'vm', { disks: [disk(missing, false)] }));
