@@ -1,8 +1,13 @@
 import { createHash } from 'node:crypto';
+import { rmdir } from 'node:fs/promises';
+import { Fault } from '../proto/fault.ts';
 import { runPaths } from '../proto/paths.ts';
 import { type VolumeAttachment, volumeAttachmentRecord } from '../proto/volume-attachment.ts';
+import { failpoint } from '../runtime/system/failpoint.ts';
+import { errorCode } from '../runtime/system/node/errno.ts';
 import type { System } from '../runtime/system/port.ts';
 import { type RecordFile, recordFile } from '../runtime/system/record-file.ts';
+import { ensureNoTemporaryFiles } from '../runtime/system/temporary-files.ts';
 
 /** The VolumeAttachment records: `<run directory>/volumes/<pod UID>/<hash of the target path>.json`. */
 export class Attachments {
@@ -13,6 +18,18 @@ export class Attachments {
   constructor(system: System, runDirectory: string) {
     this.system = system;
     this.root = runPaths(runDirectory).volumes;
+  }
+
+  /**
+   * At the start: removes what a server that was killed was writing, and directories that it left empty. A publication
+   * that another server of this node makes at the very moment fails, and is repeated.
+   */
+  async sweep(): Promise<void> {
+    for (const podUid of await this.system.list(this.root)) {
+      const directory = `${this.root}/${podUid}`;
+      await ensureNoTemporaryFiles(this.system, directory);
+      await removeIfEmpty(directory);
+    }
   }
 
   /** A record that cannot be read is thrown, not skipped: it may be the one that protects a volume. */
@@ -47,8 +64,7 @@ export class Attachments {
   async remove(attachment: Pick<VolumeAttachment, 'podUid' | 'targetPath'>): Promise<void> {
     await this.alone(async () => {
       await this.file(this.pathOf(attachment)).remove();
-      const directory = this.directoryOf(attachment);
-      if ((await this.system.list(directory)).length === 0) await this.system.remove(directory);
+      await removeIfEmpty(this.directoryOf(attachment));
     });
   }
 
@@ -74,4 +90,14 @@ export class Attachments {
 
 function fileName(targetPath: string): string {
   return `${createHash('sha256').update(targetPath).digest('hex').slice(0, 32)}.json`;
+}
+
+async function removeIfEmpty(directory: string): Promise<void> {
+  try {
+    await rmdir(directory);
+  } catch (cause) {
+    if (['ENOENT', 'ENOTEMPTY', 'ENOTDIR'].includes(errorCode(cause) ?? '')) return;
+    throw new Fault('io', `could not remove the directory ${directory}`, { fields: { path: directory }, cause });
+  }
+  failpoint('directory.removed');
 }

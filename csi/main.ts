@@ -39,6 +39,7 @@ async function start(flags: Flags, opened: Undo, log: Log): Promise<void> {
 
   const volumes = new Volumes(toNodeKey(nodeId), pools);
   const attachments = new Attachments(system, runDirectory);
+  await attachments.sweep();
   const services = {
     Identity: identity,
     Controller: createController(volumes, attachments),

@@ -3,6 +3,7 @@ import { Fault } from '../../proto/fault.ts';
 import { defineRecord, filled } from '../../proto/record.ts';
 import type { System } from '../../runtime/system/port.ts';
 import { recordFile } from '../../runtime/system/record-file.ts';
+import { ensureNoTemporaryFiles } from '../../runtime/system/temporary-files.ts';
 
 /** `pool.json` in a pool, and `pools/<name>.json` in the state directory: which pool goes by the name. Durable. */
 const poolIdentityRecord = defineRecord('pool identity', 1, () => ({ id: filled }));
@@ -23,6 +24,9 @@ export async function ensurePoolIdentity(
 ): Promise<void> {
   const inPool = recordFile(system, poolIdentityRecord, `${directory}/pool.json`, { durable: true });
   const known = recordFile(system, poolIdentityRecord, `${stateDirectory}/pools/${name}.json`, { durable: true });
+  // Both directories are locked by this process: what is there was left by one that was killed.
+  await ensureNoTemporaryFiles(system, directory, 'pool.json');
+  await ensureNoTemporaryFiles(system, `${stateDirectory}/pools`, `${name}.json`);
   const wanted = await known.load();
   const found = await inPool.load();
   if (wanted === undefined) {

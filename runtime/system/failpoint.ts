@@ -13,6 +13,7 @@ export const FAILPOINTS = {
   // The port `Files`, of which a record is made
   'directory.made': ['csi', 'cni', 'shim'],
   'directory.synced': ['csi'],
+  'directory.removed': ['csi'],
   'file.temporary': ['csi', 'cni', 'shim'],
   'file.renamed': ['csi', 'cni', 'shim'],
   'file.removed': ['csi', 'cni', 'shim'],

@@ -19,8 +19,8 @@ export interface CsiNode {
   run(...command: readonly string[]): Promise<Finished>;
   /** A target path as kubelet prepares it: its parent is there. */
   target(pod: string): Promise<string>;
-  /** `flags` replace or join the usual ones. */
-  start(flags?: Readonly<Record<string, string>>): Promise<CsiProcess>;
+  /** `flags` replace or join the usual ones, `variables` the environment's. */
+  start(flags?: Readonly<Record<string, string>>, variables?: Readonly<Record<string, string>>): Promise<CsiProcess>;
   /** To its end, for what must not start. */
   startToEnd(...args: readonly string[]): Promise<Finished>;
   /** What is mounted in the scratch directory. */
@@ -45,9 +45,12 @@ export interface CsiProcess {
   stop(): Promise<number | undefined>;
   /** As when the host loses power: nothing is cleared up. */
   crash(): Promise<void>;
+  /** Its own end: the signal, undefined if there was none. */
+  ended(): Promise<string | undefined>;
 }
 
-export async function createCsiNode(): Promise<CsiNode> {
+/** Of `given`, a bundle of berth-csi; without it, one is made from source. */
+export async function createCsiNode(given?: string): Promise<CsiNode> {
   const world = await createWorld();
   const { scratch, prefix, root } = world;
   const [pool, runDirectory, kubelet] = ['pool', 'run', 'kubelet'].map((name) => join(scratch, name)) as [
@@ -57,7 +60,7 @@ export async function createCsiNode(): Promise<CsiNode> {
   ];
   await mkdir(pool);
   await mkdir(kubelet);
-  const program = await buildCsi(join(scratch, 'dist'));
+  const program = given ?? (await buildCsi(join(scratch, 'dist')));
   const usual = {
     endpoint: `unix://${join(scratch, 'csi.sock')}`,
     'node-id': 'node-1',
@@ -66,9 +69,9 @@ export async function createCsiNode(): Promise<CsiNode> {
     pool: `main=image-file:${pool}`,
     'log-level': 'debug',
   };
-  const spawn = (command: readonly string[]) => {
+  const spawn = (command: readonly string[], env: Readonly<Record<string, string>> = {}) => {
     const [file = '', ...args] = [...prefix, ...command];
-    return execa(file, args, { reject: false, stdin: 'ignore' });
+    return execa(file, args, { reject: false, stdin: 'ignore', env });
   };
   const finish = async (command: readonly string[]): Promise<Finished> => {
     const { exitCode, stdout, stderr } = await spawn(command);
@@ -85,10 +88,10 @@ export async function createCsiNode(): Promise<CsiNode> {
       await mkdir(dirname(path), { recursive: true });
       return path;
     },
-    async start(flags = {}) {
+    async start(flags = {}, variables = {}) {
       const all: Record<string, string> = { ...usual, ...flags };
       const args = Object.entries(all).flatMap(([name, value]) => [`--${name}`, ...(value === '' ? [] : [value])]);
-      const child = spawn([process.execPath, program, ...args]);
+      const child = spawn([process.execPath, program, ...args], variables);
       const log: string[] = [];
       const lines = createInterface({ input: child.stderr });
       const serving = new Promise<void>((resolve, reject) => {
@@ -114,6 +117,11 @@ export async function createCsiNode(): Promise<CsiNode> {
         stop: () => end('SIGTERM'),
         crash: async () => {
           await end('SIGKILL');
+        },
+        async ended() {
+          const { signal } = await child;
+          client.close();
+          return signal;
         },
       };
     },

@@ -1,9 +1,10 @@
-import { mkdir, readdir, rm } from 'node:fs/promises';
+import { readdir, rm } from 'node:fs/promises';
 import { Fault } from '../../../proto/fault.ts';
 import type { VolumeId } from '../../../proto/ids.ts';
 import { VOLUME_FILES, volumeSpecRecord } from '../../../proto/volume-spec.ts';
 import type { Log } from '../../../runtime/system/log.ts';
 import { createNodeSystem, syncDirectory } from '../../../runtime/system/node/system.ts';
+import type { System } from '../../../runtime/system/port.ts';
 import { recordFile } from '../../../runtime/system/record-file.ts';
 import { lockDirectory } from '../../instance-lock.ts';
 import { ensurePoolIdentity } from '../identity.ts';
@@ -32,7 +33,7 @@ export async function openImageFilePool(options: ImageFilePoolOptions, log: Log)
   const system = createNodeSystem();
   try {
     await ensurePoolIdentity(system, options);
-    await layOut(paths);
+    await layOut(system, paths);
     await sweep(paths.incoming, log);
     await sweep(paths.trash, log);
   } catch (cause) {
@@ -56,9 +57,9 @@ export async function openImageFilePool(options: ImageFilePoolOptions, log: Log)
 }
 
 /** A predecessor may have been killed between a rename and its sync: what is found now is answered as durable. */
-async function layOut({ root, volumes, incoming, trash }: ImageFilePaths): Promise<void> {
+async function layOut(system: System, { root, volumes, incoming, trash }: ImageFilePaths): Promise<void> {
   for (const directory of [volumes, incoming, trash]) {
-    await mkdir(directory, { recursive: true, mode: 0o700 });
+    await system.makeDirectory(directory, 0o700);
     await syncDirectory(directory);
   }
   await syncDirectory(root);
