@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { createLab, type Lab } from '../support/lab.ts';
+import { QEMUS } from '../support/qemus.ts';
 
 const MIB = 1 << 20;
 
@@ -23,7 +24,7 @@ const numbered = (prefix: string): string => {
 const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');
 
 describe('berth run', () => {
-  it('has the exit status, standard streams and input of its container', async () => {
+  it.each(QEMUS)('has the exit status, standard streams and input of its container (%s)', async (_, flags) => {
     const script = `
       cat | sha256sum | cut -d ' ' -f 1 >/tmp/sum
       seq ${FIRST} ${LAST} | sed s/^/o/ | head -c ${MIB} &
@@ -33,7 +34,8 @@ describe('berth run', () => {
       exit 3
     `;
     const input = numbered('i');
-    const { exitCode, stdout, stderr } = await lab.berth(['run', await lab.bundle('status', script)], input);
+    const bundle = await lab.bundle('status', script);
+    const { exitCode, stdout, stderr } = await lab.berth(['run', bundle, ...flags], input);
     expect(sha256(stderr)).toBe(sha256(numbered('e')));
     expect(sha256(stdout.slice(0, MIB))).toBe(sha256(numbered('o')));
     expect(stdout.slice(MIB)).toBe(`${sha256(input)}\n`);
@@ -65,8 +67,8 @@ describe('berth run', () => {
     expect(await stubborn.exitCode).toBe(143);
   });
 
-  it('is ended by berth stop', async () => {
-    const pod = await lab.start('stopped', 'echo ready yes; sleep 1000');
+  it.each(QEMUS)('is ended by berth stop (%s)', async (_, flags) => {
+    const pod = await lab.start('stopped', 'echo ready yes; sleep 1000', flags);
     await lab.line(pod, 'ready');
     expect(await lab.berth(['stop', 'stopped', '--timeout', '6'])).toMatchObject({ exitCode: 0, stderr: '' });
     expect(await pod.exitCode).not.toBe(0);
