@@ -10,6 +10,8 @@ export interface PodProcess {
   line(key: string): Promise<string>;
   /** What the command exits with. */
   readonly exitCode: Promise<number>;
+  /** All lines of stdout so far. */
+  lines(): readonly string[];
   /** All of stderr so far. */
   stderr(): string;
   /** SIGTERM, and waits for the end. */
@@ -44,6 +46,7 @@ export function startPod(name: string, argv: readonly string[]): PodProcess {
     name,
     pid: child.pid ?? 0,
     exitCode,
+    lines: () => lines,
     stderr: () => stderr,
     line: (key) =>
       new Promise((resolve, reject) => {

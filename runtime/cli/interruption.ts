@@ -1,10 +1,10 @@
-const SIGNAL_NUMBERS = { SIGINT: 2, SIGTERM: 15 } as const;
+const SIGNAL_NUMBERS = { SIGHUP: 1, SIGINT: 2, SIGTERM: 15 } as const;
 type Signal = keyof typeof SIGNAL_NUMBERS;
 const SIGNALS = Object.keys(SIGNAL_NUMBERS) as Signal[];
 
 /**
  * SIGINT and SIGTERM while a pod runs: the first goes to the container; a second, or one that comes before the container
- * runs, ends the pod.
+ * runs, ends the pod. So does SIGHUP: the terminal is gone, and nobody is left to send a second one.
  */
 export class Interruption {
   private endPod: (() => Promise<void>) | undefined;
@@ -37,7 +37,7 @@ export class Interruption {
   }
 
   private receive(signal: Signal): void {
-    const tell = this.tellContainer;
+    const tell = signal === 'SIGHUP' ? undefined : this.tellContainer;
     this.tellContainer = undefined;
     if (tell !== undefined) {
       // A container that is gone needs no signal; any other failure shows in the call that waits for it.

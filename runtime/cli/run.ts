@@ -9,8 +9,8 @@ Usage: berth run BUNDLE [FLAGS]
 
 BUNDLE is an OCI bundle: a directory with config.json ("runc spec" makes one) and a root file system, which the
 guest sees read-only below a writable layer in its memory. Standard input, output and error are the container's, and
-so is the exit status (128 + n if signal n ended it). SIGINT and SIGTERM go to the container; a second one ends the
-pod. When the command returns, nothing of the pod is left but the data on its volumes.
+so is the exit status (128 + n if signal n ended it). SIGINT and SIGTERM go to the container; a second one, or
+SIGHUP, ends the pod. When the command returns, nothing of the pod is left but the data on its volumes.
 
   --volume TARGET:/path[:ro]  the volume that CSI published at TARGET, mounted at /path; may be repeated
   --netns PATH                network namespace that CNI prepared for the pod; without it the VM has no NIC

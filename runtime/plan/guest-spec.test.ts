@@ -45,7 +45,7 @@ describe('planGuestSpec', () => {
         resources: { devices: [{ allow: false, access: 'rwm' }] },
       },
     });
-    expect(planGuestSpec(given, 'box', [RESOLV_CONF])).toEqual({
+    expect(planGuestSpec(request({ spec: given }), [RESOLV_CONF])).toEqual({
       ociVersion: '1.2.0',
       process: { args: ['sh'], user: { uid: 7 } },
       root: { path: '/run/berth/containers/box/rootfs', readonly: true },
@@ -67,8 +67,15 @@ describe('planGuestSpec', () => {
       { linux: { namespaces: [{ type: 'ipc', path: '/proc/1/ns/ipc' }] } },
       /the ipc namespace \/proc\/1\/ns\/ipc of the host/,
     ],
+    [
+      'a network other than the pod’s',
+      { linux: { namespaces: [{ type: 'network', path: '/run/netns/b' }] } },
+      /the network namespace \/run\/netns\/b of the host .* \(berth run --netns\)/,
+    ],
+    ['no PID namespace', { linux: { namespaces: [{ type: 'mount' }] } }, /shares no PID namespace/],
+    ['no namespaces at all', { linux: {} }, /shares no PID namespace/],
     ['a device of the host', { linux: { devices: [{ path: '/dev/sda' }] } }, /linux\.devices: \/dev\/sda of the host/],
   ])('refuses %s', (_what, changes, message) => {
-    expect(() => planGuestSpec(spec(changes), 'box', [])).toThrow(message);
+    expect(() => planGuestSpec(request({ spec: spec(changes) }), [])).toThrow(message);
   });
 });

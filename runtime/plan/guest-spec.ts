@@ -1,10 +1,15 @@
 import { Fault } from '../../proto/fault.ts';
 import { guestCgroupsPath, guestRootfsPath } from '../../proto/guest-layout.ts';
 import type { OciMount, OciSpec } from './oci-spec.ts';
+import type { PlanRequest } from './types.ts';
 
 /** config.json for the guest's crun: what named the host names the guest, and what cannot be moved is refused. */
-export function planGuestSpec(spec: OciSpec, containerId: string, mounts: readonly OciMount[]): OciSpec {
+export function planGuestSpec(
+  { spec, id: containerId, netnsPath }: Pick<PlanRequest, 'spec' | 'id' | 'netnsPath'>,
+  mounts: readonly OciMount[],
+): OciSpec {
   checkOffered(spec);
+  checkNamespaces(spec.linux?.namespaces ?? [], netnsPath);
   const { hooks: _none, ...kept } = spec;
   return {
     ...kept,
@@ -30,14 +35,25 @@ function checkOffered(spec: OciSpec): void {
     const message = `hooks.${name}: a program of the host cannot run in the VM; remove it from config.json`;
     throw new Fault('unsupported', message, { fields: { key: `hooks.${name}` } });
   }
-  for (const { type, path } of spec.linux?.namespaces ?? []) {
-    if (type === 'network' || path === undefined || path === '') continue;
-    const message = `linux.namespaces: the ${type} namespace ${path} of the host cannot be joined in the VM; remove its path`;
-    throw new Fault('unsupported', message, { fields: { key: 'linux.namespaces', path } });
-  }
   // Device numbers mean other devices in the guest: one of the host's could name the disk of another volume.
   for (const { path } of spec.linux?.devices ?? []) {
     const message = `linux.devices: ${path} of the host cannot enter the VM; remove it from config.json`;
     throw new Fault('unsupported', message, { fields: { key: 'linux.devices', path } });
   }
+}
+
+type Namespaces = NonNullable<NonNullable<OciSpec['linux']>['namespaces']>;
+
+/** A namespace with a path is one of the host, and none of those is in the VM; the pod's network is its own. */
+function checkNamespaces(namespaces: Namespaces, netnsPath: string): void {
+  for (const { type, path = '' } of namespaces) {
+    if (path === '' || (type === 'network' && path === netnsPath)) continue;
+    const way = type === 'network' ? 'make it that of the pod (berth run --netns)' : 'remove its path';
+    const message = `linux.namespaces: the ${type} namespace ${path} of the host cannot be joined in the VM; ${way}`;
+    throw new Fault('unsupported', message, { fields: { key: 'linux.namespaces', path } });
+  }
+  // Without one of its own the container would see the guest's processes, the agent among them.
+  if (namespaces.some(({ type }) => type === 'pid')) return;
+  const message = 'linux.namespaces: a pod VM shares no PID namespace with its container; add {"type": "pid"}';
+  throw new Fault('unsupported', message, { fields: { key: 'linux.namespaces' } });
 }

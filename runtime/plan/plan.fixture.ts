@@ -18,7 +18,13 @@ import type { PlanFacts, PlanRequest, VolumeFacts } from './types.ts';
 const POD_UID = parsePodUid('pod-a');
 
 export function spec(changes: Partial<OciSpec> = {}): OciSpec {
-  return { ociVersion: '1.2.0', process: { args: ['/bin/true'] }, root: { path: 'rootfs' }, ...changes };
+  return {
+    ociVersion: '1.2.0',
+    process: { args: ['/bin/true'] },
+    root: { path: 'rootfs' },
+    linux: { namespaces: [{ type: 'pid' }] },
+    ...changes,
+  };
 }
 
 export function request(changes: Partial<PlanRequest> = {}): PlanRequest {
@@ -26,6 +32,7 @@ export function request(changes: Partial<PlanRequest> = {}): PlanRequest {
     id: parseSandboxId('box'),
     podUid: POD_UID,
     bundle: '/bundles/a',
+    netnsPath: '/run/netns/a',
     spec: spec(),
     volumes: [],
     memoryMib: 256,

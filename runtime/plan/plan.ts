@@ -23,7 +23,7 @@ export function planPod(request: PlanRequest, facts: PlanFacts): PlanResult {
 function plan(request: PlanRequest, facts: PlanFacts): Plan {
   const network = planNetwork(facts.networks);
   const { mounts, uses } = planMounts(request, facts, hasDns(network.dns));
-  const spec = planGuestSpec(request.spec, request.id, mounts);
+  const spec = planGuestSpec(request, mounts);
   const root = planRoot(request, facts);
   const volumes = planVolumes(uses, facts.capabilities);
   return {

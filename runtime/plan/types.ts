@@ -17,6 +17,8 @@ export interface PlanRequest {
   readonly id: SandboxId;
   readonly podUid: PodUid;
   readonly bundle: string;
+  /** Network namespace of the pod; empty: the VM has no NIC. */
+  readonly netnsPath: string;
   readonly spec: OciSpec;
   /** `--volume TARGET:/path`; under containerd the same pairs come from the mounts of the spec. */
   readonly volumes: readonly VolumeRequest[];

@@ -24,6 +24,7 @@ export async function readPodRequest(
     id,
     podUid: await findPodUid(system, run, id, request),
     bundle,
+    netnsPath: request.netnsPath,
     spec: await readSpec(system, bundle),
     volumes: request.volumes,
     memoryMib: request.memoryMib,

@@ -84,7 +84,8 @@ export class FakeWorld {
       packages: [],
     });
     for (const name of ['kernel', 'initrd', 'root']) this.files.set(`${GUEST}/${name}`, '');
-    const spec = { ociVersion: '1.2.0', process: { args: ['sh'], cwd: '/' }, root: { path: 'rootfs' } };
+    const linux = { namespaces: [{ type: 'pid' }] };
+    const spec = { ociVersion: '1.2.0', process: { args: ['sh'], cwd: '/' }, root: { path: 'rootfs' }, linux };
     this.files.set(`${BUNDLE}/config.json`, JSON.stringify(spec));
     const placeholder = `1 0 0:1 / ${TARGET} ro - tmpfs ${placeholderSource(VOLUME)} ro\n`;
     this.files.set('/proc/self/mountinfo', placeholder);

@@ -53,6 +53,13 @@ describe('berth run', () => {
     expect(await pod.exitCode).toBe(7);
   });
 
+  it('ends the pod when its terminal goes', async () => {
+    const pod = await lab.start('hung-up', 'echo ready yes; while :; do sleep 1; done');
+    await lab.line(pod, 'ready');
+    await pod.signal('SIGHUP');
+    expect(await pod.exitCode).toBe(129);
+  });
+
   it('ends the pod at the second signal, and at the first one while the VM boots', async () => {
     const script = "trap 'echo told yes' TERM; echo ready yes; while :; do sleep 1; done";
     const stubborn = await lab.start('stubborn', script);
@@ -75,11 +82,17 @@ describe('berth run', () => {
     expect(await lab.berth(['stop', 'stopped'])).toMatchObject({ exitCode: 1 });
   });
 
-  it('clears up after a shim that was killed', async () => {
-    const pod = await lab.start('orphan', 'echo ready yes; sleep 1000');
-    await lab.line(pod, 'ready');
-    await lab.kill((await lab.sandbox('orphan')).shim);
-    expect(await pod.exitCode).toBe(1);
-    expect(pod.stderr()).toContain('the shim of pod orphan ended');
+  it('goes on when its shim is killed: every line of output, and the exit status', async () => {
+    const count = 400;
+    const script = `i=0; while [ $i -lt ${count} ]; do echo line $i end; i=$((i + 1)); usleep 20000; done; exit 4`;
+    const pod = await lab.start('orphan', script);
+    for (const line of ['line 20', 'line 150']) {
+      await lab.line(pod, line);
+      await lab.kill((await lab.sandbox('orphan')).shim);
+    }
+    expect(await pod.exitCode).toBe(4);
+    // What was not yet acknowledged at the kill may come twice.
+    const lines = new Set(pod.lines());
+    expect(Array.from({ length: count }, (_, i) => `line ${i} end`).filter((line) => !lines.has(line))).toEqual([]);
   });
 });

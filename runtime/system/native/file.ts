@@ -53,8 +53,10 @@ function makeParents(path: string, mode: number): void {
     failpoint('directory.made');
   } catch (error) {
     if (isErrno(error, 'EEXIST') && ((sys.stat(path)?.mode ?? 0) & S_IFMT) === S_IF.DIR) return;
-    if (!isErrno(error, 'ENOENT') || parentOf(path) === path) throw error;
-    makeParents(parentOf(path), mode);
+    const parent = parentOf(path);
+    // In some file systems (procfs) mkdir answers ENOENT although the parent is there.
+    if (!isErrno(error, 'ENOENT') || sys.stat(parent) !== null) throw error;
+    makeParents(parent, mode);
     makeParents(path, mode);
   }
 }

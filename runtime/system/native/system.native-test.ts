@@ -1,7 +1,7 @@
 import { systemContract } from '../contract.ts';
 import { sys } from './sys.ts';
 import { createNativeSystem } from './system.ts';
-import { expect, expectEqual, nativeTest } from './testing.ts';
+import { expect, expectEqual, expectThrows, nativeTest } from './testing.ts';
 
 for (const { name, run } of systemContract) {
   nativeTest(`system: ${name}`, (directory) => run(createNativeSystem(), directory));
@@ -25,3 +25,10 @@ nativeTest('system: programs that cannot be started leave no descriptor', async 
   await system.run({ file: 'true', args: [], stdin: new Uint8Array(1) });
   expectEqual(sys.readdir('/proc/self/fd').length, before);
 });
+
+nativeTest(
+  'a directory that cannot be made is a Fault, also where the file system says that its parent is not there',
+  async () => {
+    await expectThrows('ENOENT', () => createNativeSystem().makeDirectory('/proc/x/y', 0o700));
+  },
+);
