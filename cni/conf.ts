@@ -19,18 +19,24 @@ export interface NetworkConfig {
   readonly logLevel: LogLevel;
 }
 
+// Shared where they are alike: to make them is part of the start of every verb.
+const text = v.string();
+const optionalText = v.optional(text);
+const optionalTexts = v.optional(v.array(text));
+
 const dns = v.looseObject({
-  nameservers: v.optional(v.array(v.string())),
-  domain: v.optional(v.string()),
-  search: v.optional(v.array(v.string())),
-  options: v.optional(v.array(v.string())),
+  nameservers: optionalTexts,
+  domain: optionalText,
+  search: optionalTexts,
+  options: optionalTexts,
 });
+const optionalDns = v.optional(dns);
 export type CniDns = v.InferOutput<typeof dns>;
 
 /** What every version from 0.3.0 to 1.1.0 has in common; all else passes through untouched. */
 const result = v.looseObject({
-  interfaces: v.optional(v.array(v.looseObject({ name: v.string(), sandbox: v.optional(v.string()) })), []),
-  dns: v.optional(dns),
+  interfaces: v.optional(v.array(v.looseObject({ name: text, sandbox: optionalText })), []),
+  dns: optionalDns,
 });
 export type CniResult = v.InferOutput<typeof result>;
 
@@ -39,7 +45,7 @@ const ownKeys = {
   logLevel: v.optional(v.picklist(LOG_LEVELS), 'warn'),
 };
 const networkConfig = v.looseObject({ name: id((name) => parseNetworkName(name, 'the value')), ...ownKeys });
-const chainInput = v.looseObject({ prevResult: result, dns: v.optional(dns) });
+const chainInput = v.looseObject({ prevResult: result, dns: optionalDns });
 
 export type JsonObject = Readonly<Record<string, unknown>>;
 

@@ -15,6 +15,7 @@ import { readStdin, writeStderr, writeStdout } from './stdio.ts';
 import { refuseVerbBeforeItsTime, versionResult } from './version.ts';
 
 interface Call {
+  readonly variables: Readonly<Record<string, string>>;
   readonly json: JsonObject;
   /** Print what ADD would do, and do nothing. */
   readonly explain: boolean;
@@ -22,15 +23,15 @@ interface Call {
 
 /** What each verb prints; undefined is nothing at all. */
 const VERBS: Record<Verb, (call: Call) => Promise<unknown>> = {
-  ADD: async ({ json, explain }) => {
-    const attachment = parseAddVariables(sys.env());
+  ADD: async ({ json, explain, variables }) => {
+    const attachment = parseAddVariables(variables);
     const config = parseNetworkConfig(json);
     const chain = parseChainInput(json);
     const call = { files: nativeFiles, log: openLog(config), attachment, config, chain };
     return explain ? explainAdd(call) : add(call);
   },
-  DEL: async ({ json }) => {
-    const attachment = parseDelVariables(sys.env());
+  DEL: async ({ json, variables }) => {
+    const attachment = parseDelVariables(variables);
     const config = parseNetworkConfig(json);
     return del({ files: nativeFiles, log: openLog(config), attachment, config });
   },
@@ -54,16 +55,17 @@ async function main(): Promise<never> {
 }
 
 async function run(): Promise<number> {
-  startTrace(sys.env()[TRACE_VARIABLE], writeStderr);
+  const variables = sys.env();
+  startTrace(variables[TRACE_VARIABLE], writeStderr);
   armFailpoint(nativeFailpointHost);
   let asked: unknown;
   try {
-    const verb = parseVerb(sys.env());
+    const verb = parseVerb(variables);
     const explain = sys.args().includes('--explain');
     if (explain && verb !== 'ADD') throw variableFault(`CNI_COMMAND is ${verb}, but --explain is for ADD`);
     const json = parseJsonObject(await readInput(verb));
     asked = json['cniVersion'];
-    const printed = await VERBS[verb]({ json, explain });
+    const printed = await VERBS[verb]({ json, explain, variables });
     if (printed !== undefined) await writeStdout(`${JSON.stringify(printed, null, explain ? 2 : undefined)}\n`);
     return 0;
   } catch (error) {
