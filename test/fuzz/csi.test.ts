@@ -156,6 +156,17 @@ function call(): fc.Arbitrary<{ verb: string; request: object }> {
   return fc.oneof(...arbitraries);
 }
 
+/** Whether the target path, if the bytes still have one, lies where the test may write: half of a path is one too. */
+function isHarmless({ verb, bytes }: { verb: string; bytes: Buffer }): boolean {
+  try {
+    const request = METHODS[verb]?.requestDeserialize(bytes) ?? {};
+    const path = 'target_path' in request ? String(request.target_path) : '';
+    return !path.startsWith('/') || path.startsWith(`${node.scratch}/`);
+  } catch {
+    return true; // The driver cannot decode it either.
+  }
+}
+
 describe('CSI requests', () => {
   it('have a clear answer, and change nothing when they are refused', { timeout: limitMs(60) }, async () => {
     await fc.assert(
@@ -174,7 +185,9 @@ describe('CSI requests', () => {
 
   it('of bytes that are broken on the way have an answer too', { timeout: limitMs(30) }, async () => {
     const broken = call().chain(({ verb, request }) =>
-      brokenBytes(serialize(verb, request)).map((bytes) => ({ verb, bytes: Buffer.from(bytes) })),
+      brokenBytes(serialize(verb, request))
+        .map((bytes) => ({ verb, bytes: Buffer.from(bytes) }))
+        .filter(isHarmless),
     );
     await fc.assert(
       fc.asyncProperty(broken, async ({ verb, bytes }) => {
