@@ -4,6 +4,7 @@ import { sys } from './sys.ts';
 
 /** Fields of /proc/PID/stat behind the program's name, which may itself contain spaces and parentheses (proc(5)). */
 const STATE_FIELD = 0;
+const THREADS_FIELD = 17;
 const START_TICKS_FIELD = 19;
 
 /** Who has this pid now; undefined if nobody, or one that has ended and waits to be reaped. */
@@ -15,7 +16,9 @@ export function readProcessIdentity(pid: number): ProcessIdentity | undefined {
   const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
   const state = fields[STATE_FIELD] ?? '';
   const startTicks = Number(fields[START_TICKS_FIELD]);
-  return 'ZX'.includes(state) ? undefined : { pid, startTicks };
+  // Its first thread may have ended before the others, which then hold its files and locks.
+  const hasEnded = 'ZX'.includes(state) && Number(fields[THREADS_FIELD]) <= 1;
+  return hasEnded ? undefined : { pid, startTicks };
 }
 
 export function isAlive(identity: ProcessIdentity): boolean {

@@ -20,7 +20,13 @@ export async function run(command: NativeCommand): Promise<Completed> {
   const { file, args, env, cwd, timeoutMs, descriptors = [] } = command;
   const [stdin, stdout, stderr] = [command.stdin && sys.pipe(), sys.pipe(), sys.pipe()];
   const fds = [stdin?.[0] ?? -1, stdout[1], stderr[1]];
-  const child = spawnWith(fds, [stdin?.[1], stdout[0], stderr[0]], () =>
+  // The pipe is full before there is a reader: one that outlives a killed parent has had all that a pipe holds, and the end.
+  const input = stdin === undefined ? undefined : feed(stdin[1], command.stdin, file);
+  const abandon = (): void => {
+    input?.close();
+    for (const fd of [stdout[0], stderr[0]]) sys.close(fd);
+  };
+  const child = spawnWith(fds, abandon, () =>
     spawnChild({
       argv: [file, ...args],
       fds: [...fds, ...descriptors],
@@ -29,7 +35,6 @@ export async function run(command: NativeCommand): Promise<Completed> {
     }),
   );
   const outputs = [new Collector(stdout[0]), new Collector(stderr[0])] as const;
-  const input = stdin === undefined ? undefined : feed(stdin[1], command.stdin, file);
   let isLate = false;
   const kill = (): void => {
     isLate = true;
@@ -44,12 +49,12 @@ export async function run(command: NativeCommand): Promise<Completed> {
   return completed;
 }
 
-/** Spawns, then closes the child's ends; if it fails, ours as well. */
-function spawnWith<T>(theirs: readonly number[], ours: readonly (number | undefined)[], spawn: () => T): T {
+/** Spawns, then closes the child's ends; if it fails, `abandon` closes ours as well. */
+function spawnWith<T>(theirs: readonly number[], abandon: () => void, spawn: () => T): T {
   try {
     return spawn();
   } catch (error) {
-    for (const fd of ours) if (fd !== undefined) sys.close(fd);
+    abandon();
     throw error;
   } finally {
     for (const fd of theirs) if (fd >= 0) sys.close(fd);
