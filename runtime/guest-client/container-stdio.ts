@@ -53,6 +53,8 @@ export function coupleStdio(
     beginInput: () => void copyIn(mux, stdioId, host.stdin, log),
     async resumeInput() {
       const handedOnBytes = await mux.sender(stdioId, STDIN).locate();
+      // No input at all, and the guest has had its end: a second end would come after it.
+      if (host.stdin === undefined && handedOnBytes > 0) return handedOnBytes;
       void copyIn(mux, stdioId, host.stdin, log);
       return handedOnBytes;
     },

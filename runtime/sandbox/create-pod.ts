@@ -6,6 +6,7 @@ import type { Agent } from '../guest-client/control.ts';
 import { planPod } from '../plan/plan.ts';
 import type { Plan, PlanRequest } from '../plan/types.ts';
 import { StdioMux } from '../system/channel/stdio-mux.ts';
+import { failpoint } from '../system/failpoint.ts';
 import type { Vm, VmmDriver } from '../vmm/port.ts';
 import { readFacts } from './facts.ts';
 import { connectAgent, connectStdio, type GuestContext, openStreams, STDIO_ID } from './guest-connection.ts';
@@ -74,6 +75,7 @@ export async function createPod(context: PodContext, create: CreatePod): Promise
   phases.begin('network');
   const { hostname, dns, interfaces } = plan.guest;
   await agent.call('setUpSandbox', { hostname, dns, interfaces });
+  failpoint('guest.set-up');
 
   phases.begin('volumes');
   for (const { volume, lease } of leases) {
@@ -83,6 +85,7 @@ export async function createPod(context: PodContext, create: CreatePod): Promise
   }
   // From here on the VMM alone has them: the kernel frees them at its death, whatever this process does.
   for (const { lease } of leases) lease.close();
+  failpoint('leases.handed-over');
 
   phases.begin('container');
   const stdio = coupleStdio(mux, STDIO_ID, openStreams(context, create), context.log);
@@ -93,6 +96,7 @@ export async function createPod(context: PodContext, create: CreatePod): Promise
     rootfs: plan.guest.rootfs,
     stdioId: STDIO_ID,
   });
+  failpoint('container.created');
   stdio.beginInput();
   phases.end();
   return { vm, agent, stdio, plan, phases };

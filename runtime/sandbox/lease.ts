@@ -2,13 +2,17 @@ import { Fault } from '../../proto/fault.ts';
 import { type VolumeLease, volumeLeaseRecord } from '../../proto/volume-lease.ts';
 import { VOLUME_FILES } from '../../proto/volume-spec.ts';
 import type { VolumeFacts } from '../plan/types.ts';
+import { failpoint } from '../system/failpoint.ts';
 import type { HeldLease, SandboxHost } from './host.ts';
 
 /** Takes the lease of a volume. Fault `precondition` naming the owner if another VM has it. */
 export function takeLease(host: SandboxHost, volume: VolumeFacts, owner: VolumeLease): HeldLease {
   const path = `${volume.attachment.volumeDirectory}/${VOLUME_FILES.lease}`;
   const lease = host.takeLease(path, volumeLeaseRecord.encode(owner));
-  if ('fd' in lease) return lease;
+  if ('fd' in lease) {
+    failpoint('lease.taken');
+    return lease;
+  }
   const { volumeId } = volume.spec;
   const message =
     `volume ${volumeId} is in use by ${describeOwner(lease.heldBy, path)}, and one VM at a time can have it; ` +

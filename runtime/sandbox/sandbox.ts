@@ -2,6 +2,7 @@ import { describeError, Fault } from '../../proto/fault.ts';
 import type { Sandbox as SandboxRecord } from '../../proto/sandbox-record.ts';
 import type { CreatePod } from '../../proto/shim.ts';
 import type { HandedOn } from '../guest-client/container-stdio.ts';
+import { failpoint } from '../system/failpoint.ts';
 import { Undo } from '../system/undo.ts';
 import type { Vm } from '../vmm/port.ts';
 import { noticesOf } from './accelerator.ts';
@@ -189,6 +190,7 @@ export class Sandbox {
   /** The guest answers a repeated call as the first. */
   private async startContainer(pod: Pod): Promise<void> {
     await pod.agent.call('startContainer', { containerId: this.options.id });
+    failpoint('container.started');
     this.expectExit(pod);
   }
 
@@ -233,6 +235,7 @@ export class Sandbox {
 
   private async endOnce(reason: Fault): Promise<void> {
     const failures = await this.undo.unwind();
+    failpoint('vmm.gone');
     this.exit.reject(reason);
     this.state.transition(['stopping', 'failed'], 'stopped');
     await this.options.release().catch((error: unknown) => failures.push(error));

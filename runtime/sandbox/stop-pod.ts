@@ -1,3 +1,4 @@
+import { failpoint } from '../system/failpoint.ts';
 import type { Log } from '../system/log.ts';
 import type { System } from '../system/port.ts';
 import type { Pod } from './create-pod.ts';
@@ -38,11 +39,13 @@ export async function stopPod(
   }
   await attempt('the container could not be removed', async () => {
     await agent.call('removeContainer', { containerId }, { timeoutMs: remainingMs() / 2 });
+    failpoint('container.removed');
     // Its last output is still on the way.
     await within(remainingMs() / 2, exited);
   });
   await attempt('no orderly end; the VM is killed', async () => {
     await agent.call('shutdown', {}, { timeoutMs: remainingMs() });
+    failpoint('guest.shut-down');
     if ((await within(remainingMs(), vm.exited)) === undefined) log.warn('the guest did not power off in time');
   });
 }

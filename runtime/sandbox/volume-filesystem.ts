@@ -3,6 +3,7 @@ import { type VolumeFilesystem, volumeFilesystemRecord } from '../../proto/volum
 import { VOLUME_FILES } from '../../proto/volume-spec.ts';
 import type { Agent } from '../guest-client/control.ts';
 import type { VolumePlan } from '../plan/types.ts';
+import { failpoint } from '../system/failpoint.ts';
 import { recordFile } from '../system/record-file.ts';
 import type { HeldLease, SandboxHost } from './host.ts';
 
@@ -32,6 +33,7 @@ export async function prepareVolume(
   try {
     if (record.state !== 'formatted') await format(host, agent, { path, storage, lease, state: record.state });
     await agent.call('mountVolume', storage);
+    failpoint('volume.mounted');
   } catch (error) {
     if (!(error instanceof Fault)) throw error;
     throw new Fault(error.code, `volume ${volumeId}: ${error.message}`, {
@@ -51,12 +53,15 @@ interface Formatting {
 
 async function format(host: SandboxHost, agent: Agent, { path, storage, lease, state }: Formatting): Promise<void> {
   const { serial, fsType } = storage;
-  const save = (record: VolumeFilesystem) =>
-    host.writeDurable(path, new TextEncoder().encode(volumeFilesystemRecord.encode(record)), 0o600, lease);
+  const save = async (record: VolumeFilesystem): Promise<void> => {
+    await host.writeDurable(path, new TextEncoder().encode(volumeFilesystemRecord.encode(record)), 0o600, lease);
+    failpoint('filesystem.recorded');
+  };
   if (state === 'never') {
     await agent.call('checkBlank', { serial });
     await save({ state: 'formatting' });
   }
   const { uuid } = await agent.call('formatVolume', { serial, fsType, resume: state === 'formatting' });
+  failpoint('volume.formatted');
   await save({ state: 'formatted', uuid, formattedAtMs: Date.now() });
 }

@@ -12,7 +12,7 @@ type Program = 'csi' | 'cni' | 'shim';
 export const FAILPOINTS = {
   // The port `Files`, of which a record is made
   'directory.made': ['csi', 'cni', 'shim'],
-  'directory.synced': ['csi'],
+  'directory.synced': ['csi', 'shim'],
   'directory.removed': ['csi'],
   'file.temporary': ['csi', 'cni', 'shim'],
   'file.renamed': ['csi', 'cni', 'shim'],
@@ -30,6 +30,20 @@ export const FAILPOINTS = {
   'placeholder.filled': ['csi'],
   'mount.removed': ['csi'],
   'target.removed': ['csi'],
+  // A pod's VM, and what its guest has done
+  'socket.bound': ['shim'],
+  'lease.taken': ['shim'],
+  'vmm.spawned': ['shim'],
+  'guest.set-up': ['shim'],
+  'volume.formatted': ['shim'],
+  'filesystem.recorded': ['shim'],
+  'volume.mounted': ['shim'],
+  'leases.handed-over': ['shim'],
+  'container.created': ['shim'],
+  'container.started': ['shim'],
+  'container.removed': ['shim'],
+  'guest.shut-down': ['shim'],
+  'vmm.gone': ['shim'],
   // The kernel's network
   'netlink.changed': ['cni'],
   'tap.made': ['cni'],

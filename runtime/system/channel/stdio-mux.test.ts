@@ -61,6 +61,56 @@ function breakingStreams(bytes: number): readonly [ByteStream, ByteStream] {
 }
 
 describe('StdioMux', () => {
+  it('goes on with another process at the host, which knows only how much of the output was handed on', async () => {
+    const guest = new StdioMux();
+    const [input, output] = [pattern(MEGABYTE, 3), pattern(MEGABYTE, 4)];
+    const sent = sendAll(guest, STDOUT, output, 50_000);
+    const arrived = readAll(guest.receiver(1, STDIN));
+    const handedOn: Uint8Array[] = [];
+    const handedOnBytes = () => handedOn.reduce((sum, { length }) => sum + length, 0);
+
+    const first = new StdioMux();
+    const firstOutput = first.receiver(1, STDOUT);
+    const firstConnection = connect(first, guest);
+    const firstInput = sendAll(first, STDIN, input, 50_000).catch(() => {});
+    while (handedOnBytes() < 300_000) handedOn.push((await firstOutput.read()) ?? new Uint8Array(0));
+    firstConnection.cut();
+    await firstConnection.ended;
+    first.close(new Fault('io', 'killed'));
+    await firstInput;
+
+    const second = new StdioMux();
+    const secondOutput = second.receiver(1, STDOUT, handedOnBytes());
+    const sender = second.sender(1, STDIN);
+    const secondConnection = connect(second, guest);
+    const known = await sender.locate();
+    expect(known).toBeLessThan(MEGABYTE);
+    await sendAll(second, STDIN, input.subarray(known), 50_000);
+    handedOn.push(await readAll(secondOutput));
+    await sent;
+    expect((await arrived).equals(input)).toBe(true);
+    expect(Buffer.concat(handedOn).equals(output)).toBe(true);
+    secondConnection.cut();
+    await secondConnection.ended;
+  });
+
+  it('tells a later process at the host of an end that was acknowledged already', async () => {
+    const guest = new StdioMux();
+    const ended = sendAll(guest, STDOUT, new Uint8Array(3), 3);
+    const first = new StdioMux();
+    const all = readAll(first.receiver(1, STDOUT));
+    const connection = connect(first, guest);
+    await Promise.all([all, ended]);
+    connection.cut();
+    await connection.ended;
+    const second = new StdioMux();
+    const rest = readAll(second.receiver(1, STDOUT, 3));
+    const again = connect(second, guest);
+    expect(await rest).toHaveLength(0);
+    again.cut();
+    await again.ended;
+  });
+
   it('carries a megabyte on both outputs at once, each complete and separate', async () => {
     const [host, guest] = [new StdioMux(), new StdioMux()];
     const [stdout, stderr] = [host.receiver(1, STDOUT), host.receiver(1, STDERR)];

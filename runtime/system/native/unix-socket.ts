@@ -1,4 +1,5 @@
 import { Fault } from '../../../proto/fault.ts';
+import { failpoint } from '../failpoint.ts';
 import type { ByteStream, Listener } from '../port.ts';
 import { attempt, forgive, ioFault, isErrno } from './errors.ts';
 import { createStream } from './stream.ts';
@@ -70,6 +71,7 @@ export function openListeningSocket(path: string): number {
   try {
     bindPrivately(fd, address);
     sys.listen(fd, BACKLOG);
+    failpoint('socket.bound');
     return fd;
   } catch (error) {
     sys.close(fd);

@@ -1,3 +1,4 @@
+import { failpoint } from '../../system/failpoint.ts';
 import { attempt } from '../../system/native/errors.ts';
 import { type Child, spawnChild } from '../../system/native/process.ts';
 import { O, SIG, sys } from '../../system/native/sys.ts';
@@ -40,6 +41,7 @@ export function spawnQemu(system: System, binary: string, spec: VmSpec, options:
         ...(options.netns === undefined ? {} : { netns: options.netns }),
         ...(options.endsWithParent === true ? { parentDeathSignal: SIG.KILL } : {}),
       });
+      failpoint('vmm.spawned');
       return toProcess(child, () => readLastWords(system, options.log));
     } finally {
       sys.close(control);
