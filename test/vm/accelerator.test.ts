@@ -87,7 +87,7 @@ describe('the operator’s view of a pod', () => {
     }
     const followed = lab.berth(['logs', 'traced', '--shim', '--follow']);
     expect(await lab.berth(['stop', 'traced', '--timeout', '6'])).toMatchObject({ exitCode: 0 });
-    expect((await followed).stdout).toContain('"message":"pod ended"');
+    expect((await followed).stdout).toContain('"call":"shutdown"');
     await pod.exitCode;
     expect(await lab.berth(['logs', 'traced'])).toMatchObject({ exitCode: 1, stdout: '' });
   });
