@@ -17,7 +17,7 @@ export default defineConfig({
     reporters: ['default', './test/support/reporter.ts'],
     projects: [
       layer('unit', 0, ['{proto,csi,cni,runtime,deploy,bench,test/support}/**/*.test.ts'], 10_000),
-      layer('gates', 1, ['test/gates/**/*.test.ts'], 120_000),
+      layer('gates', 1, ['test/gates/**/*.test.ts'], 300_000),
       layer('host', 2, ['test/host/**/*.test.ts'], 60_000),
       layer('conformance', 3, ['test/conformance/**/*.test.ts'], 60_000),
       layer('crash', 4, ['test/crash/**/*.test.ts'], 60_000),
