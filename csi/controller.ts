@@ -1,4 +1,5 @@
 import { Fault } from '../proto/fault.ts';
+import { describePod } from '../proto/volume-attachment.ts';
 import type { Filesystem, VolumeSpec } from '../proto/volume-spec.ts';
 import type { Attachments } from './attachments.ts';
 import { planCapacity } from './capacity.ts';
@@ -113,7 +114,7 @@ function deleteVolume(request: DeleteVolumeRequest, volumes: Volumes, attachment
       const published = (await attachments.all()).find((attachment) => attachment.volumeId === volumeId);
       if (published !== undefined) {
         const { podUid, targetPath } = published;
-        const message = `volume ${volumeId} is published for pod ${podUid} at ${targetPath}; unpublish it first`;
+        const message = `volume ${volumeId} is published for ${describePod(podUid)} at ${targetPath}; unpublish it first`;
         throw new Fault('precondition', message, { fields: { volumeId, podUid, targetPath } });
       }
       if (await location.pool.remove(location.volumeId, log)) log.info('volume deleted');

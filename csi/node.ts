@@ -1,6 +1,6 @@
 import { Fault } from '../proto/fault.ts';
 import { type PodUid, parsePodUid } from '../proto/ids.ts';
-import { NO_POD, type VolumeAttachment } from '../proto/volume-attachment.ts';
+import { describePod, NO_POD, type VolumeAttachment } from '../proto/volume-attachment.ts';
 import { withUndo } from '../runtime/system/undo.ts';
 import type { Attachments } from './attachments.ts';
 import type {
@@ -138,7 +138,7 @@ function requireSoleWriter(records: readonly VolumeAttachment[], wanted: VolumeA
   const [other] = others;
   if (!sole || other === undefined) return;
   const { volumeId, podUid, targetPath } = other;
-  const message = `volume ${volumeId} has a single writer, and is published for pod ${podUid} at ${targetPath}`;
+  const message = `volume ${volumeId} has a single writer, and is published for ${describePod(podUid)} at ${targetPath}`;
   throw new Fault('precondition', message, { fields: { volumeId, podUid, targetPath } });
 }
 
@@ -149,12 +149,12 @@ function requireSamePublication(existing: VolumeAttachment, wanted: VolumeAttach
     const message = `target_path ${targetPath} is taken by volume ${existing.volumeId}`;
     throw new Fault('precondition', message, { fields: { targetPath } });
   }
-  const names = ['podUid', 'readOnly', 'accessMode'] as const;
-  const differences = names
+  const differences = (['readOnly', 'accessMode'] as const)
     .filter((name) => existing[name] !== wanted[name])
-    .map((name) => `${name} ${existing[name]}`);
-  if (existing.mountFlags.join(',') !== wanted.mountFlags.join(',')) differences.push('other mount_flags');
+    .map((name) => `with ${name} ${existing[name]}`);
+  if (existing.podUid !== wanted.podUid) differences.unshift(`for ${describePod(existing.podUid)}`);
+  if (existing.mountFlags.join(',') !== wanted.mountFlags.join(',')) differences.push('with other mount_flags');
   if (differences.length === 0) return;
-  const message = `volume ${wanted.volumeId} is published at ${targetPath}, but with ${differences.join(', ')}`;
+  const message = `volume ${wanted.volumeId} is published at ${targetPath}, but ${differences.join(', ')}`;
   throw new Fault('exists', message, { fields: { targetPath } });
 }

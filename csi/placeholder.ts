@@ -7,6 +7,7 @@ import { errorCode } from '../runtime/system/node/errno.ts';
 import { ensureMount, ensureNoMount, type Mount, readMounts, topmostMount } from '../runtime/system/node/mounts.ts';
 import type { Undo } from '../runtime/system/undo.ts';
 import { ensureNoEmptyDirectories } from './empty-directories.ts';
+import { placeholderText } from './placeholder-text.ts';
 
 /**
  * What stands at a target path on the host: a tmpfs of one page, full. kubelet sees a mount and can make directories for
@@ -14,10 +15,6 @@ import { ensureNoEmptyDirectories } from './empty-directories.ts';
  * instead of writing beside the volume.
  */
 export const PLACEHOLDER_FILE = 'THIS_VOLUME_NEEDS_A_BERTH_RUNTIMECLASS';
-const TEXT = `This is not your volume. Its data are on a disk that only a pod VM of berth can attach, and this pod runs
-without one. Give the pod a runtimeClassName that berth serves, and start it again.
-Nothing can be written here, so that nothing is written to the wrong place.
-`;
 /** Inodes for the directories of deep subPaths: a path of 34 components was seen. */
 const OPTIONS = ['size=1', 'nr_inodes=1024', 'mode=0555', 'nosuid', 'nodev', 'noexec'];
 
@@ -73,8 +70,7 @@ async function fill(target: string): Promise<void> {
   const before = await statfs(target);
   if (before.bavail === 0) return;
   const sizeBytes = before.blocks * before.bsize;
-  const text = TEXT.padEnd(sizeBytes, '\n').slice(0, sizeBytes);
-  await writeFile(`${target}/${PLACEHOLDER_FILE}`, text, { mode: 0o444 });
+  await writeFile(`${target}/${PLACEHOLDER_FILE}`, placeholderText(sizeBytes), { mode: 0o444 });
   failpoint('placeholder.filled');
   const { bavail } = await statfs(target);
   if (bavail !== 0) throw new Fault('internal', `the placeholder at ${target} still has ${bavail} free blocks`);

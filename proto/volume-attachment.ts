@@ -25,5 +25,9 @@ export type VolumeAttachment = ReturnType<typeof volumeAttachmentRecord.decode>;
 /** Pod UID under which csi files a publication that names no pod (`podInfoOnMount` is off). */
 export const NO_POD = 'none';
 
+/** Of whom a publication is, in a sentence. */
+export const describePod = (podUid: string): string =>
+  podUid === NO_POD ? 'a pod that was not named' : `pod ${podUid}`;
+
 /** Source of the tmpfs that stands at the target path on the host. */
 export const placeholderSource = (volumeId: string): string => `berth:${volumeId}`;

@@ -154,7 +154,9 @@ describe('DeleteVolume', () => {
     await once(holder.stdout, 'data');
     await expect(remove(volume_id)).rejects.toMatchObject({
       code: status.FAILED_PRECONDITION,
-      details: `volume ${volume_id} is in use by the VM of pod pod-7 (sandbox sandbox-7)${where}`,
+      details:
+        `volume ${volume_id} is in use by the VM of pod pod-7 (sandbox sandbox-7)${where}; ` +
+        'end that pod first ("berth stop sandbox-7")',
     });
     expect((await stat(join(node.pool, 'volumes', volume_id, VOLUME_FILES.image))).size).toBe(1024 ** 3);
     holder.kill('SIGKILL');

@@ -110,7 +110,7 @@ describe('a second server', () => {
 describe('a pool', () => {
   it('must be there, and on a file system that keeps data', async () => {
     await expect(node.start({ pool: 'main=image-file:/no/such' })).rejects.toThrow(
-      /pool main: \/no\/such cannot be used/,
+      /pool main: \/no\/such is not there; make it \("mkdir -p \/no\/such"\), or name another directory with --pool/,
     );
     const volatile = join(node.scratch, 'volatile');
     await mkdir(volatile);

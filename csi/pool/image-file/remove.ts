@@ -53,10 +53,12 @@ async function describeHeldLease(directory: string, volumeId: VolumeId): Promise
   try {
     const { podUid, sandboxId, node } = volumeLeaseRecord.decode(await readFile(path, 'utf8'), path);
     const where = node === '' ? '' : ` on node ${node}`; // a pod without an orchestrator knows no node
-    const message = `volume ${volumeId} is in use by the VM of pod ${podUid} (sandbox ${sandboxId})${where}`;
+    const message =
+      `volume ${volumeId} is in use by the VM of pod ${podUid} (sandbox ${sandboxId})${where}; ` +
+      `end that pod first ("berth stop ${sandboxId}")`;
     return new Fault('precondition', message, { fields: { volumeId, podUid, sandboxId, node } });
   } catch (error) {
-    const message = `volume ${volumeId} is in use; its lease does not say by whom`;
+    const message = `volume ${volumeId} is in use; its lease does not say by whom, but lslocks shows who holds ${path}`;
     return new Fault('precondition', message, { fields: { volumeId, lease: describeError(error) } });
   }
 }
