@@ -9,7 +9,7 @@ import { add, explainAdd } from './add.ts';
 import { variableFault } from './codes.ts';
 import { type JsonObject, type NetworkConfig, parseChainInput, parseJsonObject, parseNetworkConfig } from './conf.ts';
 import { del } from './del.ts';
-import { parseAddVariables, parseDelVariables, parseVerb, type Verb } from './env.ts';
+import { parseAddVariables, parseDelVariables, parseVerb, SERVED, type Verb } from './env.ts';
 import { errorResult } from './result.ts';
 import { readStdin, writeStderr, writeStdout } from './stdio.ts';
 import { refuseVerbBeforeItsTime, versionResult } from './version.ts';
@@ -44,7 +44,7 @@ const VERBS: Record<Verb, (call: Call) => Promise<unknown>> = {
 /** A verb that this plugin does not do: an error rather than a success that would mean something. */
 async function refuse(verb: Verb, { json }: Call): Promise<never> {
   refuseVerbBeforeItsTime(verb, parseNetworkConfig(json).cniVersion);
-  throw variableFault(`CNI_COMMAND ${verb} is not supported by this plugin; it does ADD, DEL and VERSION`);
+  throw variableFault(`CNI_COMMAND ${verb} is not supported by this plugin; it does ${SERVED}`);
 }
 
 const openLog = ({ logLevel }: NetworkConfig): Log => createLog(writeStderr, logLevel);
