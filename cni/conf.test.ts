@@ -22,6 +22,12 @@ describe('network configuration', () => {
     expect(message).toContain('network configuration on standard input is not');
   });
 
+  it('is nested as configurations are', () => {
+    const nested = (depth: number): string => `{"a":${'['.repeat(depth)}${']'.repeat(depth)}}`;
+    expect(parseJsonObject(nested(90))).toBeTypeOf('object');
+    expect(refusal(() => parseJsonObject(nested(110)))).toEqual([6, expect.stringContaining('deeper than 100')]);
+  });
+
   it('has defaults', () => {
     expect(parseNetworkConfig(GOOD)).toEqual({
       cniVersion: '1.0.0',
@@ -52,7 +58,7 @@ describe('network configuration', () => {
     [{ cniVersion: 1 }, 7, 'cniVersion'],
     [{ cniVersion: '0.2.0' }, 1, '"0.2.0"'],
     [{ cniVersion: '1.2.0' }, 1, '"1.2.0"'],
-    [{ name: undefined }, 7, 'name: '],
+    [{ name: undefined }, 7, 'name is missing'],
     [{ name: 7 }, 7, 'name: '],
     [{ name: '' }, 7, 'name: the value is ""'],
     [{ name: 'a/b' }, 7, 'name: the value is "a/b"'],
@@ -90,7 +96,7 @@ describe('chain input', () => {
     [{}, 'prevResult is missing'],
     [{ prevResult: null }, 'prevResult: '],
     [{ prevResult: { interfaces: {} } }, 'prevResult.interfaces: '],
-    [{ prevResult: { interfaces: [{ mac: 'x' }] } }, 'prevResult.interfaces.0.name: '],
+    [{ prevResult: { interfaces: [{ mac: 'x' }] } }, 'prevResult.interfaces.0.name is missing'],
     [{ prevResult: { ...PREVIOUS, dns: { nameservers: '10.0.0.1' } } }, 'prevResult.dns.nameservers: '],
     [{ prevResult: PREVIOUS, dns: 7 }, 'dns: '],
   ])('is refused: %j', (json, message) => {

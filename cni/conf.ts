@@ -2,7 +2,7 @@ import * as v from 'valibot';
 import { Fault } from '../proto/fault.ts';
 import { type NetworkName, parseNetworkName } from '../proto/ids.ts';
 import { DEFAULT_RUN_DIRECTORY } from '../proto/paths.ts';
-import { absolutePath, id } from '../proto/record.ts';
+import { absolutePath, describeIssue, id } from '../proto/record.ts';
 import { LOG_LEVELS, type LogLevel } from '../runtime/system/log.ts';
 import { type CniVersion, parseCniVersion } from './version.ts';
 
@@ -49,6 +49,9 @@ const chainInput = v.looseObject({ prevResult: result, dns: optionalDns });
 
 export type JsonObject = Readonly<Record<string, unknown>>;
 
+/** Writing JSON takes more of the stack than reading it: what ADD reads, it must be able to write into its result. */
+const MAX_NESTING = 100;
+
 /** Throws `malformed`. */
 export function parseJsonObject(text: string): JsonObject {
   let value: unknown;
@@ -57,8 +60,18 @@ export function parseJsonObject(text: string): JsonObject {
   } catch (cause) {
     throw new Fault('malformed', 'the network configuration on standard input is not JSON', { cause });
   }
-  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as JsonObject;
-  throw new Fault('malformed', 'the network configuration on standard input is not a JSON object');
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    throw new Fault('malformed', 'the network configuration on standard input is not a JSON object');
+  }
+  if (isDeeperThan(value, MAX_NESTING)) {
+    throw new Fault('malformed', `the network configuration on standard input is nested deeper than ${MAX_NESTING}`);
+  }
+  return value as JsonObject;
+}
+
+function isDeeperThan(value: unknown, levels: number): boolean {
+  if (typeof value !== 'object' || value === null) return false;
+  return levels === 0 || Object.values(value).some((each) => isDeeperThan(each, levels - 1));
 }
 
 /** Reads what every verb needs. Throws `invalid` naming the key, or the Fault of an incompatible version. */
@@ -92,7 +105,7 @@ function check<S extends v.GenericSchema>(schema: S, json: JsonObject): v.InferO
   if (parsed.success) return parsed.output;
   const [issue] = parsed.issues;
   const key = v.getDotPath(issue) ?? '(whole)';
-  throw new Fault('invalid', `network configuration: ${key}: ${issue.message}`, { fields: { key } });
+  throw new Fault('invalid', `network configuration: ${describeIssue(issue)}`, { fields: { key } });
 }
 
 /** Unknown keys are for others, unless they look like ours: `rundir` would silently leave the records elsewhere. */

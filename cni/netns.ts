@@ -15,7 +15,8 @@ export interface Netns {
 export function enterNetns(path: string): Netns | undefined {
   return attempt(`could not enter the network namespace ${path}`, () =>
     forgive(['ENOENT', 'ENOTDIR', 'EINVAL'], undefined, () => {
-      const fd = sys.open(path, O.RDONLY);
+      // NONBLOCK: a FIFO would hold the open until somebody writes.
+      const fd = sys.open(path, O.RDONLY | O.NONBLOCK);
       try {
         sys.setns(fd, CLONE.NEWNET);
         const { dev, ino } = sys.fstat(fd);

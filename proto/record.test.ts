@@ -42,12 +42,14 @@ describe('records', () => {
     [withChange({ sizeBytes: -1 }), 'sizeBytes'],
     [withChange({ sizeBytes: 1.5 }), 'sizeBytes'],
     [withChange({ path: 'a' }), 'must be an absolute path'],
+    [withChange({ path: '/a\0b' }), 'must be an absolute path'],
     [withChange({ note: '' }), 'note'],
     [withChange({ volumeId: '../x' }), 'volume id is "../x"'],
     [withChange({ labels: { a: 1 } }), 'labels'],
     [withChange({ labels: ['a'] }), 'labels'],
-    [withChange({ extra: 1 }), 'extra'],
-    [JSON.stringify({ v: 2 }), 'volumeId'],
+    [withChange({ extra: 1 }), 'extra is an unknown key'],
+    [JSON.stringify({ v: 2 }), 'volumeId is missing'],
+    [withChange({ path: undefined }), 'path is missing'],
   ])('refuse %s, naming source and key', (text, expected) => {
     const error = expect.objectContaining({ code: 'malformed', message: expect.stringContaining(expected) });
     expect(() => codec.decode(text, 'f.json')).toThrow(error);

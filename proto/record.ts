@@ -45,9 +45,18 @@ export function decodeWith<S extends v.GenericSchema>(schema: S, value: unknown,
   const result = v.safeParse(schema, value, { abortEarly: true });
   if (result.success) return result.output;
   const issue = result.issues[0];
-  const key = v.getDotPath(issue) ?? '(whole)';
-  throw new Fault('malformed', `${where}: ${key}: ${issue.message}`, { fields: { key } });
+  throw new Fault('malformed', `${where}: ${describeIssue(issue)}`, { fields: { key: keyOf(issue) } });
 }
+
+/** What a schema found, in a person's words: valibot's own are about the schema. */
+export function describeIssue(issue: v.BaseIssue<unknown>): string {
+  const key = keyOf(issue);
+  if (issue.received === 'undefined') return `${key} is missing`;
+  if (issue.expected === 'never') return `${key} is an unknown key`;
+  return `${key}: ${issue.message}`;
+}
+
+const keyOf = (issue: v.BaseIssue<unknown>): string => v.getDotPath(issue) ?? '(whole)';
 
 function parseObject(text: string, kind: string, source: string): Record<string, unknown> {
   let value: unknown;
@@ -68,7 +77,10 @@ export const filled = v.pipe(v.string(), v.minLength(1));
 /** A map of texts. v.record would leave out a key like `constructor` without a word. */
 export const texts = v.custom<Readonly<Record<string, string>>>(isTexts, 'must be an object whose values are texts');
 export const count = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
-export const absolutePath = v.pipe(v.string(), v.regex(/^\//, 'must be an absolute path'));
+export const absolutePath = v.pipe(
+  v.string(),
+  v.check((path) => path.startsWith('/') && !path.includes('\0'), 'must be an absolute path'),
+);
 /** A string that a parse function of ids.ts checks and brands. */
 export function id<Id extends string>(parse: (value: unknown, field?: string) => Id) {
   return v.pipe(

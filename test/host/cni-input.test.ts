@@ -6,6 +6,7 @@ let pod: CniPod;
 beforeAll(async () => {
   node = await createCniNode();
   pod = await node.addPod('pod');
+  await node.run('mkfifo', '/run/fifo');
 });
 afterAll(() => node.close());
 
@@ -15,6 +16,8 @@ async function expectRefusal(command: string, change: CallChange, code: number, 
   expect({ exitCode, answer }).toMatchObject({ exitCode: 1, answer: { code, msg: expect.stringContaining(msg) } });
   expect(await pod.remains()).toEqual([]);
 }
+
+const nested = (depth: number): unknown => JSON.parse('['.repeat(depth) + ']'.repeat(depth));
 
 describe('variables', () => {
   it.each<[string, CallChange['env'], string]>([
@@ -29,6 +32,7 @@ describe('variables', () => {
     ['ADD', { CNI_NETNS: 'netns' }, 'CNI_NETNS is "netns"'],
     ['ADD', { CNI_NETNS: '/run/netns/none' }, 'CNI_NETNS is "/run/netns/none", where there is no network namespace'],
     ['ADD', { CNI_NETNS: '/etc/hostname' }, 'CNI_NETNS is "/etc/hostname", where there is no network namespace'],
+    ['ADD', { CNI_NETNS: '/run/fifo' }, 'CNI_NETNS is "/run/fifo", where there is no network namespace'],
     ['ADD', { CNI_NETNS: '/proc/self/ns/net' }, "the plugin's own network namespace"],
     ['ADD', { CNI_CONTAINERID: undefined, CNI_NETNS: undefined }, 'CNI_CONTAINERID is not set; CNI_NETNS is not set'],
   ])('%s is refused: %j', (command, env, msg) => expectRefusal(command, { env: env ?? {} }, 4, msg));
@@ -41,10 +45,13 @@ describe('configuration', () => {
   it.each<[string, CallChange, number, string]>([
     ['ADD', { stdin: '' }, 6, 'is not JSON'],
     ['ADD', { stdin: '{"name":' }, 6, 'is not JSON'],
+    ['ADD', { config: { deep: nested(2000) } }, 6, 'is nested deeper than 100'],
+    ['ADD', { stdin: '['.repeat(100_000) }, 6, 'is not JSON'],
+    ['ADD', { config: { runDir: '/run/a\0b' } }, 7, 'runDir: must be an absolute path'],
     ['DEL', { stdin: '[]' }, 6, 'is not a JSON object'],
     ['ADD', { config: { prevResult: undefined } }, 7, 'prevResult is missing'],
     ['ADD', { config: { prevResult: { interfaces: 'eth0' } } }, 7, 'prevResult.interfaces: '],
-    ['ADD', { config: { name: undefined } }, 7, 'name: '],
+    ['ADD', { config: { name: undefined } }, 7, 'name is missing'],
     ['DEL', { config: { name: '-' } }, 7, 'name: '],
     ['ADD', { config: { runDir: 'relative' } }, 7, 'runDir: must be an absolute path'],
     ['ADD', { config: { logLevel: 3 } }, 7, 'logLevel: '],

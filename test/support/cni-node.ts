@@ -50,7 +50,7 @@ export interface CallChange {
   /** Over the attachment's configuration; undefined removes a key. */
   readonly config?: Readonly<Record<string, unknown>>;
   /** In place of a configuration. */
-  readonly stdin?: string;
+  readonly stdin?: string | Uint8Array;
   readonly args?: readonly string[];
 }
 

@@ -1,0 +1,153 @@
+import fc from 'fast-check';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type CallChange, type Called, type CniNode, type CniPod, createCniNode } from '../support/cni-node.ts';
+import { anyText, brokenBytes, brokenJson, limitMs, runs } from '../support/fuzz.ts';
+
+let node: CniNode;
+let pod: CniPod;
+beforeAll(async () => {
+  node = await createCniNode();
+  pod = await node.addPod('pod', 'ptp, dual-stack');
+  await node.run('mkfifo', '/run/fifo');
+});
+afterAll(() => node?.close());
+
+interface FuzzedCall {
+  readonly command: string;
+  readonly env: NonNullable<CallChange['env']>;
+  readonly stdin: string | Uint8Array;
+  readonly args: readonly string[];
+}
+
+const mostly = <T>(good: T, ...others: readonly fc.Arbitrary<T>[]): fc.Arbitrary<T> =>
+  fc.oneof({ weight: 6, arbitrary: fc.constant(good) }, { weight: 2, arbitrary: fc.oneof(...others) });
+
+/** As an environment carries it: no zero bytes. */
+const variable = fc.option(
+  anyText().map((text) => text.replaceAll('\0', '')),
+  { nil: undefined },
+);
+
+function calls(): fc.Arbitrary<FuzzedCall> {
+  const config = {
+    cniVersion: '1.0.0',
+    name: 'net',
+    type: 'berth',
+    runDir: '/run/berth',
+    logLevel: 'warn',
+    dns: { nameservers: ['10.0.0.1'], search: ['a'], options: [] },
+    prevResult: pod.prevResult,
+  };
+  const nested = fc
+    .tuple(fc.constantFrom(['[', ']'], ['{"a":', '}']), fc.constantFrom(10, 90, 110, 2000, 5000, 20_000, 100_000))
+    .map(([[open = '', close = ''], depth]) => `${open.repeat(depth)}0${close.repeat(depth)}`)
+    .map((deep) => JSON.stringify(config).replace('"prevResult":{', `"prevResult":{"deep":${deep},`));
+  const plain = JSON.stringify(config);
+  return fc.record({
+    command: mostly('ADD', fc.constantFrom('ADD', 'DEL', 'DEL', 'CHECK', 'GC', 'STATUS', 'VERSION', 'add', '')),
+    env: fc.record({
+      CNI_CONTAINERID: mostly<string | undefined>('pod', variable, fc.constantFrom('c'.repeat(128), 'c'.repeat(129))),
+      CNI_NETNS: mostly<string | undefined>(
+        pod.netns,
+        variable.map((text) => text && `/run/${text}`),
+        fc.constantFrom('/run', '/run/fifo', '/dev/null', '/proc/self/ns/net', '/proc/self/ns/mnt', '/run/netns/none'),
+      ),
+      CNI_IFNAME: mostly<string | undefined>(
+        'eth0',
+        variable,
+        fc.constantFrom('lo', 'eth1', 'ü'.repeat(7), 'ü'.repeat(15)),
+      ),
+      CNI_ARGS: mostly<string | undefined>(undefined, variable),
+      BERTH_TRACE: mostly<string | undefined>(undefined, variable, fc.constantFrom('netlink', 'record,netlink', 'all')),
+    }),
+    stdin: mostly<string | Uint8Array>(
+      plain,
+      brokenJson(config),
+      brokenJson(config),
+      nested,
+      brokenBytes(new TextEncoder().encode(plain)),
+      fc.constantFrom(
+        JSON.stringify({ ...config, name: 'n'.repeat(80) }),
+        JSON.stringify({ ...config, runDir: '/run/a\0b' }),
+      ),
+    ).filter(keepsToRun),
+    args: mostly<readonly string[]>([], fc.constantFrom(['--explain'], ['--nonsense', ''])),
+  });
+}
+
+/** Records go below the world's own /run, whatever the configuration says: the rest is the machine's. */
+function keepsToRun(stdin: string | Uint8Array): boolean {
+  try {
+    const { runDir } = JSON.parse(typeof stdin === 'string' ? stdin : new TextDecoder().decode(stdin));
+    return typeof runDir !== 'string' || !runDir.startsWith('/') || /^\/run\/(?!.*\.\.)/.test(runDir);
+  } catch {
+    return true;
+  }
+}
+
+const LOOK = `
+ip -json -details link show; echo '#'
+tc -json qdisc show; echo '#'
+tc -json filter show dev eth0 ingress; echo '#'
+find /run -not -path '/run/tmp/*' | sort`;
+
+/** Links, qdiscs, filters and files, as far as berth could change them. */
+async function lookAround() {
+  const [links = '', qdiscs = '', filters = '', files = ''] = (await pod.run('sh', '-c', LOOK)).split('#\n');
+  const found = JSON.parse(links) as readonly Record<string, unknown>[];
+  return {
+    links: found.map(({ ifname, ifindex, ifalias, mtu, flags }) => ({ ifname, ifindex, ifalias, mtu, flags })),
+    qdiscs: JSON.parse(qdiscs) as unknown,
+    filters: JSON.parse(filters || '[]') as unknown,
+    // The directory of records stays once it is there.
+    files: files.split('\n').filter((path) => !/^\/run\/.*networks$|^\/run\/berth$/.test(path)),
+  };
+}
+
+/** Each answer is JSON, or nothing after a DEL; an error has code and message, and is none that nobody thought of. */
+function expectAnswer(command: string, { exitCode, stdout, answer }: Called): void {
+  if (exitCode === 0) {
+    if (command === 'DEL') expect(stdout).toBe('');
+    else expect(answer).toBeTypeOf('object');
+    return;
+  }
+  const msg = expect.stringMatching(/^(?!unexpected error)./);
+  expect(answer).toMatchObject({ cniVersion: expect.any(String), code: expect.any(Number), msg });
+}
+
+describe('the CNI plugin answers in JSON whatever it is given', () => {
+  it('for a pod that is not wired: only a success changes anything', { timeout: limitMs(60) }, async () => {
+    const before = await lookAround();
+    await fc.assert(
+      fc.asyncProperty(calls(), async ({ command, ...change }) => {
+        const called = await pod.berth(command, change);
+        expectAnswer(command, called);
+        if (called.exitCode === 0 && command === 'ADD') {
+          expect(await pod.berth('DEL', { ...change, args: [] })).toMatchObject({ exitCode: 0 });
+        }
+        expect(await lookAround()).toEqual(before);
+      }),
+      runs(120),
+    );
+  });
+
+  it('for a wired pod: a failure leaves it wired', { timeout: limitMs(60) }, async () => {
+    let wired: Awaited<ReturnType<typeof lookAround>> | undefined;
+    const wire = async () => {
+      expect(await pod.berth('ADD')).toMatchObject({ exitCode: 0 });
+      return lookAround();
+    };
+    await fc.assert(
+      fc.asyncProperty(calls(), async ({ command, ...change }) => {
+        wired ??= await wire();
+        const called = await pod.berth(command, change);
+        expectAnswer(command, called);
+        if (called.exitCode === 1) expect(await lookAround()).toEqual(wired);
+        else if (command === 'ADD' || command === 'DEL') wired = await wire();
+      }),
+      runs(120),
+    );
+    expect(await pod.berth('DEL')).toMatchObject({ exitCode: 0 });
+    expect(await pod.remains()).toEqual([]);
+  });
+});
