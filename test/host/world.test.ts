@@ -28,17 +28,16 @@ describe('a world', () => {
     expect(stdout).toBe('tmp, 1 interface\n');
   });
 
-  it('is made in a chroot too', async () => {
-    const { stdout } = await inChroot(
-      'private',
-      ...worldCommand(['findmnt', '-n', '-o', 'SOURCE', '/run'], 'unchanged'),
-    );
-    expect(stdout).toBe('berth-world\n');
+  it('is made in a chroot too, with a root that is a mount', async () => {
+    const list = ['findmnt', '--noheadings', '--output', 'PROPAGATION,SOURCE', '--target'];
+    const argv = worldCommand(['sh', '-c', '"$@" / && "$@" /run | tail -n 1', 'sh', ...list], 'unchanged');
+    const { stdout } = await inChroot('private', ...argv);
+    expect(stdout).toMatch(/^private +berth-chroot\[\/root\]\nprivate +berth-world\n$/);
   });
 
   it('is refused where it would show on the host, which is left as it was', async () => {
-    const [...argv] = worldCommand(['echo', 'inside'], 'unchanged');
-    const after = 'if "$@"; then exit 0; fi; grep -c berth-world /proc/self/mountinfo; exit 7';
+    const argv = worldCommand(['echo', 'inside'], 'unchanged');
+    const after = 'if "$@"; then exit 0; fi; grep -c berth-[rw] /proc/self/mountinfo; exit 7';
     await expect(inChroot('shared', 'sh', '-c', after, 'sh', ...argv)).rejects.toMatchObject({
       code: 7,
       stdout: '0\n',
