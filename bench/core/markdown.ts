@@ -3,6 +3,7 @@ import type { ExperimentResults } from './results.ts';
 import type { Interval } from './statistics.ts';
 import { type MeasureSummary, type Row, summarize } from './summary.ts';
 
+const LINE_LENGTH = 120;
 const HEADINGS = ['', 'min', 'median', '95 %', 'berth / it', '95 %'];
 
 /** One experiment: how, the figures, and what is missing. */
@@ -10,9 +11,9 @@ export function formatExperiment(results: ExperimentResults): string {
   const { title, method, rounds, loadBefore, loadAfter, absent } = results;
   return [
     `## ${title}`,
-    method,
+    wrap(method),
     ...summarize(results).map(formatMeasure),
-    ...absent.map(({ name, reason }) => `${name}: ${reason}.`),
+    ...absent.map(({ name, reason }) => wrap(`${name}: ${reason}.`)),
     `${rounds} rounds; load average ${loadBefore.toFixed(1)} before, ${loadAfter.toFixed(1)} after.`,
   ].join('\n\n');
 }
@@ -20,7 +21,22 @@ export function formatExperiment(results: ExperimentResults): string {
 export function formatMachine(machine: Machine): string {
   const { processor, cores, memoryMib, kernel, isVirtual, qemu, node } = machine;
   const kind = isVirtual ? 'a virtual machine' : 'hardware';
-  return `${processor}, ${cores} cores, ${memoryMib} MiB, ${kind}; Linux ${kernel}; ${qemu}; Node ${node}.`;
+  return wrap(`${processor}, ${cores} cores, ${memoryMib} MiB, ${kind}; Linux ${kernel}; ${qemu}; Node ${node}.`);
+}
+
+/** A paragraph in lines of at most LINE_LENGTH characters, where its words let it. */
+function wrap(paragraph: string): string {
+  const lines: string[] = [];
+  let line = '';
+  for (const word of paragraph.split(' ')) {
+    if (line !== '' && line.length + 1 + word.length > LINE_LENGTH) {
+      lines.push(line);
+      line = word;
+    } else {
+      line = line === '' ? word : `${line} ${word}`;
+    }
+  }
+  return [...lines, line].join('\n');
 }
 
 /** A table of GitHub's Markdown with aligned columns, which reads as well in a terminal. */

@@ -1,4 +1,5 @@
 import { Fault } from '../../proto/fault.ts';
+import { seededRandom } from './statistics.ts';
 import type { Case } from './suite.ts';
 
 /** Case -> measure -> one value for each round. */
@@ -11,14 +12,16 @@ export interface Rounds {
 }
 
 /**
- * Measures all cases in every round, so that what disturbs the machine for a while disturbs each of them. Each round
- * begins with another case: none always runs in the wake of the same one.
+ * Measures all cases in every round, so that what disturbs the machine for a while disturbs each of them. Their order is
+ * drawn anew for each round: the kernel clears up after a case while the next one runs, and it must not always be the
+ * same one that pays.
  */
 export async function runRounds(cases: readonly Case[], { warmUp, rounds }: Rounds): Promise<Samples> {
   const samples: Samples = {};
   for (const { name } of cases) samples[name] = {};
+  const random = seededRandom(1);
   for (let round = -warmUp; round < rounds; round += 1) {
-    for (const { name, measure } of rotated(cases, round + warmUp)) {
+    for (const { name, measure } of shuffled(cases, random)) {
       const values = await measure();
       if (round < 0) continue;
       for (const [key, value] of Object.entries(values)) {
@@ -31,7 +34,7 @@ export async function runRounds(cases: readonly Case[], { warmUp, rounds }: Roun
   return samples;
 }
 
-function rotated<T>(items: readonly T[], by: number): readonly T[] {
-  const start = items.length === 0 ? 0 : by % items.length;
-  return [...items.slice(start), ...items.slice(0, start)];
+function shuffled<T>(items: readonly T[], random: () => number): readonly T[] {
+  const keyed = items.map((item) => ({ item, key: random() }));
+  return keyed.sort((left, right) => left.key - right.key).map(({ item }) => item);
 }

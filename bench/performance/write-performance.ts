@@ -18,7 +18,7 @@ function formatPerformance(results: readonly BenchResults[]): string {
   return `${[
     '# Performance',
     INTRODUCTION,
-    `Measured on: ${machines.join(' And: ')}`,
+    ...machines.map((machine) => `Measured on:\n${machine}`),
     ...results.flatMap(({ experiments }) => experiments.map(formatExperiment)),
   ].join('\n\n')}\n`;
 }
