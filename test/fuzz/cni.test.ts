@@ -94,9 +94,16 @@ find /run -not -path '/run/tmp/*' | sort`;
 /** Links, qdiscs, filters and files, as far as berth could change them. */
 async function lookAround() {
   const [links = '', qdiscs = '', filters = '', files = ''] = (await pod.run('sh', '-c', LOOK)).split('#\n');
-  const found = JSON.parse(links) as readonly Record<string, unknown>[];
+  const found = JSON.parse(links) as readonly { readonly flags: readonly string[]; readonly [key: string]: unknown }[];
   return {
-    links: found.map(({ ifname, ifindex, ifalias, mtu, flags }) => ({ ifname, ifindex, ifalias, mtu, flags })),
+    // Of the flags the carrier comes and goes by itself.
+    links: found.map(({ flags, ...link }) => [
+      link['ifname'],
+      link['ifindex'],
+      link['ifalias'],
+      link['mtu'],
+      flags.includes('UP'),
+    ]),
     qdiscs: JSON.parse(qdiscs) as unknown,
     filters: JSON.parse(filters || '[]') as unknown,
     // The directory of records stays once it is there.
