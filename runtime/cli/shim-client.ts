@@ -6,6 +6,9 @@ import { SHIM_SERVICE, type ShimMethods, shimMethods } from '../../proto/shim.ts
 import { createNodeSystem } from '../system/node/system.ts';
 import { type Client, createClient } from '../system/rpc/ttrpc-client.ts';
 
+/** Shims that end one after another without clearing up show a fault that another try does not mend. */
+const ATTEMPTS = 5;
+
 export type ShimClient = Client<ShimMethods>;
 
 export interface ShimCommand {
@@ -58,6 +61,15 @@ export async function stopPod(shim: ShimClient, timeoutMs: number): Promise<void
  * Nothing to do if there is no directory of the pod.
  */
 export async function ensureNoDeadPod(command: ShimCommand): Promise<void> {
-  if (!existsSync(podPaths(runPaths(command.runDirectory), command.id).directory)) return;
-  await stopPod(await openShim(command), 0);
+  const { directory } = podPaths(runPaths(command.runDirectory), command.id);
+  for (let attempt = 1; existsSync(directory); attempt += 1) {
+    if (attempt > ATTEMPTS) {
+      throw new Fault(
+        'busy',
+        `the pod ${command.id} does not end; ${directory} has what is left, and shim.log says why`,
+      );
+    }
+    // One that has just been killed may have accepted the connection with its last breath: then another is due.
+    await stopPod(await openShim(command), 0);
+  }
 }
