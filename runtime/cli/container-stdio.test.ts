@@ -46,6 +46,26 @@ describe('standard streams of a container', () => {
     await stdio.remove();
   });
 
+  it('tells the next shim how much the outputs had, and writes again what the last one lost of the input', async () => {
+    const own = streams();
+    const stdio = await openContainerStdio(own);
+    stdio.forwardStdin();
+    own.stdin.write('0123456789');
+    await execa('sh', ['-c', `head -c 6 <${stdio.stdin} >${stdio.stdout}`]);
+    expect(await stdio.awaitNextShim()).toEqual({ stdoutBytes: 6, stderrBytes: 0 });
+    // Of the six, four had reached the container.
+    const reader = execa('cat', [stdio.stdin]);
+    stdio.resumeStdin(4);
+    own.stdin.end('abc');
+    expect((await reader).stdout).toBe('456789abc');
+    await execa('sh', ['-c', `echo more >${stdio.stdout}`]);
+    expect(await stdio.awaitNextShim()).toEqual({ stdoutBytes: 11, stderrBytes: 0 });
+    // The end of the input had reached it too.
+    stdio.resumeStdin(14);
+    await stdio.drained();
+    await stdio.remove();
+  });
+
   it('goes on reading when the own output breaks', async () => {
     const broken = new Writable({ write: (_chunk, _encoding, done) => done(new Error('EPIPE')) });
     const stdio = await openContainerStdio({ ...streams(), stdout: broken });

@@ -309,3 +309,56 @@ describe('the data', () => {
     await sandbox.stop(1_000);
   });
 });
+
+describe('a pod whose shim was killed', () => {
+  it('is resumed by the next one: what was asked of the guest is asked again', async () => {
+    const world = new FakeWorld({ state: 'formatted', uuid: 'u' });
+    const killed = await world.sandbox();
+    await killed.create(world.request());
+    await killed.start();
+    const sandbox = await world.adoptingSandbox();
+    expect(await sandbox.resume({ stdout: 0, stderr: 0 })).toBe(0);
+    await expect(sandbox.resume({ stdout: 0, stderr: 0 })).rejects.toMatchObject({ code: 'exists' });
+    await sandbox.kill(2, false);
+    expect(await sandbox.wait()).toBe(130);
+    await sandbox.stop(1_000);
+    const since = world.journal.slice(world.journal.indexOf('VM 7 adopted') + 1);
+    expect(since.slice(0, 3)).toEqual(['startContainer', 'waitContainer', 'signalContainer']);
+    expectNothingLeft(world);
+  });
+
+  it('before its start was asked for waits for it', async () => {
+    const world = new FakeWorld({ state: 'formatted', uuid: 'u' });
+    await (await world.sandbox()).create(world.request());
+    const sandbox = await world.adoptingSandbox();
+    await sandbox.resume({ stdout: 0, stderr: 0 });
+    expect(world.journal).not.toContain('startContainer');
+    await sandbox.stop(1_000);
+    expectNothingLeft(world);
+  });
+
+  it('is stopped in order without its streams, and killed if there is no guest to be had', async () => {
+    const world = new FakeWorld({ state: 'formatted', uuid: 'u' });
+    const killed = await world.sandbox();
+    await killed.create(world.request());
+    await killed.start();
+    await (await world.adoptingSandbox()).stop(1_000);
+    expect(world.journal.slice(-4)).toEqual(['removeContainer', 'shutdown', 'VM killed', 'release']);
+    expectNothingLeft(world);
+
+    const silent = new FakeWorld({ state: 'formatted', uuid: 'u' });
+    await (await silent.sandbox()).create(silent.request());
+    silent.guestSaysHello = false;
+    await (await silent.adoptingSandbox()).stop(50);
+    expect(silent.journal.slice(-2)).toEqual(['VM killed', 'release']);
+    expectNothingLeft(silent);
+  });
+
+  it('with its VM has nothing to resume', async () => {
+    const sandbox = await new FakeWorld().sandbox();
+    await expect(sandbox.resume({ stdout: 0, stderr: 0 })).rejects.toMatchObject({
+      code: 'precondition',
+      message: 'there is nothing of sandbox pod to resume: its VM ended with its former shim',
+    });
+  });
+});

@@ -4,6 +4,7 @@ import { HelloScanner, helloLine } from '../../proto/hello.ts';
 import { parseDiskSerial, parsePodUid, parseSandboxId, parseVolumeId } from '../../proto/ids.ts';
 import { type PodPaths, podPaths, type RunPaths, runPaths } from '../../proto/paths.ts';
 import type { RecordCodec } from '../../proto/record.ts';
+import { type Sandbox as SandboxRecord, sandboxRecord } from '../../proto/sandbox-record.ts';
 import type { CreatePod } from '../../proto/shim.ts';
 import { STDERR, STDOUT } from '../../proto/stdio-frame.ts';
 import { placeholderSource, volumeAttachmentRecord } from '../../proto/volume-attachment.ts';
@@ -111,12 +112,16 @@ export class FakeWorld {
       volumes: [],
       interfaces: [],
     };
+    return this.toSandbox(initial);
+  }
+
+  private async toSandbox(record: SandboxRecord): Promise<Sandbox> {
     return new Sandbox({
-      id: initial.id,
+      id: record.id,
       host: this.host,
       run: this.run,
       paths: this.paths,
-      store: await createStore(this.host.system, this.paths.record, initial),
+      store: await createStore(this.host.system, this.paths.record, record),
       log: silentLog,
       createDriver: () => this.driver,
       release: async () => {
@@ -124,6 +129,18 @@ export class FakeWorld {
         for (const path of this.files.keys()) if (path.startsWith(this.paths.directory)) this.files.delete(path);
       },
     });
+  }
+
+  /** A new shim in place of one that was killed; the guest's connections to that one are gone. */
+  async adoptingSandbox(): Promise<Sandbox> {
+    for (const stream of this.guestStreams.splice(0)) stream.close();
+    this.open.clear();
+    const record = sandboxRecord.decode(this.files.get(this.paths.record) ?? '', this.paths.record);
+    const sandbox = await this.toSandbox(record);
+    sandbox.adopt(
+      await this.driver.adopt({ process: VMM, controlSocket: this.paths.qmpSocket, log: this.paths.vmmLog }),
+    );
+    return sandbox;
   }
 
   request(change: Partial<CreatePod> = {}): CreatePod {
