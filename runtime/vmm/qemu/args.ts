@@ -1,4 +1,5 @@
-import type { Disk, Nic, Share, VmSpec } from '../port.ts';
+import type { Nic, Share, VmSpec } from '../port.ts';
+import { diskArgs } from './disk-args.ts';
 import { option } from './option.ts';
 
 /** Descriptors that QEMU inherits and its command line names. */
@@ -21,7 +22,7 @@ export function planArgs(spec: VmSpec, descriptors: InheritedDescriptors): reado
     ...['-chardev', option('socket', { id: 'qmp', fd: descriptors.control, server: true, wait: false })],
     ...['-mon', option('', { chardev: 'qmp', mode: 'control' })],
     ...ports(spec),
-    ...spec.disks.flatMap(disk),
+    ...spec.disks.flatMap(diskArgs),
     ...spec.nics.flatMap(nic),
     ...spec.shares.flatMap(share),
     ...['-device', 'virtio-rng-pci'],
@@ -65,32 +66,6 @@ function ports(spec: VmSpec): string[] {
     ];
   });
   return ['-device', option('virtio-serial-pci', { id: 'ports' }), ...each];
-}
-
-/**
- * The format is said, never probed: a guest could write the header of another one. QEMU's own lock on the image stays on.
- * Out of space stops the guest at the write; any other error is the guest's to see.
- */
-function disk({ id, path, serial, readOnly }: Disk): string[] {
-  const node = {
-    driver: 'raw',
-    'node-name': id,
-    'read-only': readOnly,
-    discard: 'unmap',
-    'cache.direct': false,
-    'cache.no-flush': false,
-    'file.driver': 'file',
-    'file.filename': path,
-    'file.aio': 'threads',
-    'file.locking': true,
-  };
-  return [
-    ...['-blockdev', option('', node)],
-    ...[
-      '-device',
-      option('virtio-blk-pci', { id: `${id}-device`, drive: id, serial, werror: 'enospc', rerror: 'report' }),
-    ],
-  ];
 }
 
 /** Without an option ROM: nothing boots from the network. */
