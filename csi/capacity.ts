@@ -4,8 +4,11 @@ import type { CapacityRange } from './validate.ts';
 
 const MIB = 1n << 20n;
 const DEFAULT_BYTES = 1024n * MIB;
-/** Below, mkfs refuses or the file system is all metadata: mkfs.xfs of xfsprogs 5.19 and later wants 300 MiB. */
-const MINIMUM_BYTES = { ext4: 16n * MIB, xfs: 300n * MIB } as const satisfies Record<Filesystem, bigint>;
+/** Below, mkfs refuses or the file system is all metadata: mkfs.xfs of xfsprogs 5.19 and later wants 300 MiB, btrfs 109 MiB. */
+const MINIMUM_BYTES = { ext4: 16n * MIB, xfs: 300n * MIB, btrfs: 128n * MIB } as const satisfies Record<
+  Filesystem,
+  bigint
+>;
 
 /** Size of a new volume: the least that the range and the file system allow, in whole MiB; else `out-of-range`. */
 export function planCapacity({ requiredBytes, limitBytes }: CapacityRange, fsType: Filesystem): number {

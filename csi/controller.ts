@@ -1,5 +1,6 @@
 import { Fault } from '../proto/fault.ts';
 import { describePod } from '../proto/volume-attachment.ts';
+import { DEFAULT_CLASS, NO_LIMITS } from '../proto/volume-class.ts';
 import type { Filesystem, VolumeSpec } from '../proto/volume-spec.ts';
 import type { Attachments } from './attachments.ts';
 import { planCapacity } from './capacity.ts';
@@ -49,16 +50,19 @@ function createVolume(request: CreateVolumeRequest, volumes: Volumes): Call<Crea
   const accessModes = [...new Set(capabilities.map(({ accessMode }) => accessMode))];
 
   return {
-    volumeId,
-    fields: { name, pool: pool.name, capacityBytes, fsType, accessModes },
-    async run(log) {
+    locks: [volumeId],
+    fields: { volumeId, name, pool: pool.name, capacityBytes, fsType, accessModes },
+    async run({ log }) {
       const existing = await volumes.findByName(name);
       if (existing !== undefined) {
         requireSame(existing, describeMismatch(existing, { name, pool: pool.name, fsType, accessModes, range }));
         return toResponse(existing.spec);
       }
       const serial = toDiskSerial(volumeId);
-      const spec = { volumeId, name, capacityBytes, fsType, accessModes, serial, parameters: {} };
+      const spec = {
+        ...{ volumeId, name, capacityBytes, fsType, accessModes, serial },
+        ...{ class: DEFAULT_CLASS, limits: NO_LIMITS, isEphemeral: false, createdAtMs: Date.now() },
+      };
       await pool.create(spec);
       log.info('volume created', { capacityBytes, fsType });
       return toResponse(spec);
@@ -105,8 +109,9 @@ function toResponse({ volumeId, capacityBytes }: VolumeSpec): CreateVolumeRespon
 function deleteVolume(request: DeleteVolumeRequest, volumes: Volumes, attachments: Attachments): Call<Empty> {
   const volumeId = validate.parseText(request.volume_id, 'volume_id');
   return {
-    volumeId,
-    async run(log) {
+    locks: [volumeId],
+    fields: { volumeId },
+    async run({ log }) {
       const location = volumes.locate(volumeId);
       // Not OK: whoever is told so believes that the data are gone.
       if (location.kind === 'elsewhere') throw new Fault('precondition', location.reason, { fields: { volumeId } });

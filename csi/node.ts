@@ -40,8 +40,8 @@ function stageVolume(request: NodeStageVolumeRequest, volumes: Volumes): Call<Em
   const stagingPath = validate.parsePath(request.staging_target_path, 'staging_target_path');
   const capability = validate.parseCapability(request.volume_capability, 'volume_capability');
   return {
-    volumeId,
-    fields: { stagingPath },
+    locks: [volumeId],
+    fields: { volumeId, stagingPath },
     async run() {
       requireFit(await volumes.require(volumeId), capability);
       return {};
@@ -52,7 +52,7 @@ function stageVolume(request: NodeStageVolumeRequest, volumes: Volumes): Call<Em
 function unstageVolume(request: NodeUnstageVolumeRequest): Call<Empty> {
   const volumeId = validate.parseText(request.volume_id, 'volume_id');
   const stagingPath = validate.parsePath(request.staging_target_path, 'staging_target_path');
-  return { volumeId, fields: { stagingPath }, run: async () => ({}) };
+  return { locks: [volumeId], fields: { volumeId, stagingPath }, run: async () => ({}) };
 }
 
 function publishVolume(request: NodePublishVolumeRequest, volumes: Volumes, attachments: Attachments): Call<Empty> {
@@ -67,9 +67,9 @@ function publishVolume(request: NodePublishVolumeRequest, volumes: Volumes, atta
   validate.parsePath(request.staging_target_path, 'staging_target_path');
 
   return {
-    volumeId,
-    fields: { targetPath, podUid, accessMode: capability.accessMode },
-    async run(log) {
+    locks: [volumeId],
+    fields: { volumeId, targetPath, podUid, accessMode: capability.accessMode },
+    async run({ log }) {
       const found = await volumes.require(volumeId);
       requireFit(found, capability);
       const wanted = toAttachment(found, capability, { targetPath, podUid, readOnly: request.readonly });
@@ -94,8 +94,8 @@ function unpublishVolume(request: NodeUnpublishVolumeRequest, attachments: Attac
   const volumeId = validate.parseText(request.volume_id, 'volume_id');
   const targetPath = validate.parsePath(request.target_path, 'target_path');
   return {
-    volumeId,
-    fields: { targetPath },
+    locks: [volumeId],
+    fields: { volumeId, targetPath },
     async run() {
       await ensureNoPlaceholder(targetPath, volumeId);
       for (const record of await attachments.at(targetPath)) {
@@ -120,6 +120,7 @@ function toAttachment(
     accessMode,
     mountFlags: [...mountFlags],
     publishedAtMs: Date.now(),
+    volumeMode: 'Filesystem',
   };
 }
 

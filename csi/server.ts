@@ -1,12 +1,21 @@
+import { once } from 'node:events';
 import { chmod } from 'node:fs/promises';
 import { promisify } from 'node:util';
-import { type handleUnaryCall, Server, ServerCredentials, type UntypedServiceImplementation } from '@grpc/grpc-js';
+import {
+  type handleServerStreamingCall,
+  type handleUnaryCall,
+  Server,
+  ServerCredentials,
+  type ServerUnaryCall,
+  type ServerWritableStream,
+  type UntypedServiceImplementation,
+} from '@grpc/grpc-js';
 import { Fault } from '../proto/fault.ts';
 import type { Log } from '../runtime/system/log.ts';
 import { ensureNoStaleSocket } from '../runtime/system/node/unix-socket.ts';
 import { loadProto } from './load-proto.ts';
 import { toServiceError } from './status.ts';
-import type { Service, Verb } from './verb.ts';
+import type { Call, CallContext, Service, StreamCall, StreamVerb, Verb } from './verb.ts';
 import { VolumeLocks } from './volume-locks.ts';
 
 export interface RunningServer {
@@ -30,7 +39,10 @@ export async function startServer(
     const definition = definitions.get(name);
     if (definition === undefined) throw new Fault('internal', `csi.proto has no service ${name}`);
     const handlers: UntypedServiceImplementation = {};
-    for (const [verb, body] of Object.entries(service)) handlers[verb] = toHandler(verb, body, locks, log);
+    for (const [verb, body] of Object.entries(service)) {
+      const isStream = definition[verb]?.responseStream ?? false;
+      handlers[verb] = toHandler(verb, body, isStream, locks, log);
+    }
     server.addService(definition, handlers);
   }
   await ensureNoStaleSocket(socketPath);
@@ -44,40 +56,64 @@ export async function startServer(
   return { close: () => stop(server, log) };
 }
 
+/** csi.proto says which verbs stream; what a verb answers must agree with it. */
 function toHandler(
   name: string,
-  verb: Verb<never, object>,
+  verb: Verb<never, object> | StreamVerb<never, object>,
+  isStream: boolean,
   locks: VolumeLocks,
   log: Log,
-): handleUnaryCall<object, object> {
-  return ({ request }, callback) => {
-    // proto-loader decoded it by csi.proto; messages.ts is the same in TypeScript.
-    serve(name, verb, request as never, locks, log).then(
+): handleUnaryCall<object, object> | handleServerStreamingCall<object, object> {
+  // proto-loader decoded the request by csi.proto; messages.ts is the same in TypeScript.
+  const begin = (request: object) => verb(request as never);
+  if (isStream) {
+    return (call: ServerWritableStream<object, object>) => {
+      const send = async (plan: Call<object> | StreamCall<object>, context: CallContext) => {
+        if (!('stream' in plan)) throw new Fault('internal', `${name} does not stream`);
+        for await (const message of plan.stream(context)) {
+          if (!call.write(message)) await once(call, 'drain', { signal: context.signal });
+        }
+        return {};
+      };
+      serve({ name, call, begin, run: send }, locks, log).then(
+        () => call.end(),
+        (error: unknown) => call.destroy(Object.assign(new Error(name), toServiceError(error))),
+      );
+    };
+  }
+  return (call: ServerUnaryCall<object, object>, callback) => {
+    const run = (plan: Call<object> | StreamCall<object>, context: CallContext) => {
+      if (!('run' in plan)) throw new Fault('internal', `${name} only streams`);
+      return plan.run(context);
+    };
+    serve({ name, call, begin, run }, locks, log).then(
       (response) => callback(null, response),
       (error: unknown) => callback(toServiceError(error)),
     );
   };
 }
 
-async function serve(
-  name: string,
-  verb: Verb<never, object>,
-  request: never,
-  locks: VolumeLocks,
-  serverLog: Log,
-): Promise<object> {
+interface Served {
+  readonly name: string;
+  readonly call: ServerUnaryCall<object, object> | ServerWritableStream<object, object>;
+  readonly begin: (request: object) => Call<object> | StreamCall<object>;
+  readonly run: (plan: Call<object> | StreamCall<object>, context: CallContext) => Promise<object>;
+}
+
+async function serve({ name, call, begin, run }: Served, locks: VolumeLocks, serverLog: Log): Promise<object> {
   const startedAt = performance.now();
+  const gone = new AbortController();
+  call.on('cancelled', () => gone.abort(new Fault('timeout', `the caller of ${name} does not wait any more`)));
   let log = serverLog.with({ rpc: name });
   let release = (): void => {};
   try {
-    const call = verb(request);
-    const { volumeId } = call;
-    log = log.with({ ...(volumeId === undefined ? {} : { volumeId }), ...call.fields });
-    if (volumeId !== undefined) release = locks.take(volumeId, name);
+    const plan = begin(call.request);
+    log = log.with(plan.fields ?? {});
+    release = locks.take(plan.locks ?? [], name);
     log.debug('verb begins');
-    const response = await call.run(log);
+    const response = await run(plan, { log, signal: gone.signal });
     const ms = Math.round(performance.now() - startedAt);
-    if (volumeId === undefined) log.debug('verb done', { ms });
+    if (plan.locks === undefined) log.debug('verb done', { ms });
     else log.info('verb done', { ms });
     return response;
   } catch (error) {

@@ -2,20 +2,36 @@ import type { Log } from '../runtime/system/log.ts';
 
 /**
  * A verb checks its request (throwing `invalid`) and answers what is to be done. The server does the rest, the same
- * for all: log, lock, status.
+ * for all: log, locks, deadline, metrics, status.
  */
 export type Verb<Request, Response extends object> = (request: Request) => Call<Response>;
 
-export interface Call<Response extends object> {
-  /** Verbs on one volume exclude each other; without it, the verb looks only. */
-  readonly volumeId?: string;
+interface CallPlan {
+  /** Verbs that share one of these ids (volumes, snapshots, groups) exclude each other; without, the verb looks only. */
+  readonly locks?: readonly string[];
   /** What the log says of the request: ids and paths, never a whole request. */
   readonly fields?: Readonly<Record<string, unknown>>;
-  run(log: Log): Promise<Response>;
+}
+
+export interface Call<Response extends object> extends CallPlan {
+  run(context: CallContext): Promise<Response>;
+}
+
+export interface CallContext {
+  readonly log: Log;
+  /** Aborted at the caller's deadline, when it cancels, and when the server must stop: nobody waits any more. */
+  readonly signal: AbortSignal;
+}
+
+/** A server-streaming verb: each message as it comes. */
+export type StreamVerb<Request, Response extends object> = (request: Request) => StreamCall<Response>;
+
+export interface StreamCall<Response extends object> extends CallPlan {
+  readonly stream: (context: CallContext) => AsyncIterable<Response>;
 }
 
 /** Verbs of one gRPC service by their names. */
-export type Service = Readonly<Record<string, Verb<never, object>>>;
+export type Service = Readonly<Record<string, Verb<never, object> | StreamVerb<never, object>>>;
 
 /** A verb that answers the same always. */
 export function constant<Response extends object>(response: Response): Verb<unknown, Response> {

@@ -1,24 +1,23 @@
 import { Fault } from '../proto/fault.ts';
 
 /**
- * One verb at a time for each volume. A second one is refused at once rather than queued: the caller retries, and the
+ * One verb at a time for each volume and snapshot. A second one is refused at once rather than queued: the caller retries, and the
  * refusal tells it what it waits for (CSI 1.12, "Concurrency": ABORTED).
  */
 export class VolumeLocks {
   private readonly holders = new Map<string, string>();
 
-  /** Answers the release. Fault `busy` while another verb holds the volume. */
-  take(volumeId: string, verb: string): () => void {
-    const key = lockKey(volumeId);
-    const holder = this.holders.get(key);
-    if (holder !== undefined) {
-      throw new Fault('busy', `${holder} is at work on volume ${volumeId}; try again`, {
-        fields: { volumeId, holder },
-      });
+  /** All or none; answers the release. Fault `busy`, naming the other verb, while one of them is held. */
+  take(ids: readonly string[], verb: string): () => void {
+    const keys = new Map(ids.map((id) => [lockKey(id), id]));
+    for (const [key, id] of keys) {
+      const holder = this.holders.get(key);
+      if (holder === undefined) continue;
+      throw new Fault('busy', `${holder} is at work on ${id}; try again`, { fields: { id, holder } });
     }
-    this.holders.set(key, verb);
+    for (const key of keys.keys()) this.holders.set(key, verb);
     return () => {
-      this.holders.delete(key);
+      for (const key of keys.keys()) this.holders.delete(key);
     };
   }
 }

@@ -41,14 +41,38 @@ export type AgentInterface = MessageType<typeof networkInterface>;
 
 const dns = message({ nameservers: strings(1), search: strings(2), options: strings(3) });
 
+/** Whose the content is to be, in the words of a pod's fsGroup and fsGroupChangePolicy. */
+const ownership = message({ gid: uint(1), policy: string(2) });
 const storage = message({
   serial: string(1),
   fsType: string(2),
   mountPoint: string(3),
   options: strings(4),
   readOnly: bool(5),
+  ownership: optional(6, ownership),
 });
 export type AgentStorage = MessageType<typeof storage>;
+
+/** Of a mounted file system; `available` is what is left for others than root (f_bavail). */
+const usage = message({
+  capacityBytes: uint(1),
+  availableBytes: uint(2),
+  usedBytes: uint(3),
+  inodes: uint(4),
+  inodesFree: uint(5),
+  /** The kernel made it read-only after an error, or it was mounted so. */
+  isReadOnly: bool(6),
+});
+export type AgentUsage = MessageType<typeof usage>;
+
+/**
+ * A place of a container that shows a volume: `subPath`, relative, is resolved beneath the volume's root, without ever
+ * leaving it, and may be a file; if it is missing, directories are made with the mode of the volume's root. The guest
+ * binds it at guestBindPath(containerId, name), which the container's specification names as the source of a mount.
+ */
+const bind = message({ name: string(1), serial: string(2), subPath: string(3) });
+/** A disk as a device node in the container; the guest knows its number, and adds it to the specification. */
+const device = message({ serial: string(1), path: string(2), readOnly: bool(3) });
 
 /**
  * Where a container's root comes from: a 9p share mounted read-only, with a writable layer in guest memory above it, also
@@ -62,6 +86,8 @@ const formatVolume = message({
   fsType: string(2),
   /** The record says `formatting`: what is on the device is berth's own unfinished work. Else it must be blank. */
   resume: bool(3),
+  /** Words for mkfs beyond berth's own. */
+  mkfsOptions: strings(4),
 });
 const createContainer = message({
   containerId: string(1),
@@ -70,6 +96,8 @@ const createContainer = message({
   rootfs: optional(3, rootfs),
   /** Number of the container's streams on the stdio channel. */
   stdioId: uint(4),
+  binds: messages(5, bind),
+  devices: messages(6, device),
 });
 const containerId = message({ containerId: string(1) });
 
@@ -88,7 +116,30 @@ export const agentMethods = {
   checkBlank: method('CheckBlank', message({ serial: string(1) }), empty),
   /** mkfs. `precondition` when the device carries a signature and `resume` is not set: nothing was written then. */
   formatVolume: method('FormatVolume', formatVolume, message({ uuid: string(1) })),
-  mountVolume: method('MountVolume', storage, message({ capacityBytes: uint(1) })),
+  /**
+   * Checks the file system (preen: what is safe to repair is repaired), mounts it, grows it if it is smaller than its
+   * disk, and hands it to its group; read-only, it only mounts. Fault `precondition` if the check wants a person.
+   */
+  mountVolume: method('MountVolume', storage, usage),
+  measureVolume: method('MeasureVolume', message({ serial: string(1) }), usage),
+  /** Waits until the disk has the size, grows the file system if one is mounted, and answers what both have now. */
+  growVolume: method(
+    'GrowVolume',
+    message({ serial: string(1), sizeBytes: uint(2) }),
+    message({ deviceBytes: uint(1), capacityBytes: uint(2) }),
+  ),
+  /** Freezes the mounted file systems, all or none. The guest thaws them by itself when the time is over. */
+  freezeVolumes: method('FreezeVolumes', message({ serials: strings(1), timeoutMs: uint(2) }), empty),
+  /** `wasHeld`: they were frozen from the freeze until now. */
+  thawVolumes: method('ThawVolumes', message({ serials: strings(1) }), message({ wasHeld: bool(1) })),
+  /** Tells the disk which blocks are free (FITRIM). */
+  trimVolume: method('TrimVolume', message({ serial: string(1) }), message({ trimmedBytes: uint(1) })),
+  /** fsck of a volume that is not mounted: `repair` none, safe or full. `words` is what the tool said. */
+  checkVolume: method(
+    'CheckVolume',
+    message({ serial: string(1), fsType: string(2), repair: string(3) }),
+    message({ isClean: bool(1), words: string(2) }),
+  ),
   createContainer: method('CreateContainer', createContainer, empty),
   startContainer: method('StartContainer', containerId, empty),
   /** Answers when the container's init has exited and the host has acknowledged all of its output. */

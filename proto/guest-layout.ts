@@ -14,3 +14,7 @@ export const guestRootfsPath = (containerId: string): string => `/run/berth/cont
 
 /** `linux.cgroupsPath` of a container in the guest. */
 export const guestCgroupsPath = (containerId: string): string => `/berth/${containerId}`;
+
+/** Where the guest shows a part of a volume to a container: the source of a mount in its specification. */
+export const guestBindPath = (containerId: string, name: string): string =>
+  `/run/berth/containers/${containerId}/binds/${name}`;

@@ -15,6 +15,8 @@ export type SandboxId = Branded<'SandboxId'>;
 export type CniContainerId = Branded<'CniContainerId'>;
 /** CSI volume id, `<pool>.<node key>.<name>`, at most 128 bytes (CSI 1.12, "Size Limits"). */
 export type VolumeId = Branded<'VolumeId'>;
+/** CSI snapshot id, of the same form as a volume id; the name begins with `s_`. */
+export type SnapshotId = Branded<'SnapshotId'>;
 /** Name of a CNI network configuration. */
 export type NetworkName = Branded<'NetworkName'>;
 /** Linux interface name: at most 15 bytes, no `/`, `:`, white space or control character, not `.` or `..`. */
@@ -39,6 +41,7 @@ export const parseSandboxId = parser<SandboxId>('sandbox id', WORD, 64, `at most
 export const parseCniContainerId = parser<CniContainerId>('CNI_CONTAINERID', WORD, 128, `at most 128 ${WORD_RULE}`);
 export const parseNetworkName = parser<NetworkName>('network name', WORD, 80, `at most 80 ${WORD_RULE}`);
 export const parseVolumeId = parser<VolumeId>('volume id', WORD, 128, `at most 128 ${WORD_RULE}`);
+export const parseSnapshotId = parser<SnapshotId>('snapshot id', WORD, 128, `at most 128 ${WORD_RULE}`);
 export const parseIfName = parser<IfName>(
   'interface name',
   /^(?!\.{1,2}$)[^/:\s\p{Cc}\p{Cs}]+$/u,

@@ -9,8 +9,14 @@ export const SHIM_SERVICE = 'berth.shim.v1.Shim';
 
 const empty = message({});
 
-/** A volume published at `targetPath` on the host, to be mounted at `containerPath`. */
-const volume = message({ targetPath: string(1), containerPath: string(2), readOnly: bool(3) });
+/**
+ * A volume published at `targetPath` on the host, to be mounted at `containerPath`, or, published in Block mode, to be a
+ * device node there. `subPath`, relative, is the part of the volume that is shown.
+ */
+const volume = message({ targetPath: string(1), containerPath: string(2), readOnly: bool(3), subPath: string(4) });
+
+const volumeId = message({ volumeId: string(1) });
+const volumeIds = strings(1);
 
 const create = message({
   /** OCI bundle: a directory with config.json and a root file system. */
@@ -57,6 +63,38 @@ export const shimMethods = {
   kill: method('Kill', message({ signal: uint(1), all: bool(2) }), empty),
   /** Orderly end: container, sync, unmount, power off; then the shim exits. Kills what does not end in time. */
   stop: method('Stop', message({ timeoutMs: uint(1) }), empty),
+
+  // Volumes of the pod, for csi and the CLI. `not-found` if the pod's VM does not have the volume.
+  /** The guest's truth; the sizes of the file system are 0 for a raw disk. `problem` is empty, or says what is wrong. */
+  measureVolume: method(
+    'MeasureVolume',
+    volumeId,
+    message({
+      deviceBytes: uint(1),
+      capacityBytes: uint(2),
+      availableBytes: uint(3),
+      usedBytes: uint(4),
+      inodes: uint(5),
+      inodesFree: uint(6),
+      problem: string(7),
+    }),
+  ),
+  /** The image has the size already: tells the VMM, waits for the guest, grows the file system, measures. Never shrinks. */
+  growVolume: method(
+    'GrowVolume',
+    message({ volumeId: string(1), sizeBytes: uint(2) }),
+    message({ deviceBytes: uint(1), capacityBytes: uint(2) }),
+  ),
+  /** As in agent.ts, for those of the volumes whose file system is mounted writable; a raw disk has nothing to freeze. */
+  freezeVolumes: method('FreezeVolumes', message({ volumeIds, timeoutMs: uint(2) }), empty),
+  thawVolumes: method('ThawVolumes', message({ volumeIds }), message({ wasHeld: bool(1) })),
+  /** 0: no limit. Not recorded here: spec.json is the truth, and the next VM begins with it. */
+  throttleVolume: method(
+    'ThrottleVolume',
+    message({ volumeId: string(1), iops: uint(2), bandwidthBytes: uint(3) }),
+    empty,
+  ),
+  trimVolume: method('TrimVolume', volumeId, message({ trimmedBytes: uint(1) })),
 };
 
 export type ShimMethods = typeof shimMethods;

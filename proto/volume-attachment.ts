@@ -3,11 +3,15 @@ import { parsePodUid, parseVolumeId } from './ids.ts';
 import { absolutePath, count, defineRecord, id } from './record.ts';
 import { ACCESS_MODES } from './volume-spec.ts';
 
+/** In Kubernetes' words. */
+export const VOLUME_MODES = ['Filesystem', 'Block'] as const;
+export type VolumeMode = (typeof VOLUME_MODES)[number];
+
 /**
  * /run/berth/volumes/<pod UID>/<key>.json: a volume published at a path for a pod. Written by csi in NodePublishVolume,
  * removed in NodeUnpublishVolume; read by the runtime, which finds there what the placeholder at the path stands for.
  */
-export const volumeAttachmentRecord = defineRecord('volume attachment', 1, () => ({
+export const volumeAttachmentRecord = defineRecord('volume attachment', 2, () => ({
   volumeId: id(parseVolumeId),
   podUid: id(parsePodUid),
   /** `target_path` of NodePublishVolume, as the mount source of a container names it. */
@@ -19,6 +23,11 @@ export const volumeAttachmentRecord = defineRecord('volume attachment', 1, () =>
   /** Mount options of the volume capability, for the mount in the guest. */
   mountFlags: v.array(v.string()),
   publishedAtMs: count,
+  volumeMode: v.picklist(VOLUME_MODES),
+  /** Block: number of the placeholder's device node, by which the container's device list names the volume. */
+  device: v.optional(v.strictObject({ major: count, minor: count })),
+  /** Group that is to own the content (VOLUME_MOUNT_GROUP; a pod's fsGroup). */
+  fsGroup: v.optional(count),
 }));
 export type VolumeAttachment = ReturnType<typeof volumeAttachmentRecord.decode>;
 

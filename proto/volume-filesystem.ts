@@ -8,11 +8,26 @@ import { count, defineRecord, filled } from './record.ts';
  * - `never`: no mkfs was begun, nothing was ever mounted; a signature found now is foreign, and a refusal.
  * - `formatting`: mkfs may have run, the guest has not mounted: there are no user data, mkfs may run again.
  * - `formatted`: the guest may have mounted; never formatted again.
+ * - `raw`: a guest had the disk as a block device, and may have written anything; never formatted, but a file system
+ *   that it made is mounted.
  */
 export const volumeFilesystemRecord = defineRecord('volume filesystem', 1, () => ({
-  state: v.picklist(['never', 'formatting', 'formatted']),
+  state: v.picklist(['never', 'formatting', 'formatted', 'raw']),
   /** Of the file system, once `formatted`. */
   uuid: v.optional(filled),
   formattedAtMs: v.optional(count),
+  /** What the guest said last, for when nobody can be asked. */
+  measured: v.optional(
+    v.strictObject({
+      atMs: count,
+      capacityBytes: count,
+      availableBytes: count,
+      usedBytes: count,
+      inodes: count,
+      inodesFree: count,
+    }),
+  ),
+  /** Why the file system could not be used the last time, for a person; absent when it could. */
+  problem: v.optional(v.string()),
 }));
 export type VolumeFilesystem = ReturnType<typeof volumeFilesystemRecord.decode>;

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { parsePodUid, parseSandboxId, parseVolumeId } from '../../proto/ids.ts';
+import { DEFAULT_CLASS, NO_LIMITS } from '../../proto/volume-class.ts';
 import { volumeSpecRecord } from '../../proto/volume-spec.ts';
 import { formatSize, formatVolume, formatVolumes } from './format-volumes.ts';
 import type { VolumeView } from './list-volumes.ts';
@@ -11,14 +12,17 @@ const view: VolumeView = {
   directory: '/pool/volumes/pool.node.data',
   spec: volumeSpecRecord.decode(
     JSON.stringify({
-      v: 1,
+      v: 2,
       volumeId: ID,
       name: 'data',
       capacityBytes: 1 << 30,
       fsType: 'ext4',
       accessModes: ['SINGLE_NODE_WRITER'],
       serial: 'abc',
-      parameters: {},
+      class: DEFAULT_CLASS,
+      limits: NO_LIMITS,
+      isEphemeral: false,
+      createdAtMs: 0,
     }),
     'test',
   ),
@@ -34,6 +38,7 @@ const view: VolumeView = {
       accessMode: 'SINGLE_NODE_WRITER',
       mountFlags: [],
       publishedAtMs: 1,
+      volumeMode: 'Filesystem',
     },
   ],
   usedBy: [parseSandboxId('p1')],

@@ -28,8 +28,8 @@ describe('arguments of berth run', () => {
       bundle: '/b',
       id: 'pod1',
       volumes: [
-        { targetPath: '/t/a', containerPath: '/data', readOnly: false },
-        { targetPath: '/t/b', containerPath: '/logs', readOnly: true },
+        { targetPath: '/t/a', containerPath: '/data', readOnly: false, subPath: '' },
+        { targetPath: '/t/b', containerPath: '/logs', readOnly: true, subPath: '' },
       ],
       netnsPath: '/run/netns/p',
       memoryMib: 512,

@@ -3,9 +3,9 @@ import { parseVolumeFlag } from './volume-flag.ts';
 
 describe('--volume', () => {
   it.each([
-    ['/target:/data', { targetPath: '/target', containerPath: '/data', readOnly: false }],
-    ['/target:/data:rw', { targetPath: '/target', containerPath: '/data', readOnly: false }],
-    ['/target:/data:ro', { targetPath: '/target', containerPath: '/data', readOnly: true }],
+    ['/target:/data', { targetPath: '/target', containerPath: '/data', readOnly: false, subPath: '' }],
+    ['/target:/data:rw', { targetPath: '/target', containerPath: '/data', readOnly: false, subPath: '' }],
+    ['/target:/data:ro', { targetPath: '/target', containerPath: '/data', readOnly: true, subPath: '' }],
   ])('reads %s', (value, expected) => {
     expect(parseVolumeFlag(value)).toEqual(expected);
   });

@@ -4,6 +4,8 @@ export interface VolumeFlag {
   readonly targetPath: string;
   readonly containerPath: string;
   readonly readOnly: boolean;
+  /** Part of the volume that is shown; empty: all of it. */
+  readonly subPath: string;
 }
 
 /**
@@ -18,5 +20,5 @@ export function parseVolumeFlag(value: string): VolumeFlag {
   if (containerPath === undefined || !containerPath.startsWith('/'))
     throw complain('the path in the container is no absolute path');
   if (mode !== undefined && mode !== 'ro' && mode !== 'rw') throw complain(`"${mode}" is neither ro nor rw`);
-  return { targetPath, containerPath, readOnly: mode === 'ro' };
+  return { targetPath, containerPath, readOnly: mode === 'ro', subPath: '' };
 }

@@ -36,6 +36,11 @@ export function mkfsCommand(fsType: Filesystem, device: string, uuid: string, ov
       const layout = ['-b', '4096', '-I', '256', '-m', '0', '-e', 'remount-ro', '-O', EXT4_FEATURES, '-E', extended];
       return ['mkfs.ext4', '-q', ...force('-F'), ...layout, '-U', uuid, device];
     }
+    case 'btrfs': {
+      const features = 'extref,skinny-metadata,no-holes';
+      const layout = ['--data', 'single', '--metadata', 'dup', '--nodiscard', '--features', features];
+      return ['mkfs.btrfs', '-q', ...force('-f'), ...layout, '-U', uuid, device];
+    }
     case 'xfs': {
       const metadata = `crc=1,finobt=1,rmapbt=0,reflink=1,bigtime=1,inobtcount=1,uuid=${uuid}`;
       const inodes = 'size=512,sparse=1,nrext64=0,exchange=0';

@@ -1,5 +1,6 @@
 import manifest from '../../package.json' with { type: 'json' };
 import { AGENT_SERVICE, agentMethods } from '../../proto/agent.ts';
+import { Fault } from '../../proto/fault.ts';
 import { GUEST_RESOLV_CONF } from '../../proto/guest-layout.ts';
 import { sys } from '../system/native/sys.ts';
 import { openNetlink } from '../system/netlink/socket.ts';
@@ -36,6 +37,12 @@ export function agentService(containers: Containers, volumes: Volumes, shutdown:
     },
     formatVolume: async (request) => ({ uuid: await volumes.format(request) }),
     mountVolume: (request) => volumes.mount(request),
+    measureVolume: unsupported,
+    growVolume: unsupported,
+    freezeVolumes: unsupported,
+    thawVolumes: unsupported,
+    trimVolume: unsupported,
+    checkVolume: unsupported,
     async createContainer(request) {
       await containers.create(request);
       return {};
@@ -58,6 +65,10 @@ export function agentService(containers: Containers, volumes: Volumes, shutdown:
       return {};
     },
   });
+}
+
+function unsupported(): never {
+  throw new Fault('unsupported', 'this agent does not have the call');
 }
 
 /** `MemTotal:  243512 kB` of /proc/meminfo, in bytes. */

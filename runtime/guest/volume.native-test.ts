@@ -25,7 +25,7 @@ async function withDisk(directory: string, body: (device: string, volumes: Volum
 
 const request = (fsType: string, resume = false) => ({ serial: 'v', fsType, resume });
 const storage = (mountPoint: string, readOnly = false) => ({
-  ...{ serial: 'v', fsType: 'ext4', mountPoint, readOnly },
+  ...{ serial: 'v', fsType: 'ext4', mountPoint, readOnly, ownership: undefined },
   options: ['noatime,nodev'],
 });
 

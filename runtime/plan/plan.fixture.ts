@@ -10,6 +10,7 @@ import {
 import type { NetworkAttachment } from '../../proto/network-attachment.ts';
 import { podPaths, runPaths } from '../../proto/paths.ts';
 import { placeholderSource, type VolumeAttachment } from '../../proto/volume-attachment.ts';
+import { DEFAULT_CLASS, NO_LIMITS } from '../../proto/volume-class.ts';
 import type { VolumeFilesystem } from '../../proto/volume-filesystem.ts';
 import type { OciSpec } from './oci-spec.ts';
 import type { PlanFacts, PlanRequest, VolumeFacts } from './types.ts';
@@ -59,6 +60,7 @@ export function volume(
       accessMode: 'SINGLE_NODE_WRITER',
       mountFlags: [],
       publishedAtMs: 1,
+      volumeMode: 'Filesystem',
       ...changes.attachment,
     },
     spec: {
@@ -68,7 +70,10 @@ export function volume(
       fsType: 'ext4',
       accessModes: ['SINGLE_NODE_WRITER'],
       serial: parseDiskSerial(changes.serial ?? `s-${name}`),
-      parameters: {},
+      class: DEFAULT_CLASS,
+      limits: NO_LIMITS,
+      isEphemeral: false,
+      createdAtMs: 0,
     },
     filesystem: { state: changes.state ?? 'formatted' },
   };

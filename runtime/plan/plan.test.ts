@@ -43,7 +43,14 @@ describe('a volume', () => {
     expect(made.guest.volumes).toEqual([
       {
         facts: known,
-        storage: { serial: 's-v', fsType: 'ext4', mountPoint: '/run/berth/volumes/s-v', options: [], readOnly: false },
+        storage: {
+          serial: 's-v',
+          fsType: 'ext4',
+          mountPoint: '/run/berth/volumes/s-v',
+          options: [],
+          readOnly: false,
+          ownership: undefined,
+        },
         containerPaths: ['/data'],
       },
     ]);

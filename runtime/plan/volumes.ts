@@ -56,6 +56,7 @@ function planVolume(places: readonly VolumeUse[], capabilities: VmmCapabilities)
     mountPoint: guestVolumePath(spec.serial),
     options: mountOptions(attachment),
     readOnly,
+    ownership: undefined,
   };
   const choice = {
     source: `volume ${spec.volumeId}`,

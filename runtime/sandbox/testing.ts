@@ -8,6 +8,7 @@ import { type Sandbox as SandboxRecord, sandboxRecord } from '../../proto/sandbo
 import type { CreatePod } from '../../proto/shim.ts';
 import { STDERR, STDOUT } from '../../proto/stdio-frame.ts';
 import { placeholderSource, volumeAttachmentRecord } from '../../proto/volume-attachment.ts';
+import { DEFAULT_CLASS, NO_LIMITS } from '../../proto/volume-class.ts';
 import { type VolumeFilesystem, volumeFilesystemRecord } from '../../proto/volume-filesystem.ts';
 import { volumeSpecRecord } from '../../proto/volume-spec.ts';
 import { prefixedStream } from '../system/channel/prefixed-stream.ts';
@@ -65,6 +66,7 @@ export class FakeWorld {
       accessMode: 'SINGLE_NODE_WRITER',
       mountFlags: [],
       publishedAtMs: 1,
+      volumeMode: 'Filesystem',
     });
     put(`${VOLUME_DIRECTORY}/spec.json`, volumeSpecRecord, {
       volumeId: VOLUME,
@@ -73,7 +75,10 @@ export class FakeWorld {
       fsType: 'ext4',
       accessModes: ['SINGLE_NODE_WRITER'],
       serial: parseDiskSerial('data'),
-      parameters: {},
+      class: DEFAULT_CLASS,
+      limits: NO_LIMITS,
+      isEphemeral: false,
+      createdAtMs: 0,
     });
     this.filesystem = filesystem;
     const file = (name: string) => ({ file: name, sha256: 'x' });
@@ -148,7 +153,7 @@ export class FakeWorld {
       bundle: BUNDLE,
       netnsPath: '',
       podUid: '',
-      volumes: [{ targetPath: TARGET, containerPath: '/data', readOnly: false }],
+      volumes: [{ targetPath: TARGET, containerPath: '/data', readOnly: false, subPath: '' }],
       guestDirectory: GUEST,
       memoryMib: 256,
       vcpus: 1,
@@ -280,6 +285,12 @@ export class FakeWorld {
       checkBlank: async () => ({}),
       formatVolume: async () => ({ uuid: 'uuid' }),
       mountVolume: async () => ({}),
+      measureVolume: async () => ({}),
+      growVolume: async () => ({}),
+      freezeVolumes: async () => ({}),
+      thawVolumes: async () => ({}),
+      trimVolume: async () => ({}),
+      checkVolume: async () => ({}),
       createContainer: async () => ({}),
       startContainer: async () => ({}),
       waitContainer: () => exited,

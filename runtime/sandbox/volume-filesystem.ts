@@ -31,7 +31,8 @@ export async function prepareVolume(
   const record = await recordFile(host.system, volumeFilesystemRecord, path, { durable: true }).load();
   if (record === undefined) throw new Fault('precondition', `volume ${volumeId}: there is no ${path} any more`);
   try {
-    if (record.state !== 'formatted') await format(host, agent, { path, storage, lease, state: record.state });
+    if (record.state === 'never' || record.state === 'formatting')
+      await format(host, agent, { path, storage, lease, state: record.state });
     await agent.call('mountVolume', storage);
     failpoint('volume.mounted');
   } catch (error) {
@@ -41,7 +42,7 @@ export async function prepareVolume(
       cause: error.cause,
     });
   }
-  return { wasFormatted: record.state !== 'formatted' };
+  return { wasFormatted: record.state === 'never' || record.state === 'formatting' };
 }
 
 interface Formatting {

@@ -31,5 +31,15 @@ export function shimService(sandbox: Sandbox): Service {
       await sandbox.stop(timeoutMs);
       return {};
     },
+    measureVolume: unsupported,
+    growVolume: unsupported,
+    freezeVolumes: unsupported,
+    thawVolumes: unsupported,
+    throttleVolume: unsupported,
+    trimVolume: unsupported,
   });
+}
+
+function unsupported(): never {
+  throw new Fault('unsupported', 'this shim does not have the call');
 }

@@ -41,7 +41,7 @@ describe('the life of a volume', () => {
     expect(await create('pvc-1')).toBe(volume_id);
     const directory = join(node.pool, 'volumes', volume_id);
     const spec = volumeSpecRecord.decode(await readFile(join(directory, 'spec.json'), 'utf8'), 'spec.json');
-    expect(spec).toMatchObject({ name: 'pvc-1', capacityBytes: GIB, fsType: 'ext4', parameters: {} });
+    expect(spec).toMatchObject({ name: 'pvc-1', capacityBytes: GIB, fsType: 'ext4', isEphemeral: false });
     const fs = volumeFilesystemRecord.decode(await readFile(join(directory, 'fs.json'), 'utf8'), 'fs.json');
     expect(fs).toEqual({ state: 'never' });
     const image = await stat(join(directory, 'image.raw'));

@@ -105,8 +105,7 @@ describe('berth run whose shim is killed', () => {
       const pod = await lab.start('both', 'echo ready yes; sleep 1000');
       await lab.line(pod, 'ready');
       const { shim, vmm } = await lab.sandbox('both');
-      await lab.kill(vmm);
-      await lab.kill(shim);
+      await lab.kill(shim, vmm);
       expect(await pod.exitCode).toBe(1);
       expect(pod.stderr()).toMatch(/nothing of sandbox both to resume|ended before its container|killed by signal 9/);
     },

@@ -147,6 +147,7 @@ describe('berth doctor', () => {
       targetPath: '/run/kubelet/unmounted',
       volumeDirectory: pool,
       readOnly: false,
+      volumeMode: 'Filesystem',
       accessMode: 'SINGLE_NODE_WRITER',
       mountFlags: [],
       publishedAtMs: Date.now(),

@@ -42,7 +42,7 @@ export interface Lab extends World {
   /** The shim's and the VMM's pid, as the world counts, of a running pod. */
   sandbox(id: string): Promise<{ readonly shim: number; readonly vmm: number }>;
   /** SIGKILL to a process of the world, as the world counts. */
-  kill(pid: number): Promise<void>;
+  kill(...pids: readonly number[]): Promise<void>;
   /** Resolves when the pod's shim has recorded its VMM: the guest boots. */
   waitForVmm(id: string): Promise<void>;
   remains(): Promise<readonly string[]>;
@@ -110,8 +110,8 @@ export async function createLab(): Promise<Lab> {
       const { shim, vmm } = sandboxRecord.decode(await readFile(path, 'utf8'), path);
       return { shim: shim.pid, vmm: vmm?.pid ?? 0 };
     },
-    async kill(pid) {
-      const [file = '', ...args] = [...world.prefix, 'kill', '-KILL', String(pid)];
+    async kill(...pids) {
+      const [file = '', ...args] = [...world.prefix, 'kill', '-KILL', ...pids.map(String)];
       await exec(file, args);
     },
     async waitForVmm(id) {

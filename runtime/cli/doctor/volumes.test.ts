@@ -6,7 +6,7 @@ import { judgePublications, type PublicationFacts } from './volumes.ts';
 const published: PublicationFacts = {
   record: volumeAttachmentRecord.decode(
     JSON.stringify({
-      v: 1,
+      v: 2,
       volumeId: 'pool.node.data',
       podUid: 'u1',
       targetPath: '/kubelet/mount',
@@ -15,6 +15,7 @@ const published: PublicationFacts = {
       accessMode: 'SINGLE_NODE_WRITER',
       mountFlags: [],
       publishedAtMs: 1,
+      volumeMode: 'Filesystem',
     }),
     'test',
   ),
