@@ -22,7 +22,7 @@ export function planArgs(spec: VmSpec, descriptors: InheritedDescriptors): reado
     ...['-chardev', option('socket', { id: 'qmp', fd: descriptors.control, server: true, wait: false })],
     ...['-mon', option('', { chardev: 'qmp', mode: 'control' })],
     ...ports(spec),
-    ...spec.disks.flatMap(diskArgs),
+    ...spec.disks.flatMap((disk) => diskArgs(disk, disk.path)),
     ...spec.nics.flatMap(nic),
     ...spec.shares.flatMap(share),
     ...['-device', 'virtio-rng-pci'],

@@ -3,9 +3,10 @@ import { option } from './option.ts';
 
 /**
  * The format is said, never probed: a guest could write the header of another one. QEMU's own lock on the image stays on.
+ * `filename` is the image as QEMU names it, which need not be the disk's path.
  * Out of space stops the guest at the write; any other error is the guest's to see.
  */
-export function diskArgs({ id, path, serial, readOnly }: Disk): string[] {
+export function diskArgs({ id, serial, readOnly }: Disk, filename: string): string[] {
   const node = {
     driver: 'raw',
     'node-name': id,
@@ -14,7 +15,7 @@ export function diskArgs({ id, path, serial, readOnly }: Disk): string[] {
     'cache.direct': false,
     'cache.no-flush': false,
     'file.driver': 'file',
-    'file.filename': path,
+    'file.filename': filename,
     'file.aio': 'threads',
     'file.locking': true,
   };
