@@ -12,6 +12,7 @@ export const hostProbeRecord = defineRecord('host probe', 1, () => ({
     accelerators: v.array(v.picklist(ACCELERATORS)),
     virtioBlk: v.boolean(),
     nineP: v.boolean(),
+    ioUring: v.boolean(),
   }),
   /** What `auto` comes to; absent unless a guest directory was named. */
   accelerator: v.optional(v.strictObject({ chosen: v.picklist(ACCELERATORS), reason: filled })),

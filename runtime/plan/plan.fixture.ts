@@ -124,7 +124,7 @@ export function facts(changes: Partial<PlanFacts> = {}): PlanFacts {
         packages: [],
       },
     },
-    capabilities: { version: 'QEMU 7.2.22', accelerators: ['tcg'], virtioBlk: true, nineP: true },
+    capabilities: { version: 'QEMU 7.2.22', accelerators: ['tcg'], virtioBlk: true, nineP: true, ioUring: true },
     accelerator: { chosen: 'tcg', reason: 'asked for' },
     trace: '',
     paths: podPaths(runPaths('/run/berth'), 'box'),

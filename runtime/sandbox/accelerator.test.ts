@@ -72,6 +72,11 @@ function driver(behaviour: Behaviour): Pick<VmmDriver, 'start'> {
       return {
         process: { pid: 1, startTicks: 1 },
         exited,
+        disks: async () => [],
+        resizeDisk: async () => {},
+        throttleDisk: async () => {},
+        resume: async () => {},
+        onDiskError: () => {},
         status: async () => ({ state: 'running', reason: '' }),
         quit: async () => {},
         async kill() {
@@ -100,6 +105,7 @@ const choose = (behaviour: Behaviour, changes: { vmm?: string; hasKvm?: boolean;
       version: 'QEMU 7.2.22',
       accelerators: changes.hasKvm === false ? ['tcg'] : ['tcg', 'kvm'],
       virtioBlk: true,
+      ioUring: false,
       nineP: true,
     },
     guest,

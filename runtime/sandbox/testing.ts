@@ -17,7 +17,7 @@ import { silentLog } from '../system/log.ts';
 import type { ByteStream, System } from '../system/port.ts';
 import { memoryStreams } from '../system/rpc/memory-stream.ts';
 import { defineService, type Handlers, serve } from '../system/rpc/ttrpc-server.ts';
-import type { StartOptions, Vm, VmExit, VmmDriver, VmSpec } from '../vmm/port.ts';
+import type { DiskError, DiskStatus, StartOptions, Vm, VmExit, VmmDriver, VmSpec } from '../vmm/port.ts';
 import type { HeldLease, SandboxHost } from './host.ts';
 import { Sandbox } from './sandbox.ts';
 import { createStore } from './store.ts';
@@ -49,6 +49,10 @@ export class FakeWorld {
   agent: Partial<AgentHandlers> = {};
   guestSaysHello = true;
   leaseHeldBy: string | undefined;
+  /** What the VMM says of its disks, and how it says that one fails. */
+  disks: readonly DiskStatus[] = [];
+  reportDiskError: (error: DiskError) => void = () => {};
+  onResume: () => Promise<void> = async () => {};
   /** The guest's end of the stdio channel. */
   private readonly stdio = new StdioMux();
   private nextFd = 100;
@@ -225,7 +229,7 @@ export class FakeWorld {
   };
 
   private readonly driver: VmmDriver = {
-    probe: async () => ({ version: 'fake', accelerators: ['tcg'], virtioBlk: true, nineP: true }),
+    probe: async () => ({ version: 'fake', accelerators: ['tcg'], virtioBlk: true, nineP: true, ioUring: true }),
     start: async (_spec: VmSpec, { held, onProcess }: StartOptions): Promise<Vm> => {
       await onProcess(VMM);
       this.journal.push(`VM holding ${held.map((fd) => this.open.get(fd)).join()}`);
@@ -248,7 +252,24 @@ export class FakeWorld {
     };
     void exited.then(() => this.open.delete(0));
     this.open.set(0, 'VM');
-    return { process: VMM, exited, status: async () => ({ state: 'running', reason: '' }), quit: kill, kill };
+    return {
+      process: VMM,
+      exited,
+      status: async () => ({ state: 'running', reason: '' }),
+      quit: kill,
+      kill,
+      disks: async () => this.disks,
+      resizeDisk: async (id, sizeBytes) => void this.journal.push(`${id} resized to ${sizeBytes}`),
+      throttleDisk: async (id, { iops, bandwidthBytes }) =>
+        void this.journal.push(`${id} throttled to ${iops}/s, ${bandwidthBytes} B/s`),
+      resume: async () => {
+        this.journal.push('VM resumed');
+        await this.onResume();
+      },
+      onDiskError: (listener) => {
+        this.reportDiskError = listener;
+      },
+    };
   }
 
   private async connect(path: string): Promise<ByteStream> {

@@ -12,8 +12,8 @@ export async function probe({ qemu, guestDirectory, runDirectory }: ProbeFlags):
   const host = createNativeHost();
   const driver = createQemuDriver({ system: host.system, log: silentLog, binary: qemu });
   const capabilities = await driver.probe();
-  const { version, accelerators, virtioBlk, nineP } = capabilities;
-  const vmm = { version, accelerators: [...accelerators], virtioBlk, nineP };
+  const { version, accelerators, virtioBlk, nineP, ioUring } = capabilities;
+  const vmm = { version, accelerators: [...accelerators], virtioBlk, nineP, ioUring };
   if (guestDirectory === undefined) return hostProbeRecord.encode({ vmm });
   const accelerator = await chooseAccelerator(host, 'auto', {
     run: runPaths(runDirectory),

@@ -1,5 +1,6 @@
 import type { Accelerator } from '../../proto/accelerator.ts';
 import type { ProcessIdentity } from '../../proto/sandbox-record.ts';
+import type { AIO_ENGINES, CACHES, VolumeLimits } from '../../proto/volume-class.ts';
 
 /**
  * One port for every virtual machine monitor; qemu/ and its later siblings have the same file names. A VmSpec is plain
@@ -32,6 +33,19 @@ export interface Disk {
   /** At most 20 bytes; how the guest finds the disk. */
   readonly serial: string;
   readonly readOnly: boolean;
+  /** Undefined for a disk that every VM has alike, the guest's root: as plainly as the VMM can. */
+  readonly tuning?: DiskTuning;
+}
+
+/** How the VMM works a disk; the meaning of each is that of the volume's class (proto/volume-class.ts). */
+export interface DiskTuning {
+  readonly cache: (typeof CACHES)[number];
+  readonly aio: (typeof AIO_ENGINES)[number];
+  /** At least 1. */
+  readonly queues: number;
+  readonly iothread: boolean;
+  /** Discards of the guest free blocks of the image; otherwise the disk offers none. */
+  readonly discard: boolean;
 }
 
 export interface Nic {
@@ -56,6 +70,8 @@ export interface VmmCapabilities {
   readonly accelerators: readonly Accelerator[];
   readonly virtioBlk: boolean;
   readonly nineP: boolean;
+  /** io_uring on this host's kernel too. */
+  readonly ioUring: boolean;
 }
 
 export interface StartOptions {
@@ -87,6 +103,22 @@ export interface VmExit {
   readonly lastWords: string;
 }
 
+export interface DiskStatus {
+  readonly id: string;
+  readonly sizeBytes: number;
+  /** The guest is stopped at a write for which the pool had no space. */
+  readonly isOutOfSpace: boolean;
+}
+
+export interface DiskError {
+  readonly diskId: string;
+  readonly operation: 'read' | 'write';
+  /** Nothing of it has reached the guest: it is stopped, and the request waits. Otherwise the guest was told. */
+  readonly isOutOfSpace: boolean;
+  /** The VMM's words. */
+  readonly reason: string;
+}
+
 export interface VmmDriver {
   /** Fault `environment`, naming what installs it, if the VMM or a needed part is missing. */
   probe(): Promise<VmmCapabilities>;
@@ -102,6 +134,16 @@ export interface Vm {
   readonly exited: Promise<VmExit>;
   /** `running`, or `stopped` when the VMM has stopped the guest (out of space, I/O error), with the reason. */
   status(): Promise<{ readonly state: 'running' | 'stopped'; readonly reason: string }>;
+  /** What the VMM says of its disks. */
+  disks(): Promise<readonly DiskStatus[]>;
+  /** The image has the size already: has the guest see it. A disk never shrinks: nothing happens if it is as large. */
+  resizeDisk(diskId: string, sizeBytes: number): Promise<void>;
+  /** From now on; a disk that has no limits pays nothing for them. */
+  throttleDisk(diskId: string, limits: VolumeLimits): Promise<void>;
+  /** Lets a guest go on that was stopped: what failed is tried again, and may stop it again. */
+  resume(): Promise<void>;
+  /** From now on `listener` hears of every disk error; those before are in disks(). One listener. */
+  onDiskError(listener: (error: DiskError) => void): void;
   /** Ends the VMM at once, flushing its files; falls back to kill(). Resolves when it is gone. */
   quit(): Promise<void>;
   /** SIGKILL. Resolves when it is gone. Forgives one that is gone already. */

@@ -1,7 +1,13 @@
 import { expect, it } from 'vitest';
 import { judgeProbe } from './vmm.ts';
 
-const VMM = { version: 'QEMU 7.2.22', accelerators: ['tcg', 'kvm'], virtioBlk: true, nineP: true } as const;
+const VMM = {
+  version: 'QEMU 7.2.22',
+  accelerators: ['tcg', 'kvm'],
+  virtioBlk: true,
+  nineP: true,
+  ioUring: true,
+} as const;
 const judge = (changes: object, chosen: 'tcg' | 'kvm' = 'kvm') =>
   judgeProbe(
     {

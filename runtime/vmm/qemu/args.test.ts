@@ -52,12 +52,13 @@ describe('planArgs', () => {
       '-device virtio-serial-pci,id=ports',
       '-chardev socket,id=port0,path=/run/pod/control.sock,server=on,wait=off',
       '-device virtserialport,bus=ports.0,chardev=port0,name=berth.control',
-      '-blockdev driver=raw,node-name=root,read-only=on,discard=unmap,cache.direct=off,cache.no-flush=off,' +
+      '-blockdev driver=raw,node-name=root,read-only=on,discard=ignore,cache.direct=off,cache.no-flush=off,' +
         'file.driver=file,file.filename=/guest/root.erofs,file.aio=threads,file.locking=on',
-      '-device virtio-blk-pci,id=root-device,drive=root,serial=berth-root,werror=enospc,rerror=report',
-      '-blockdev driver=raw,node-name=disk-v,read-only=off,discard=unmap,cache.direct=off,cache.no-flush=off,' +
+      '-device virtio-blk-pci,id=root-device,drive=root,serial=berth-root,num-queues=1,discard=off,' +
+        'werror=enospc,rerror=report',
+      '-blockdev driver=raw,node-name=disk-v,read-only=off,discard=ignore,cache.direct=off,cache.no-flush=off,' +
         'file.driver=file,file.filename=/pool/v/image.raw,file.aio=threads,file.locking=on',
-      '-device virtio-blk-pci,id=disk-v-device,drive=disk-v,serial=v,werror=enospc,rerror=report',
+      '-device virtio-blk-pci,id=disk-v-device,drive=disk-v,serial=v,num-queues=1,discard=off,werror=enospc,rerror=report',
       '-netdev tap,id=nic0,ifname=tap0,script=no,downscript=no,vhost=off',
       '-device virtio-net-pci,id=nic0-device,netdev=nic0,mac=02:00:00:00:00:01,host_mtu=1450,romfile=',
       '-fsdev local,id=rootfs,path=/bundle/rootfs,security_model=none,readonly=on,multidevs=remap',

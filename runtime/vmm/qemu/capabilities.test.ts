@@ -17,6 +17,7 @@ const ANSWERS = {
     '{"return": [{"name": "type", "type": "string"}, {"name": "thread", "type": "string"}], "id": 8}',
     '{"return": [{"name": "type", "type": "string"}, {"name": "kernel-irqchip", "description": "Configure KVM in-kernel irqchip", "type": "on|off|split"}], "id": 9}',
     ...[10, 11].map((id) => `${DEVICE}, "id": ${id}}`),
+    '{"return": {}, "id": 12}',
     '{"timestamp": {"seconds": 1795261267, "microseconds": 685854}, "event": "SHUTDOWN", "data": {"guest": false, "reason": "host-qmp-quit"}}',
     '{"return": {}, "id": 3}',
   ],
@@ -28,6 +29,7 @@ const ANSWERS = {
     '{"return": [{"name": "type", "type": "string"}, {"name": "one-insn-per-tb", "description": "Only put one guest insn in each translation block", "type": "bool"}], "id": 8}',
     '{"return": [{"name": "type", "type": "string"}, {"name": "notify-window", "description": "Clock cycles without an event window after which a notification VM exit occurs", "type": "uint32"}], "id": 9}',
     ...[10, 11].map((id) => `${DEVICE}, "id": ${id}}`),
+    '{"return": {}, "id": 12}',
     '{"timestamp": {"seconds": 1795261267, "microseconds": 813715}, "event": "SHUTDOWN", "data": {"guest": false, "reason": "host-qmp-quit"}}',
     '{"return": {}, "id": 3}',
   ],
@@ -52,6 +54,12 @@ describe('what QEMU says of itself', () => {
     const id = 4 + TYPES.indexOf(type);
     const line = `{"id": ${id}, "error": {"class": "DeviceNotFound", "desc": "Class '${type}' not found"}}`;
     expect([...parse(but(id, line)).types].sort()).toEqual(TYPES.filter((name) => name !== type).sort());
+  });
+
+  it('has io_uring only where an image opens with it', () => {
+    const refusal = '{"id": 12, "error": {"class": "GenericError", "desc": "Parameter \'aio\' does not accept"}}';
+    expect(parse(ANSWERS['QEMU 7.2.22']).ioUring).toBe(true);
+    expect(parse(but(12, refusal)).ioUring).toBe(false);
   });
 
   it('is not guessed at when it refuses to answer, or ends before it has', () => {

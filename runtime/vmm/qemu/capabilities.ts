@@ -19,6 +19,7 @@ const TYPES = [...NEEDED, ...OPTIONAL] as const;
 type Type = (typeof TYPES)[number];
 
 const [NEGOTIATE, VERSION, QUIT, FIRST_TYPE] = [1, 2, 3, 4] as const;
+const IO_URING = FIRST_TYPE + TYPES.length;
 const version = v.looseObject({ qemu: v.looseObject({ major: v.number(), minor: v.number(), micro: v.number() }) });
 
 /** What a QEMU says of itself. */
@@ -26,11 +27,12 @@ export interface QemuAnswers {
   /** For people; nothing is decided by it. */
   readonly version: string;
   readonly types: ReadonlySet<Type>;
+  readonly ioUring: boolean;
 }
 
 /** Asks QEMU itself, in a machine of nothing, by the protocol that it serves anyway: no help text is parsed. */
 export async function probeCapabilities(system: System, binary: string): Promise<VmmCapabilities> {
-  const { version, types } = parseAnswers(await ask(system, binary), binary);
+  const { version, types, ioUring } = parseAnswers(await ask(system, binary), binary);
   const missing = NEEDED.find((name) => !types.has(name));
   if (missing !== undefined) throw missingQemu(`${binary} has no device ${missing}`);
   return {
@@ -38,6 +40,7 @@ export async function probeCapabilities(system: System, binary: string): Promise
     accelerators: await usableAccelerators(system, types),
     virtioBlk: types.has('virtio-blk-pci'),
     nineP: types.has('virtio-9p-pci'),
+    ioUring,
   };
 }
 
@@ -49,11 +52,22 @@ function planQuestions(): Uint8Array {
   const questions = [
     encodeQmpCommand('qmp_capabilities', {}, NEGOTIATE),
     encodeQmpCommand('query-version', {}, VERSION),
+    encodeQmpCommand('blockdev-add', OPENED_WITH_IO_URING, IO_URING),
     ...TYPES.map((typename, index) => encodeQmpCommand('qom-list-properties', { typename }, FIRST_TYPE + index)),
     encodeQmpCommand('quit', {}, QUIT),
   ];
   return Uint8Array.from(questions.flatMap((question) => [...question]));
 }
+
+/** Any file will do: that QEMU has the engine is one half, that the kernel lets it in the other. */
+const OPENED_WITH_IO_URING = {
+  driver: 'file',
+  'node-name': 'probe',
+  filename: '/proc/self/exe',
+  'read-only': true,
+  locking: 'off',
+  aio: 'io_uring',
+} as const;
 
 async function ask(system: System, binary: string): Promise<Uint8Array> {
   const args = ['-machine', 'none', '-nodefaults', '-no-user-config', '-display', 'none', '-qmp', 'stdio'];
@@ -74,7 +88,11 @@ export function parseAnswers(output: Uint8Array, binary: string): QemuAnswers {
   const messages = new QmpDecoder().push(output);
   const { qemu } = decodeWith(version, readReply(messages, VERSION, binary), `${binary}: query-version`);
   const present = TYPES.filter((_, index) => readReply(messages, FIRST_TYPE + index, binary) !== undefined);
-  return { version: `QEMU ${qemu.major}.${qemu.minor}.${qemu.micro}`, types: new Set(present) };
+  return {
+    version: `QEMU ${qemu.major}.${qemu.minor}.${qemu.micro}`,
+    types: new Set(present),
+    ioUring: messages.some((message) => message.kind === 'reply' && message.id === IO_URING),
+  };
 }
 
 /** Undefined for a type that this QEMU does not have. */

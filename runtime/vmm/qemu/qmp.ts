@@ -9,6 +9,20 @@ import { encodeQmpCommand, QmpDecoder, type QmpMessage } from './qmp-message.ts'
 const ANSWERS = {
   qmp_capabilities: v.unknown(),
   'query-status': v.looseObject({ running: v.boolean(), status: v.string() }),
+  'query-block': v.array(
+    v.looseObject({
+      'io-status': v.optional(v.picklist(['ok', 'failed', 'nospace'])),
+      inserted: v.optional(
+        v.looseObject({
+          'node-name': v.optional(v.string()),
+          image: v.looseObject({ 'virtual-size': v.number() }),
+        }),
+      ),
+    }),
+  ),
+  block_resize: v.unknown(),
+  block_set_io_throttle: v.unknown(),
+  cont: v.unknown(),
   quit: v.unknown(),
 } as const;
 type Command = keyof typeof ANSWERS;
@@ -35,6 +49,7 @@ export class QmpClient {
   private lastId = GREETING;
   private failure: Fault | undefined;
   private announceClosed: () => void = () => {};
+  private listener: (name: string, data: unknown) => void = () => {};
 
   private constructor(stream: ByteStream, options: QmpOptions) {
     this.stream = stream;
@@ -64,6 +79,11 @@ export class QmpClient {
     if (this.failure !== undefined) throw this.failure;
     const value = await traceCall('vmm', 'QMP command', { command, arguments: args }, () => this.ask(command, args));
     return decodeWith(ANSWERS[command], value, `QMP: answer to ${command}`) as Answer<C>;
+  }
+
+  /** Events from now on, beside options.onEvent. One listener. */
+  onEvent(listener: (name: string, data: unknown) => void): void {
+    this.listener = listener;
   }
 
   close(): void {
@@ -112,6 +132,7 @@ export class QmpClient {
       case 'event':
         trace('vmm')?.('QMP event', { event: message.name, data: message.data });
         this.options.onEvent(message.name, message.data);
+        this.listener(message.name, message.data);
         break;
       case 'reply':
         this.waiting.get(message.id)?.resolve(message.value);
