@@ -4,11 +4,14 @@
  */
 export interface HostCalls {
   mount(request: MountCall): Promise<void>;
-  /** The topmost mount exactly at the path; symbolic links are not followed. Fault `invalid` (EINVAL) if there is none. */
+  /** The topmost mount at the path; symbolic links are not followed. Fault `invalid` (EINVAL) if there is none. */
   unmount(target: string): Promise<void>;
   /** Takes a flock(2) of the file, which must be there; undefined when another open file has it. */
   tryLock(path: string): Promise<HostLock | undefined>;
-  /** The whole content of `from`, shared until one of them is written (FICLONE). `unsupported` where that is not to be had. */
+  /**
+   * The whole content of `from`, shared until one of them is written (FICLONE). `to` is made (0600) if it is not there.
+   * `unsupported` where that is not to be had.
+   */
   clone(from: string, to: string): Promise<void>;
   /** Allocates what is not allocated yet of the first `sizeBytes`, and extends the file to it. `exhausted` without space. */
   allocate(path: string, sizeBytes: number): Promise<void>;
@@ -39,6 +42,8 @@ export interface FileExtent {
   readonly length: number;
   /** Allocated, but reads as zero. */
   readonly isUnwritten: boolean;
+  /** Whether `physical` tells the content: not where data are packed, encoded or not yet placed. */
+  readonly isPlaced: boolean;
 }
 
 export interface LoopDevice {

@@ -2,12 +2,13 @@ import { type AnyDefinition, loadSync, type MessageTypeDefinition, type ServiceD
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { AGENT_SERVICE, agentMethods } from './agent.ts';
+import { HOST_SERVICE, hostMethods } from './host-calls.ts';
 import type { Message } from './protobuf.ts';
 import { SHIM_SERVICE, shimMethods } from './shim.ts';
 import type { MethodTable } from './ttrpc.ts';
 
 /**
- * The tables of agent.ts and shim.ts against the same contracts in Protocol Buffers' own notation, by another
+ * The tables of agent.ts, shim.ts and host-calls.ts against the same contracts in Protocol Buffers' own notation, by another
  * implementation: every message, with any values, both ways.
  */
 const MAX_COUNT = { TYPE_UINT32: 2 ** 32 - 1, TYPE_UINT64: Number.MAX_SAFE_INTEGER };
@@ -67,6 +68,7 @@ const plain = (value: unknown): unknown =>
 describe.each([
   { name: AGENT_SERVICE, file: 'agent.proto', methods: agentMethods as MethodTable },
   { name: SHIM_SERVICE, file: 'shim.proto', methods: shimMethods as MethodTable },
+  { name: HOST_SERVICE, file: 'host-calls.proto', methods: hostMethods as MethodTable },
 ])('$file', ({ name, file, methods }) => {
   const pkg = loadSync(`${import.meta.dirname}/${file}`, { longs: Number, defaults: true, arrays: true });
   const service = pkg[name] as ServiceDefinition;

@@ -20,6 +20,7 @@ export async function build(toolchain: string, guestBase: GuestBase): Promise<vo
       await bundleNodeProgram('csi/main.ts', 'dist/berth-csi.js');
       await mkdir('dist/proto', { recursive: true });
       await copyFile('proto/csi.proto', 'dist/proto/csi.proto');
+      await buildNative({ entry: 'csi/host/main.ts', output: 'dist/berth-csi-host' }, toolchain);
       await buildNative({ entry: 'cni/main.ts', output: 'dist/cni/berth' }, toolchain);
       await buildNative({ entry: 'runtime/shim/main.ts', output: 'dist/shim/containerd-shim-berth-v2' }, toolchain);
       await buildNative({ entry: 'runtime/guest/main.ts', output: AGENT }, toolchain);

@@ -8,6 +8,7 @@ import { report, timed } from './progress.ts';
 
 /** Debian packages that berth, its demo and its tests run, and what for. */
 const HOST_PACKAGES: Readonly<Record<string, string>> = {
+  'btrfs-progs': 'mkfs.btrfs, for volumes of stock Kata',
   'busybox-static': 'the root of demo and test containers',
   'containernetworking-plugins': 'the CNI plugins that berth is chained after',
   'debian-archive-keyring': 'verifies the packages of guest and toolchain',
@@ -18,6 +19,7 @@ const HOST_PACKAGES: Readonly<Record<string, string>> = {
   procps: 'ps, by which tests see what is left',
   'qemu-system-x86': 'runs the pod VMs',
   'util-linux': 'flock, nsenter, unshare',
+  xfsprogs: 'mkfs.xfs, for pools with reflinks in tests and volumes of stock Kata',
 };
 
 /** Names of `wanted` that no row (name, dpkg's status) shows as installed. */

@@ -5,6 +5,7 @@ import { execa } from 'execa';
 import { bundleNodeProgram } from '../../deploy/setup/node-bundle.ts';
 import { type Mount, parseMountinfo } from '../../runtime/system/node/mounts.ts';
 import { type CsiClient, connectCsi } from './csi-client.ts';
+import { buildCsiHost } from './csi-host.ts';
 import { createWorld, firstChild } from './world.ts';
 
 /** A node of Kubernetes as far as a CSI driver sees one: namespaces of its own, a pool, and kubelet's directory. */
@@ -145,6 +146,8 @@ export async function createCsiNode(given?: string): Promise<CsiNode> {
 async function buildCsi(directory: string): Promise<string> {
   const program = join(directory, 'berth-csi.js');
   await bundleNodeProgram('csi/main.ts', program);
+  const helper = await buildCsiHost();
+  await copyFile(helper, join(directory, 'berth-csi-host'));
   await mkdir(join(directory, 'proto'));
   await copyFile('proto/csi.proto', join(directory, 'proto/csi.proto'));
   return program;

@@ -5,6 +5,7 @@ import { withMachineLock } from '../../deploy/setup/machine-lock.ts';
 import { buildNative } from '../../deploy/setup/native-build.ts';
 import { bundleNodeProgram } from '../../deploy/setup/node-bundle.ts';
 import { ensureToolchain } from '../../deploy/setup/toolchain.ts';
+import { buildCsiHost } from './csi-host.ts';
 
 /** Beside the build's output, never in it. Laid out as dist/ is. */
 const DIRECTORY = resolve('node_modules/.cache/berth/failpoints');
@@ -18,6 +19,7 @@ const BUILDS = {
   async csi() {
     const output = join(DIRECTORY, 'berth-csi.js');
     await bundleNodeProgram('csi/main.ts', output, WITH_FAILPOINTS);
+    await copyFile(await buildCsiHost(), join(DIRECTORY, 'berth-csi-host'));
     const protocol = join(DIRECTORY, 'proto/csi.proto');
     await mkdir(dirname(protocol), { recursive: true });
     await copyFile('proto/csi.proto', protocol);

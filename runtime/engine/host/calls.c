@@ -43,6 +43,7 @@ static int replace_fd(JSContext *ctx, int from, int to) {
   X(write, "ir", answer_io, RETRY(write(INT(0), a.bytes, a.byte_count))) \
   X(fsync, "i", done, RETRY(fsync(INT(0)))) \
   X(ftruncate, "il", done, RETRY(ftruncate(INT(0), LONG(1)))) \
+  X(fallocate, "iill", done, RETRY(fallocate(INT(0), INT(1), LONG(2), LONG(3)))) \
   X(lseek, "ili", answer, lseek(INT(0), LONG(1), INT(2))) \
   X(flock, "ii", answer_io, RETRY(flock(INT(0), INT(1)))) \
   X(setNonBlocking, "i", done, fcntl(INT(0), F_SETFL, fcntl(INT(0), F_GETFL) | O_NONBLOCK)) \

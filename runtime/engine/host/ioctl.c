@@ -1,5 +1,8 @@
 // ioctl: only requests whose argument is known, so that the kernel never writes past a buffer.
+#include <linux/fiemap.h>
+#include <linux/fs.h>
 #include <linux/if_tun.h>
+#include <linux/loop.h>
 #include <net/if.h>
 #include <sys/ioctl.h>
 
@@ -13,6 +16,11 @@ static const struct Request {
 } requests[] = {
     {TUNSETIFF, sizeof(struct ifreq)},
     {TUNSETPERSIST, NUMBER},
+    {FICLONE, NUMBER},
+    {FS_IOC_FIEMAP, sizeof(struct fiemap)},
+    {LOOP_CTL_GET_FREE, NUMBER},
+    {LOOP_CONFIGURE, sizeof(struct loop_config)},
+    {LOOP_CLR_FD, NUMBER},
 };
 
 static const struct Request *find_request(unsigned long request) {
@@ -22,12 +30,20 @@ static const struct Request *find_request(unsigned long request) {
   return NULL;
 }
 
+// Bytes that the kernel reads and writes of this argument: a table of extents says itself how many.
+static size_t size_of_argument(const struct Request *known, const Arguments *a) {
+  struct fiemap map;
+  if (known->request != FS_IOC_FIEMAP || a->byte_count < sizeof map) return known->size;
+  memcpy(&map, a->bytes, sizeof map);
+  return sizeof map + map.fm_extent_count * sizeof(struct fiemap_extent);
+}
+
 SYS_VERB(sys_ioctl) {
   ARGUMENTS(a);
   bool is_number = JS_IsNumber(argv[2]);
   if (!get_arguments(ctx, argv, is_number ? "ill" : "ilb", &a)) return JS_EXCEPTION;
   const struct Request *known = find_request((unsigned long)a.numbers[1]);
-  if (!known || known->size != (is_number ? NUMBER : a.byte_count)) {
+  if (!known || size_of_argument(known, &a) != a.byte_count) {
     return throw_errno(ctx, "ioctl", NULL, EINVAL);
   }
   void *argument = is_number ? (void *)(uintptr_t)a.numbers[2] : a.bytes;

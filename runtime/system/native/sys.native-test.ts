@@ -116,6 +116,29 @@ nativeTest('sys: ioctl knows its requests and their sizes', async () => {
   sys.close(fd);
 });
 
+nativeTest('sys: a table of extents has room for as many as it says', async (directory) => {
+  const FS_IOC_FIEMAP = 0xc020660b;
+  const table = (extentCount: number, bytes: number): Uint8Array => {
+    const argument = new Uint8Array(bytes);
+    new DataView(argument.buffer).setUint32(24, extentCount, true);
+    return argument;
+  };
+  const fd = sys.open(`${directory}/file`, O.RDWR | O.CREAT);
+  await expectThrows('EINVAL', () => sys.ioctl(fd, FS_IOC_FIEMAP, table(0, 31)));
+  await expectThrows('EINVAL', () => sys.ioctl(fd, FS_IOC_FIEMAP, table(1, 32)));
+  await expectThrows('EINVAL', () => sys.ioctl(fd, FS_IOC_FIEMAP, table(2, 32 + 56)));
+  await expectThrows('EINVAL', () => sys.ioctl(fd, FS_IOC_FIEMAP, table(2 ** 32 - 1, 32 + 56)));
+  sys.close(fd);
+});
+
+nativeTest('sys: fallocate allocates, and extends the file', (directory) => {
+  const fd = sys.open(`${directory}/file`, O.RDWR | O.CREAT);
+  sys.fallocate(fd, 0, 0, 2 ** 20);
+  const { size, blocks } = sys.fstat(fd);
+  expectEqual([size, blocks >= 2048], [2 ** 20, true]);
+  sys.close(fd);
+});
+
 nativeTest('sys: an empty pipe and a taken lock answer EAGAIN', (directory) => {
   const [reader, writer] = sys.pipe();
   sys.setNonBlocking(reader);

@@ -76,6 +76,7 @@ export interface Sys {
   readFile(path: string): Uint8Array;
   fsync(fd: number): void;
   ftruncate(fd: number, length: number): void;
+  fallocate(fd: number, mode: number, offset: number, length: number): void;
   lseek(fd: number, offset: number, whence: number): number;
   rename(from: string, to: string): void;
   unlink(path: string): void;

@@ -73,7 +73,7 @@ async function isServed(path: string): Promise<boolean> {
 }
 
 /** Pulled: the socket is paused by the kernel's buffer whenever nobody reads. */
-function toByteStream(socket: Socket): ByteStream {
+export function toByteStream(socket: Socket): ByteStream {
   const ended = new Promise<void>((resolve) => socket.once('close', () => resolve()));
   let failure: Error | undefined;
   socket.on('error', (error) => {
