@@ -14,10 +14,10 @@ export const BOOT_MODULES: readonly string[] = [
 ];
 
 /** Modules of the root image, which modprobe loads when a volume asks for them. */
-export const ROOT_MODULES: readonly string[] = [...BOOT_MODULES, 'xfs'];
+export const ROOT_MODULES: readonly string[] = [...BOOT_MODULES, 'btrfs', 'xfs'];
 
 /** Debian packages of the root, besides the minimal base that they need to be installed. */
-const PACKAGES: readonly string[] = ['crun', 'e2fsprogs', 'kmod', 'mount', 'util-linux', 'xfsprogs'];
+const PACKAGES: readonly string[] = ['btrfs-progs', 'crun', 'e2fsprogs', 'kmod', 'mount', 'util-linux', 'xfsprogs'];
 
 /**
  * What the base and maintainer scripts needed while packages were installed and a guest that installs nothing does not:
@@ -27,9 +27,10 @@ const UNUSED_PATHS: readonly string[] = [
   'etc/{apt,cron.d,cron.daily,dpkg,init.d,logrotate.d,python3*,rc?.d,update-motd.d}',
   'etc/{.pwd.lock,group-,gshadow-,passwd-,shadow-}',
   'usr/bin/{apt*,deb*,dpkg*,lslogins,pdb3*,perl*,py3*,pydoc*,pygettext*,python*,sqv}',
+  'usr/bin/btrfs-{convert,find-root,image,map-logical}',
   'usr/sbin/xfs_scrub*',
   'usr/lib/{apt,dpkg,lsb,python3*,systemd,udev,valgrind}',
-  'usr/lib/x86_64-linux-gnu/{gconv,glib-2.0,libapt-*,libdb-*,libicu*,liblastlog2*,libsqlite3*,perl*}',
+  'usr/lib/x86_64-linux-gnu/{gconv,glib-2.0,libapt-*,libdb-*,libicu*,liblastlog2*,libreiserfscore*,libsqlite3*,perl*}',
   'usr/lib/x86_64-linux-gnu/{libgio-*,libglib-*,libgmodule-*,libgobject-*,libgthread-*,security/pam_userdb.so}',
   'usr/libexec/{apt,dpkg}',
   'usr/share/{bash-completion,bug,common-licenses,debconf,doc-base,dpkg,fish,gcc,gdb,i18n,initramfs-tools,keyrings,perl5}',
