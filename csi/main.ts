@@ -9,6 +9,8 @@ import { Undo } from '../runtime/system/undo.ts';
 import { Attachments } from './attachments.ts';
 import { createController } from './controller.ts';
 import { type Flags, parseFlags, USAGE } from './flags.ts';
+import type { HostCalls } from './host-calls.ts';
+import { startHostProcess } from './host-process.ts';
 import { DRIVER_NAME, DRIVER_VERSION, identity } from './identity.ts';
 import { lockDirectory } from './instance-lock.ts';
 import { createNode } from './node.ts';
@@ -21,17 +23,17 @@ import { Volumes } from './volumes.ts';
 const USAGE_ERROR = 2;
 
 /** `opened` closes whatever was opened, in reverse: after a failed start and at the end alike. */
-async function start(flags: Flags, opened: Undo, log: Log): Promise<void> {
+async function start(flags: Flags, host: HostCalls, opened: Undo, log: Log): Promise<void> {
   const { socketPath, nodeId, stateDirectory, runDirectory } = flags;
   const owner = `berth-csi of node ${nodeId}, process ${process.pid}, endpoint unix://${socketPath}`;
   const system = createNodeSystem();
   await system.makeDirectory(stateDirectory, 0o700);
-  const stateLock = await lockDirectory(stateDirectory, '--state-dir', owner);
+  const stateLock = await lockDirectory(host, stateDirectory, '--state-dir', owner);
   opened.defer('state directory', () => stateLock.release());
 
   const pools: Pool[] = [];
   for (const { name, directory } of flags.pools) {
-    const options = { name, directory, stateDirectory, allowUnfit: flags.allowUnfitPool, owner };
+    const options = { host, name, directory, stateDirectory, allowUnfit: flags.allowUnfitPool, owner };
     const pool = await openImageFilePool(options, log.with({ pool: name }));
     opened.defer(`pool ${name}`, () => pool.close());
     pools.push(pool);
@@ -63,14 +65,23 @@ async function main(argv: readonly string[]): Promise<number> {
   const log = createLog(write, flags.logLevel);
   const opened = new Undo(log);
   try {
-    await start(flags, opened, log);
+    const host = await startHostProcess();
+    opened.defer('helper process', () => host.close());
+    await start(flags, host.calls, opened, log);
     log.info('serving', { driver: DRIVER_NAME, version: DRIVER_VERSION, socketPath: flags.socketPath });
-    await stopSignal;
+    await Promise.race([stopSignal, host.closed.then(endOfHelper)]);
     log.info('stopping');
   } finally {
     await opened.unwind();
   }
   return 0;
+}
+
+/** Without it no verb can go on, and the locks that it held are free. */
+function endOfHelper(reason: Fault): never {
+  throw new Fault('environment', 'the helper process berth-csi-host has ended; start berth-csi again', {
+    cause: reason,
+  });
 }
 
 try {

@@ -6,6 +6,7 @@ import type { Log } from '../../../runtime/system/log.ts';
 import { createNodeSystem, syncDirectory } from '../../../runtime/system/node/system.ts';
 import type { System } from '../../../runtime/system/port.ts';
 import { recordFile } from '../../../runtime/system/record-file.ts';
+import type { HostCalls } from '../../host-calls.ts';
 import { lockDirectory } from '../../instance-lock.ts';
 import { ensurePoolIdentity } from '../identity.ts';
 import type { Pool } from '../port.ts';
@@ -15,6 +16,7 @@ import { qualify } from './qualify.ts';
 import { removeVolume } from './remove.ts';
 
 export interface ImageFilePoolOptions {
+  readonly host: HostCalls;
   readonly name: string;
   readonly directory: string;
   readonly stateDirectory: string;
@@ -28,7 +30,7 @@ export interface ImageFilePoolOptions {
 export async function openImageFilePool(options: ImageFilePoolOptions, log: Log): Promise<Pool> {
   const { name, directory, allowUnfit, owner } = options;
   await qualify(name, directory, allowUnfit);
-  const lock = await lockDirectory(directory, `pool ${name}:`, owner);
+  const lock = await lockDirectory(options.host, directory, `pool ${name}:`, owner);
   const paths = imageFilePaths(directory);
   const system = createNodeSystem();
   try {
