@@ -1,5 +1,6 @@
 // The verbs that are one system call each.
 #include <fcntl.h>
+#include <linux/openat2.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -33,10 +34,17 @@ static int replace_fd(JSContext *ctx, int from, int to) {
   return RETRY(dup3(from, to, O_CLOEXEC));
 }
 
+// The flags of openat2 are 64 bits wide and checked: O_CLOEXEC is among them.
+static int open_beneath(int directory, const char *path, int flags, int64_t resolve) {
+  struct open_how how = {.flags = (uint32_t)flags | O_CLOEXEC, .resolve = (uint64_t)resolve};
+  return (int)syscall(SYS_openat2, directory, path, &how, sizeof how);
+}
+
 // X(verb, format of its arguments, what becomes of the result, call)
 // clang-format off
 #define CALLS(X) \
   X(open, "sim", answer, RETRY(open(TEXT(0), INT(1) | O_CLOEXEC, INT(2)))) \
+  X(openat2, "isil", answer, RETRY(open_beneath(INT(0), TEXT(1), INT(2), LONG(3)))) \
   X(close, "i", done, close_fd(ctx, INT(0))) \
   X(dup2, "ii", done, replace_fd(ctx, INT(0), INT(1))) \
   X(read, "ir", answer_io, RETRY(read(INT(0), a.bytes, a.byte_count))) \

@@ -17,6 +17,7 @@ static const struct Request {
     {TUNSETIFF, sizeof(struct ifreq)},
     {TUNSETPERSIST, NUMBER},
     {FICLONE, NUMBER},
+    {FITHAW, NUMBER},
     {FS_IOC_FIEMAP, sizeof(struct fiemap)},
     {LOOP_CTL_GET_FREE, NUMBER},
     {LOOP_CONFIGURE, sizeof(struct loop_config)},

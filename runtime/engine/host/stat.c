@@ -48,9 +48,11 @@ SYS_VERB(sys_statvfs) {
   // f_frsize is the unit of the counts; f_bsize is only the preferred size of a transfer.
   set_number(ctx, object, "blockSize", (int64_t)status.f_frsize);
   set_number(ctx, object, "blocks", (int64_t)status.f_blocks);
+  set_number(ctx, object, "blocksFree", (int64_t)status.f_bfree);
   set_number(ctx, object, "blocksAvailable", (int64_t)status.f_bavail);
   set_number(ctx, object, "files", (int64_t)status.f_files);
   set_number(ctx, object, "filesAvailable", (int64_t)status.f_favail);
+  set_value(ctx, object, "isReadOnly", JS_NewBool(ctx, status.f_flag & ST_RDONLY));
   return object;
 }
 

@@ -1,4 +1,4 @@
-import { AF, EAGAIN, LOCK, O, S_IF, S_IFMT, SOCK, sys } from './sys.ts';
+import { AF, EAGAIN, LOCK, O, RESOLVE, S_IF, S_IFMT, SOCK, sys } from './sys.ts';
 import { expect, expectEqual, expectThrows, nativeTest } from './testing.ts';
 
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
@@ -62,6 +62,27 @@ nativeTest('sys: names are made, moved, listed and removed', async (directory) =
   await expectThrows('EISDIR', () => sys.readFile(directory));
 });
 
+nativeTest('sys: a path is opened beneath a directory, or not at all', async (directory) => {
+  sys.mkdir(`${directory}/d`, 0o700);
+  for (const [name, target] of [
+    ['out', '..'],
+    ['root', '/'],
+    ['in', 'd'],
+  ] as const) {
+    sys.symlink(target, `${directory}/${name}`);
+  }
+  const fd = sys.open(directory, O.PATH | O.DIRECTORY);
+  const openBeneath = (path: string): number => sys.openat2(fd, path, O.PATH, RESOLVE.BENEATH);
+  const inside = openBeneath('in');
+  expectEqual(sys.fstat(inside).ino, sys.stat(`${directory}/d`)?.ino);
+  expect(/^flags:\s+012000000$/m.test(text(sys.readFile(`/proc/self/fdinfo/${inside}`))), 'it is O_PATH and O_CLOEXEC');
+  for (const path of ['out', 'root', '../x', '/etc', 'd/../..']) await expectThrows('EXDEV', () => openBeneath(path));
+  await expectThrows('ENOENT', () => openBeneath('d/none'));
+  const proc = sys.open('/proc', O.PATH | O.DIRECTORY);
+  await expectThrows('ELOOP', () => sys.openat2(proc, 'self/root', O.PATH, RESOLVE.NO_MAGICLINKS));
+  for (const each of [fd, inside, proc]) sys.close(each);
+});
+
 nativeTest('sys: owners, modes, devices and file systems', (directory) => {
   const path = `${directory}/null`;
   sys.mknod(path, S_IF.CHR | 0o600, 1, 3);
@@ -70,8 +91,10 @@ nativeTest('sys: owners, modes, devices and file systems', (directory) => {
   const status = sys.stat(path);
   expectEqual([status?.uid, status?.gid, status?.mode, status?.rdev], [5, 6, S_IF.CHR | 0o666, 0x103]);
   sys.mount('tmpfs', directory, 'tmpfs', 0, 'size=1m,nr_inodes=16');
-  const { blockSize, blocks, files } = sys.statvfs(directory);
-  expectEqual([blockSize * blocks, files], [1 << 20, 16]);
+  const { blockSize, blocks, blocksFree, files, isReadOnly } = sys.statvfs(directory);
+  expectEqual([blockSize * blocks, blocksFree, files, isReadOnly], [1 << 20, blocks, 16, false]);
+  sys.mount(null, directory, null, 32 | 1, null);
+  expectEqual(sys.statvfs(directory).isReadOnly, true);
   sys.umount(directory, 0);
   expectEqual(sys.readdir(directory), ['null']);
 });

@@ -28,9 +28,13 @@ export interface Stat {
 export interface StatVfs {
   readonly blockSize: number;
   readonly blocks: number;
+  readonly blocksFree: number;
+  /** What is left for others than root. */
   readonly blocksAvailable: number;
   readonly files: number;
   readonly filesAvailable: number;
+  /** Of the mount, or of the file system below it. */
+  readonly isReadOnly: boolean;
 }
 
 export interface Exit {
@@ -68,6 +72,8 @@ export interface Sys {
 
   // Descriptors and files
   open(path: string, flags: number, mode?: number): number;
+  /** `path` is found from the directory `fd` as `resolve` says (openat2(2)). Throws EXDEV where it would lead elsewhere. */
+  openat2(fd: number, path: string, flags: number, resolve: number): number;
   close(fd: number): void;
   /** Reads into `buffer` from `offset`: bytes read, 0 at the end, EAGAIN. */
   read(fd: number, buffer: Uint8Array, offset?: number, length?: number): number;
@@ -172,7 +178,9 @@ export const O = {
   NONBLOCK: 0o4000,
   DIRECTORY: 0o200000,
   NOFOLLOW: 0o400000,
+  PATH: 0o10000000,
 } as const;
+export const RESOLVE = { NO_MAGICLINKS: 2, BENEATH: 8 } as const;
 export const AF = { UNIX: 1, INET: 2, INET6: 10, NETLINK: 16 } as const;
 export const SOCK = { STREAM: 1, DGRAM: 2, RAW: 3, NONBLOCK: 0o4000 } as const;
 export const LOCK = { SH: 1, EX: 2, NB: 4, UN: 8 } as const;
