@@ -63,7 +63,7 @@ function createVolume(request: CreateVolumeRequest, volumes: Volumes): Call<Crea
         ...{ volumeId, name, capacityBytes, fsType, accessModes, serial },
         ...{ class: DEFAULT_CLASS, limits: NO_LIMITS, isEphemeral: false, createdAtMs: Date.now() },
       };
-      await pool.create(spec);
+      await pool.create(spec, undefined, log);
       log.info('volume created', { capacityBytes, fsType });
       return toResponse(spec);
     },

@@ -6,19 +6,24 @@ import { VOLUME_FILES } from '../../../proto/volume-spec.ts';
 import { failpoint } from '../../../runtime/system/failpoint.ts';
 import type { Log } from '../../../runtime/system/log.ts';
 import { errorCode } from '../../../runtime/system/node/errno.ts';
-import { tryLock } from '../../../runtime/system/node/file-lock.ts';
 import { syncDirectory } from '../../../runtime/system/node/system.ts';
+import type { HostCalls } from '../../host-calls.ts';
 import { type ImageFilePaths, uniqueName } from './paths.ts';
 
 /**
  * Takes the lease, renames the volume into `trash` and only then frees its blocks. Up to the rename nothing needs
  * space, so a full pool can be emptied; after it, a crash leaves only what the next start sweeps.
  */
-export async function removeVolume(paths: ImageFilePaths, volumeId: VolumeId, log: Log): Promise<boolean> {
+export async function removeVolume(
+  paths: ImageFilePaths,
+  host: HostCalls,
+  volumeId: VolumeId,
+  log: Log,
+): Promise<boolean> {
   const directory = `${paths.volumes}/${volumeId}`;
   if (!(await exists(directory))) return false;
   const discarded = `${paths.trash}/${uniqueName(volumeId)}`;
-  const lock = await tryLock(`${directory}/${VOLUME_FILES.lease}`);
+  const lock = await host.tryLock(`${directory}/${VOLUME_FILES.lease}`);
   if (lock === undefined) throw await describeHeldLease(directory, volumeId);
   failpoint('volume.lease-taken');
   try {
