@@ -1,5 +1,6 @@
 import { build } from './build.ts';
 import { runInForeground } from './foreground.ts';
+import { ensureGoTools } from './go-tools.ts';
 import { ensureQemu10 } from './qemu-10.ts';
 import { ensureSanitizedHost } from './sanitized-host.ts';
 import { setUp } from './setup.ts';
@@ -10,5 +11,6 @@ export async function main(args: readonly string[]): Promise<number> {
   await build(toolchain, guestBase);
   await ensureSanitizedHost(toolchain);
   await ensureQemu10();
+  await ensureGoTools();
   return runInForeground([process.execPath, 'node_modules/vitest/vitest.mjs', 'run', ...args]);
 }
