@@ -45,7 +45,7 @@ describe('a volume for stock Kata', () => {
   it('is not formatted twice', async () => {
     const image = await makeImage('twice');
     const uuid = await formatForKata(image, spec('ext4'));
-    await expect(formatForKata(image, spec('ext4'))).rejects.toMatchObject({ code: 'exec' });
+    await expect(formatForKata(image, spec('ext4'))).rejects.toMatchObject({ code: 'precondition' });
     expect(await probe(image)).toContain(uuid);
   });
 });

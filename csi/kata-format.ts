@@ -2,22 +2,35 @@ import { randomUUID } from 'node:crypto';
 import { open } from 'node:fs/promises';
 import { Fault } from '../proto/fault.ts';
 import type { VolumeSpec } from '../proto/volume-spec.ts';
-import { exec } from '../runtime/system/node/exec.ts';
+import { exec, run } from '../runtime/system/node/exec.ts';
+
+/** Exit status of blkid. */
+const NOTHING_FOUND = 2;
 
 /**
  * Makes the file system of a volume for stock Kata (class parameter `consumer: kata`), whose guest formats nothing, with
  * the host's mkfs, and answers its UUID. `image` is a new file that is zero throughout, or a copy in the making: never one
- * that a guest has had, and mkfs refuses one with a signature. Durable when this answers.
+ * that a guest has had. Fault `precondition` if it has a signature. Durable when this answers.
  */
 export async function formatForKata(
   image: string,
   { volumeId, fsType, class: { mkfsOptions } }: Pick<VolumeSpec, 'volumeId' | 'fsType' | 'class'>,
 ): Promise<string> {
+  await refuseContent(image, volumeId);
   const uuid = randomUUID();
   const [program = '', ...args] = mkfsCommand(fsType, uuid);
   await exec(program, [...args, ...mkfsOptions, image]);
   await sync(image, volumeId);
   return uuid;
+}
+
+/** mkfs.ext4 asks nobody when its input is not a terminal. */
+async function refuseContent(image: string, volumeId: string): Promise<void> {
+  const { exitCode, stdout } = await run({ file: 'blkid', args: ['--probe', '--output', 'export', image] });
+  if (exitCode === NOTHING_FOUND) return;
+  const found = new TextDecoder().decode(stdout).trim().replaceAll('\n', ' ');
+  const message = `volume ${volumeId} is not blank, and is not formatted: ${found || `blkid ended with status ${exitCode}`}`;
+  throw new Fault('precondition', message, { fields: { volumeId, image } });
 }
 
 /** Without what Linux 5.15 cannot mount, as the kernel of the guest is not known here. */

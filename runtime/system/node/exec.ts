@@ -6,6 +6,7 @@ import { errorCode } from './errno.ts';
 
 /** Which Debian package brings a program: for the way out in the error when it is missing. */
 const PACKAGE_OF: Readonly<Record<string, string>> = {
+  blkid: 'util-linux',
   crun: 'crun',
   flock: 'util-linux',
   ip: 'iproute2',
