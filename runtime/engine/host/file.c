@@ -1,8 +1,10 @@
 // Descriptors, files and directories, beyond single calls.
 #include <dirent.h>
 #include <fcntl.h>
+#include <fts.h>
 #include <limits.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 
 #include "host.h"
 
@@ -88,6 +90,39 @@ SYS_VERB(sys_readdir) {
   return throw_errno(ctx, "readdir", a.texts[0], number);
 }
 
+static int give_entry(const char *path, const struct stat *status, gid_t group) {
+  bool is_directory = S_ISDIR(status->st_mode), is_given = status->st_gid == group;
+  if (!is_given && lchown(path, (uid_t)-1, group) < 0) return -1;
+  if (S_ISLNK(status->st_mode)) return 0;
+  mode_t mode = status->st_mode & 07777, wanted = mode | (is_directory ? 02770 : 0660);
+  // A program loses its set-ID bits with the change of its group: they are given back.
+  return is_given && mode == wanted ? 0 : chmod(path, wanted);
+}
+
+// A tree in one call: its names are bytes, which need not be text, and there may be very many.
+SYS_VERB(sys_give_to_group) {
+  ARGUMENTS(a);
+  if (!get_arguments(ctx, argv, "si", &a)) return JS_EXCEPTION;
+  char *roots[] = {(char *)a.texts[0], NULL};
+  FTS *tree = fts_open(roots, FTS_PHYSICAL | FTS_XDEV, NULL);
+  int number = tree ? 0 : errno;
+  FTSENT *entry;
+  while (number == 0 && (errno = 0, entry = fts_read(tree)) != NULL) {
+    switch (entry->fts_info) {
+      case FTS_D: break;  // comes again when all below it is done: the root is the last
+      case FTS_DNR:
+      case FTS_ERR:
+      case FTS_NS: number = entry->fts_errno; break;
+      default:
+        if (give_entry(entry->fts_accpath, entry->fts_statp, (gid_t)a.numbers[1]) < 0) number = errno;
+    }
+  }
+  if (number == 0) number = errno;
+  if (tree) fts_close(tree);
+  return number ? throw_errno(ctx, "giveToGroup", a.texts[0], number) : JS_UNDEFINED;
+}
+
 VERBS(file_verbs, SYS_ENTRY("pipe", sys_pipe), SYS_ENTRY("getsockopt", sys_getsockopt),
       SYS_ENTRY("receive", sys_receive), SYS_ENTRY("readFile", sys_read_file),
-      SYS_ENTRY("readlink", sys_readlink), SYS_ENTRY("readdir", sys_readdir))
+      SYS_ENTRY("readlink", sys_readlink), SYS_ENTRY("readdir", sys_readdir),
+      SYS_ENTRY("giveToGroup", sys_give_to_group))

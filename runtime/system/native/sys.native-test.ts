@@ -83,6 +83,37 @@ nativeTest('sys: a path is opened beneath a directory, or not at all', async (di
   for (const each of [fd, inside, proc]) sys.close(each);
 });
 
+nativeTest('sys: a tree is given to a group, whatever its names', async (directory) => {
+  const tree = `${directory}/tree`;
+  // A name that is no UTF-8, one that is no path any more when joined to its parents, and a link to what must not change.
+  const script = [
+    'set -e; umask 022; mkdir "$1" "$1/d" "$2"; cd "$1"; : >"$(printf "b\\351")"; : >d/set; chmod 6711 d/set; ln -s "$2" link',
+    'name=$(printf %0250d 0); cd -P d; for i in $(seq 20); do mkdir $name; cd -P ./$name; done; : >leaf',
+  ].join('; ');
+  const pid = sys.spawn({ argv: ['/bin/sh', '-c', script, 'sh', tree, `${directory}/out`], fds: [-1, 1, 2] });
+  expectEqual(sys.waitpid(pid, 0)?.code, 0);
+  const describe = (path: string) => {
+    const { mode, gid } = sys.lstat(path) ?? { mode: 0, gid: 0 };
+    return [(mode & 0o7777).toString(8), gid];
+  };
+  sys.giveToGroup(tree, 77);
+  expectEqual(describe(tree), ['2775', 77]);
+  expectEqual(describe(`${tree}/d`), ['2775', 77]);
+  expectEqual(describe(`${tree}/d/set`), ['6771', 77]);
+  expectEqual(describe(`${tree}/link`)[1], 77);
+  expectEqual(describe(`${directory}/out`), ['755', 0]);
+  const find = ['/usr/bin/find', tree, '!', '-group', '77', '-o', '!', '-type', 'l', '!', '-perm', '-0660'];
+  const [reader, writer] = sys.pipe();
+  const search = sys.spawn({ argv: find, fds: [-1, writer, 2] });
+  sys.close(writer);
+  expectEqual(sys.read(reader, new Uint8Array(100)), 0);
+  expectEqual(sys.waitpid(search, 0)?.code, 0);
+  sys.close(reader);
+  sys.spawn({ argv: ['/bin/rm', '-rf', tree], fds: [-1, 1, 2] });
+  sys.waitpid(-1, 0);
+  await expectThrows('ENOENT', () => sys.giveToGroup(tree, 77));
+});
+
 nativeTest('sys: owners, modes, devices and file systems', (directory) => {
   const path = `${directory}/null`;
   sys.mknod(path, S_IF.CHR | 0o600, 1, 3);

@@ -100,6 +100,12 @@ export interface Sys {
   chmod(path: string, mode: number): void;
   /** Does not follow symbolic links. */
   chown(path: string, uid: number, gid: number): void;
+  /**
+   * The file or the whole tree at `path` becomes the group's: readable and writable for it, directories setgid too. What
+   * is so already is not touched; symbolic links change their group only; `path` itself comes last. Leaves the working
+   * directory where it finds it, but is elsewhere meanwhile.
+   */
+  giveToGroup(path: string, gid: number): void;
   mknod(path: string, mode: number, major: number, minor: number): void;
   /** 0, or EAGAIN with LOCK_NB when another open file holds it. */
   flock(fd: number, operation: number): number;
