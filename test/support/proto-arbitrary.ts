@@ -7,8 +7,12 @@ interface Descriptor {
   readonly name: string;
   readonly field: readonly FieldDescriptor[];
   readonly nestedType: readonly Descriptor[];
-  readonly enumType: readonly { readonly name: string; readonly value: readonly { readonly name: string }[] }[];
+  readonly enumType: readonly EnumDescriptor[];
   readonly options: { readonly mapEntry?: boolean } | null;
+}
+interface EnumDescriptor {
+  readonly name: string;
+  readonly value: readonly { readonly name: string }[];
 }
 interface FieldDescriptor {
   readonly name: string;
@@ -20,7 +24,7 @@ interface FieldDescriptor {
 /** Values that mean something, by the name of the field; of a map, by `<field>.key` and `<field>.value`. */
 export type Vocabulary = Readonly<Record<string, fc.Arbitrary<unknown>>>;
 
-/** `csi.v1.VolumeCapability` -> its definition. */
+/** `csi.v1.VolumeCapability` -> its definition; of enums too. */
 export type Messages = Readonly<Record<string, MessageTypeDefinition<object, object>>>;
 
 /**
@@ -76,25 +80,33 @@ function valueArbitrary(
       return anyText();
     case 'TYPE_BOOL':
       return fc.boolean();
+    case 'TYPE_INT32':
+      return fc.oneof(fc.integer(), fc.constantFrom(0, 1, -1));
     case 'TYPE_INT64':
       return fc.oneof(
         fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n }).map(String),
         fc.constantFrom('0', '1', '-1', '16777216', '1073741824', '9223372036854775807', '-9223372036854775808'),
       );
     case 'TYPE_ENUM': {
-      const values = scopes.flatMap(({ enumType }) => enumType).find(({ name }) => name === typeName)?.value ?? [];
-      return fc.oneof(fc.constantFrom(...values.map(({ name }) => name)), fc.integer({ min: -1, max: 99 }));
+      const nested = scopes.flatMap(({ enumType }) => enumType).find(({ name }) => name === typeName);
+      const { value } = nested ?? (findType(typeName, messages) as EnumDescriptor);
+      return fc.oneof(fc.constantFrom(...value.map(({ name }) => name)), fc.integer({ min: -1, max: 99 }));
     }
     case 'TYPE_MESSAGE': {
       const nested = scopes.flatMap(({ nestedType }) => nestedType).find(({ name }) => name === typeName);
       if (nested !== undefined) return messageArbitrary([nested, ...scopes], messages, vocabulary);
-      const top = messages[`csi.v1.${typeName}`]?.type;
-      if (top !== undefined) return messageArbitrary([top as Descriptor], messages, vocabulary);
-      throw new Error(`csi.proto has no message ${typeName}`);
+      return messageArbitrary([findType(typeName, messages) as Descriptor], messages, vocabulary);
     }
     default:
       throw new Error(`no arbitrary for ${type}`);
   }
+}
+
+/** A type of the package, or of one that it imports. */
+function findType(name: string, messages: Messages): object {
+  const found = messages[`csi.v1.${name}`] ?? messages[name];
+  if (found === undefined) throw new Error(`csi.proto has no type ${name}`);
+  return found.type;
 }
 
 const either = (known: fc.Arbitrary<unknown> | undefined, any: fc.Arbitrary<unknown>): fc.Arbitrary<unknown> =>
