@@ -71,8 +71,10 @@ export type AgentUsage = MessageType<typeof usage>;
  * binds it at guestBindPath(containerId, name), which the container's specification names as the source of a mount.
  */
 const bind = message({ name: string(1), serial: string(2), subPath: string(3) });
+export type AgentBind = MessageType<typeof bind>;
 /** A disk as a device node in the container; the guest knows its number, and adds it to the specification. */
 const device = message({ serial: string(1), path: string(2), readOnly: bool(3) });
+export type AgentDevice = MessageType<typeof device>;
 
 /**
  * Where a container's root comes from: a 9p share mounted read-only, with a writable layer in guest memory above it, also

@@ -1,6 +1,7 @@
 import * as v from 'valibot';
-import { parsePodUid, parseSandboxId, parseVolumeId } from './ids.ts';
+import { parseDiskSerial, parsePodUid, parseSandboxId, parseVolumeId } from './ids.ts';
 import { absolutePath, count, defineRecord, filled, id } from './record.ts';
+import { VOLUME_MODES } from './volume-attachment.ts';
 
 export const SANDBOX_STATES = ['creating', 'running', 'stopping', 'stopped', 'failed'] as const;
 export type SandboxState = (typeof SANDBOX_STATES)[number];
@@ -13,7 +14,7 @@ export type ProcessIdentity = v.InferOutput<typeof processIdentitySchema>;
  * /run/berth/pods/<sandbox id>/pod.json: one pod VM. Written by the pod's shim alone, removed when the pod has ended.
  * Read by the CLI, and by a new shim of the id when the one that wrote it was killed: it takes the record over.
  */
-export const sandboxRecord = defineRecord('sandbox', 1, () => ({
+export const sandboxRecord = defineRecord('sandbox', 2, () => ({
   id: id(parseSandboxId),
   podUid: id(parsePodUid),
   state: v.picklist(SANDBOX_STATES),
@@ -24,7 +25,17 @@ export const sandboxRecord = defineRecord('sandbox', 1, () => ({
   vmm: v.optional(processIdentitySchema),
   /** What the planner chose for each source, and why (design rule: transport never changes silently). */
   choices: v.array(v.strictObject({ source: filled, chosen: filled, reason: filled })),
-  volumes: v.array(v.strictObject({ volumeId: id(parseVolumeId), containerPath: filled })),
+  /** One entry for each place of the container that shows one; disk and mode are the volume's. */
+  volumes: v.array(
+    v.strictObject({
+      volumeId: id(parseVolumeId),
+      containerPath: filled,
+      serial: id(parseDiskSerial),
+      volumeMode: v.picklist(VOLUME_MODES),
+      /** The whole disk is read-only in the VM. */
+      readOnly: v.boolean(),
+    }),
+  ),
   interfaces: v.array(v.strictObject({ name: filled, addresses: v.array(v.string()) })),
   /**
    * What a shim needs that takes the place of a killed one; there as soon as the state is `running`. The streams are as

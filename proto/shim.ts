@@ -10,10 +10,17 @@ export const SHIM_SERVICE = 'berth.shim.v1.Shim';
 const empty = message({});
 
 /**
- * A volume published at `targetPath` on the host, to be mounted at `containerPath`, or, published in Block mode, to be a
- * device node there. `subPath`, relative, is the part of the volume that is shown.
+ * A volume published at `targetPath` on the host, to be mounted at `containerPath`, or, if `isDevice`, to be a device
+ * node there, which a volume must be that is published in Block mode, and no other. `subPath`, relative, is the part of
+ * the volume that is shown.
  */
-const volume = message({ targetPath: string(1), containerPath: string(2), readOnly: bool(3), subPath: string(4) });
+const volume = message({
+  targetPath: string(1),
+  containerPath: string(2),
+  readOnly: bool(3),
+  subPath: string(4),
+  isDevice: bool(5),
+});
 
 const volumeId = message({ volumeId: string(1) });
 const volumeIds = strings(1);
@@ -40,6 +47,8 @@ const create = message({
   bootTimeoutMs: uint(12),
   /** QEMU binary; empty: the first of the PATH. */
   qemu: string(13),
+  /** Where other drivers leave Kata's mountInfo.json for volumes of theirs; empty: Kata's own place. */
+  directVolumesDirectory: string(14),
 });
 export type CreatePod = MessageType<typeof create>;
 

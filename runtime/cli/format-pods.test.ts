@@ -3,7 +3,7 @@ import { sandboxRecord } from '../../proto/sandbox-record.ts';
 import { formatAge, formatPods } from './format-pods.ts';
 
 const RECORD = {
-  v: 1,
+  v: 2,
   id: 'pod1',
   podUid: 'uid-1',
   state: 'running',
@@ -12,7 +12,9 @@ const RECORD = {
   shim: { pid: 10, startTicks: 1 },
   vmm: { pid: 11, startTicks: 2 },
   choices: [],
-  volumes: [{ volumeId: 'pool.node.data', containerPath: '/data' }],
+  volumes: [
+    { volumeId: 'pool.node.data', containerPath: '/data', serial: 's', volumeMode: 'Filesystem', readOnly: false },
+  ],
   interfaces: [{ name: 'eth0', addresses: ['10.1.0.2/24', 'fd00::2/64'] }],
 };
 

@@ -4,7 +4,7 @@ import { ACCELERATOR_WISHES, type AcceleratorWish } from '../../proto/accelerato
 import { Fault } from '../../proto/fault.ts';
 import { parseSandboxId, type SandboxId } from '../../proto/ids.ts';
 import { onePositional, parseCount, parseFlags, RUN_DIRECTORY_FLAG } from './command.ts';
-import { parseVolumeFlag, type VolumeFlag } from './volume-flag.ts';
+import { parseDeviceFlag, parseVolumeFlag, type VolumeFlag } from './volume-flag.ts';
 
 export interface RunOptions {
   readonly bundle: string;
@@ -26,6 +26,7 @@ export interface RunOptions {
 export const RUN_FLAGS = {
   id: { type: 'string' },
   volume: { type: 'string', multiple: true },
+  device: { type: 'string', multiple: true },
   netns: { type: 'string' },
   memory: { type: 'string', default: '256' },
   cpus: { type: 'string', default: '1' },
@@ -45,9 +46,9 @@ export function parseRunOptions(args: readonly string[]): RunOptions {
   return {
     bundle: resolve(onePositional(positionals, 'BUNDLE')),
     id: parseSandboxId(values.id ?? `run-${randomBytes(4).toString('hex')}`, '--id'),
-    volumes: (values.volume ?? []).map(parseVolumeFlag),
+    volumes: [...(values.volume ?? []).map(parseVolumeFlag), ...(values.device ?? []).map(parseDeviceFlag)],
     netnsPath: values.netns === undefined ? '' : resolve(values.netns),
-    memoryMib: parseCount('memory', values.memory, { min: 64, max: 1 << 20 }),
+    memoryMib: parseCount('memory', values.memory, { min: 128, max: 1 << 20 }),
     vcpus: parseCount('cpus', values.cpus, { min: 1, max: 255 }),
     accelerator: parseAccelerator(values.accelerator),
     runDirectory: resolve(values['run-dir']),

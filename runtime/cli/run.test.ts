@@ -23,13 +23,14 @@ describe('arguments of berth run', () => {
   it('reads every flag', () => {
     const line =
       '/b --id pod1 --volume /t/a:/data --volume /t/b:/logs:ro --netns /run/netns/p --memory 512 --cpus 2 ' +
-      '--accelerator kvm --boot-timeout 7 --run-dir /r --guest /g --qemu /q';
+      '--device /t/c:/dev/x --accelerator kvm --boot-timeout 7 --run-dir /r --guest /g --qemu /q';
     expect(parseRunOptions(line.split(' '))).toEqual({
       bundle: '/b',
       id: 'pod1',
       volumes: [
-        { targetPath: '/t/a', containerPath: '/data', readOnly: false, subPath: '' },
-        { targetPath: '/t/b', containerPath: '/logs', readOnly: true, subPath: '' },
+        { targetPath: '/t/a', containerPath: '/data', readOnly: false, subPath: '', isDevice: false },
+        { targetPath: '/t/b', containerPath: '/logs', readOnly: true, subPath: '', isDevice: false },
+        { targetPath: '/t/c', containerPath: '/dev/x', readOnly: false, subPath: '', isDevice: true },
       ],
       netnsPath: '/run/netns/p',
       memoryMib: 512,
@@ -48,7 +49,7 @@ describe('arguments of berth run', () => {
     ['/a --volumes x', "Unknown option '--volumes'"],
     ['/a --id ../x', '--id is "../x"'],
     ['/a --memory lots', '--memory is "lots"'],
-    ['/a --memory 8', 'from 64 to'],
+    ['/a --memory 8', 'from 128 to'],
     ['/a --cpus 0', '--cpus is "0"'],
     ['/a --boot-timeout 1.5', '--boot-timeout is "1.5"'],
     ['/a --accelerator xen', '--accelerator is "xen", but must be one of auto, tcg, kvm'],

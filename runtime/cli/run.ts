@@ -12,10 +12,14 @@ guest sees read-only below a writable layer in its memory. Standard input, outpu
 so is the exit status (128 + n if signal n ended it). SIGINT and SIGTERM go to the container; a second one, or
 SIGHUP, ends the pod. When the command returns, nothing of the pod is left but the data on its volumes.
 
-  --volume TARGET:/path[:ro]  the volume that CSI published at TARGET, mounted at /path; may be repeated
+  --volume TARGET[//SUB]:/path[:ro]
+                              the volume that CSI published at TARGET, mounted at /path; with SUB, only that directory
+                              or file of it; may be repeated
+  --device TARGET:/dev/name[:ro]
+                              the volume that CSI published at TARGET in Block mode, as a device; may be repeated
   --netns PATH                network namespace that CNI prepared for the pod; without it the VM has no NIC
   --id ID                     name of the pod; default: a random one
-  --memory MIB                memory of the VM; default 256
+  --memory MIB                memory of the VM, at least 128; default 256
   --cpus N                    virtual CPUs; default 1
   --accelerator auto|kvm|tcg  default auto: KVM if a guest is seen to run under it, else TCG, which emulates, with a
                               notice on standard error; what was seen is remembered until the host boots anew

@@ -37,7 +37,9 @@ function checkOffered(spec: OciSpec): void {
   }
   // Device numbers mean other devices in the guest: one of the host's could name the disk of another volume.
   for (const { path } of spec.linux?.devices ?? []) {
-    const message = `linux.devices: ${path} of the host cannot enter the VM; remove it from config.json`;
+    const message =
+      `linux.devices: ${path} of the host is no volume of this pod and cannot enter the VM; ` +
+      'remove it from config.json';
     throw new Fault('unsupported', message, { fields: { key: 'linux.devices', path } });
   }
 }

@@ -1,6 +1,8 @@
+import type { AgentBind } from '../../proto/agent.ts';
 import { Fault } from '../../proto/fault.ts';
-import { GUEST_RESOLV_CONF, guestVolumePath } from '../../proto/guest-layout.ts';
+import { GUEST_RESOLV_CONF, guestBindPath, guestVolumePath } from '../../proto/guest-layout.ts';
 import type { OciMount } from './oci-spec.ts';
+import { joinSubPath } from './sub-path.ts';
 import type { PlanFacts, PlanRequest } from './types.ts';
 import { checkContainerPath, findVolume, isPublishedReadOnly, type VolumeUse } from './volume-use.ts';
 
@@ -8,6 +10,8 @@ export interface MountsPlan {
   /** For the guest's config.json, in the order of the request: what comes later may lie on what came before. */
   readonly mounts: readonly OciMount[];
   readonly uses: readonly VolumeUse[];
+  /** Parts of volumes, which the guest resolves before crun sees them. */
+  readonly binds: readonly AgentBind[];
 }
 
 /** File systems that the guest's kernel makes by itself, with nothing of the host in them. */
@@ -16,17 +20,20 @@ const OF_THE_GUEST: readonly string[] = ['proc', 'sysfs', 'tmpfs', 'devpts', 'mq
 /** `mounts` of the bundle as the guest's crun gets them, then the requested volumes, then resolv.conf if `hasDns`. */
 export function planMounts(request: PlanRequest, facts: PlanFacts, hasDns: boolean): MountsPlan {
   const planned = [
-    ...(request.spec.mounts ?? []).map((mount) => planMount(mount, request, facts)),
-    ...request.volumes.map((volume) => {
-      const bind = { destination: volume.containerPath, type: 'bind', options: [volume.readOnly ? 'ro' : 'rw'] };
-      return planBind({ ...bind, source: volume.targetPath }, request, facts);
-    }),
+    ...(request.spec.mounts ?? []).map((mount, index) => planMount({ mount, name: `mount-${index}` }, request, facts)),
+    ...request.volumes
+      .filter(({ isDevice }) => !isDevice)
+      .map(({ targetPath, containerPath, readOnly, subPath }, index) => {
+        const bind = { destination: containerPath, type: 'bind', options: [readOnly ? 'ro' : 'rw'] };
+        const asked = { mount: { ...bind, source: targetPath }, name: `volume-${index}`, subPath };
+        return planBind(asked, request, facts);
+      }),
   ];
   const mounts = planned.map(({ mount }) => mount);
   if (hasDns && !mounts.some(({ destination }) => destination === '/etc/resolv.conf')) mounts.push(RESOLV_CONF);
   const uses = planned.flatMap(({ use }) => (use === undefined ? [] : [use]));
-  checkPlaces(uses);
-  return { mounts, uses };
+  const binds = planned.flatMap(({ bind }) => (bind === undefined ? [] : [bind]));
+  return { mounts, uses, binds };
 }
 
 const RESOLV_CONF: OciMount = {
@@ -36,13 +43,23 @@ const RESOLV_CONF: OciMount = {
   options: ['rbind', 'ro'],
 };
 
+interface AskedMount {
+  readonly mount: OciMount;
+  /** Unique in the container. */
+  readonly name: string;
+  /** Below what the source shows. */
+  readonly subPath?: string;
+}
+
 interface PlannedMount {
   readonly mount: OciMount;
   readonly use?: VolumeUse;
+  readonly bind?: AgentBind;
 }
 
-function planMount(mount: OciMount, request: PlanRequest, facts: PlanFacts): PlannedMount {
-  if (isBind(mount)) return planBind(mount, request, facts);
+function planMount(asked: AskedMount, request: PlanRequest, facts: PlanFacts): PlannedMount {
+  const { mount } = asked;
+  if (isBind(mount)) return planBind(asked, request, facts);
   if (mount.type !== undefined && OF_THE_GUEST.includes(mount.type)) return { mount };
   const type = mount.type === undefined ? 'of no type' : `of type ${mount.type}`;
   const message = `mount ${mount.destination} ${type} cannot enter the VM; remove it from config.json`;
@@ -53,7 +70,7 @@ function planMount(mount: OciMount, request: PlanRequest, facts: PlanFacts): Pla
 const isBind = (mount: OciMount): boolean =>
   mount.type === 'bind' || (mount.options ?? []).some((option) => option === 'bind' || option === 'rbind');
 
-function planBind(mount: OciMount, request: PlanRequest, facts: PlanFacts): PlannedMount {
+function planBind({ mount, name, subPath = '' }: AskedMount, request: PlanRequest, facts: PlanFacts): PlannedMount {
   const source = mount.source ?? '';
   const isVolume =
     facts.volumes.some(({ attachment }) => attachment.targetPath === source) ||
@@ -66,34 +83,26 @@ function planBind(mount: OciMount, request: PlanRequest, facts: PlanFacts): Plan
     throw new Fault('unsupported', message, { fields: { destination: mount.destination, source } });
   }
   checkContainerPath(mount.destination);
-  const volume = findVolume(source, request, facts);
+  const { facts: volume, subPath: shown } = findVolume(source, request, facts);
+  const { serial } = volume.spec;
+  const path = joinSubPath(shown, subPath);
   const others = (mount.options ?? []).filter((option) => !['bind', 'rbind', 'ro', 'rw'].includes(option));
   const readOnly = isPublishedReadOnly(volume) || (mount.options ?? []).includes('ro');
   return {
     mount: {
       destination: mount.destination,
       type: 'bind',
-      source: guestVolumePath(volume.spec.serial),
+      source: path === '' ? guestVolumePath(serial) : guestBindPath(request.id, name),
       options: [...others, 'rbind', readOnly ? 'ro' : 'rw'],
     },
-    use: { facts: volume, containerPath: mount.destination, readOnly },
+    use: { facts: volume, containerPath: mount.destination, readOnly, isDevice: false },
+    ...(path === '' ? {} : { bind: { name, serial, subPath: path } }),
   };
-}
-
-function checkPlaces(uses: readonly VolumeUse[]): void {
-  const places = new Set<string>();
-  for (const { containerPath } of uses) {
-    const place = containerPath.split('/').filter(Boolean).join('/');
-    if (places.has(place)) {
-      const message = `${containerPath} is asked for by two volumes; give one of them another path`;
-      throw new Fault('invalid', message, { fields: { containerPath } });
-    }
-    places.add(place);
-  }
 }
 
 /** Host paths whose topmost mount the planner must know: whatever the container would see of the host. */
 export function volumeTargets({ spec, volumes }: Pick<PlanRequest, 'spec' | 'volumes'>): readonly string[] {
   const binds = (spec.mounts ?? []).filter(isBind).flatMap(({ source }) => (source === undefined ? [] : [source]));
-  return [...new Set([...volumes.map(({ targetPath }) => targetPath), ...binds])];
+  const asked = volumes.filter(({ isDevice }) => !isDevice).map(({ targetPath }) => targetPath);
+  return [...new Set([...asked, ...binds])];
 }

@@ -15,6 +15,22 @@ export type OciMount = v.InferOutput<typeof mount>;
 
 const namespace = v.looseObject({ type: v.string(), path: v.optional(v.string()) });
 
+/** Of the guest's numbers once it is there: the host's numbers mean other devices in the guest. */
+const device = v.looseObject({
+  path: v.string(),
+  type: v.optional(v.string()),
+  major: v.optional(v.number()),
+  minor: v.optional(v.number()),
+});
+export type OciDevice = v.InferOutput<typeof device>;
+const deviceRule = v.looseObject({
+  allow: v.boolean(),
+  type: v.optional(v.string()),
+  major: v.optional(v.number()),
+  minor: v.optional(v.number()),
+  access: v.optional(v.string()),
+});
+
 const schema = v.looseObject({
   ociVersion: v.string(),
   process: v.looseObject({
@@ -30,7 +46,8 @@ const schema = v.looseObject({
     v.looseObject({
       namespaces: v.optional(v.array(namespace)),
       cgroupsPath: v.optional(v.string()),
-      devices: v.optional(v.array(v.looseObject({ path: v.string() }))),
+      devices: v.optional(v.array(device)),
+      resources: v.optional(v.looseObject({ devices: v.optional(v.array(deviceRule)) })),
     }),
   ),
 });

@@ -107,11 +107,12 @@ export function facts(changes: Partial<PlanFacts> = {}): PlanFacts {
   const volumes = changes.volumes ?? [];
   const placeholders = volumes.map(
     ({ attachment }) =>
-      [attachment.targetPath, { fsType: 'tmpfs', source: placeholderSource(attachment.volumeId) }] as const,
+      [attachment.targetPath, { fsType: 'tmpfs', source: placeholderSource(attachment.volumeId), root: '/' }] as const,
   );
   return {
     volumes,
     networks: [],
+    devices: new Map(volumes.map(({ attachment }) => [attachment.targetPath, attachment.device])),
     mounts: new Map(placeholders),
     root: 'directory',
     guest: {

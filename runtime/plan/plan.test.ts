@@ -16,6 +16,8 @@ const ask = (name: string, containerPath = '/data', readOnly = false) => ({
   targetPath: target(name),
   containerPath,
   readOnly,
+  subPath: '',
+  isDevice: false,
 });
 const bindMount = (name: string, destination: string, ...options: string[]) => ({
   destination,
@@ -38,11 +40,14 @@ describe('a volume', () => {
         path: '/pool/volumes/fast.n1.v/image.raw',
         serial: 's-v',
         readOnly: false,
+        tuning: { cache: 'writeback', aio: 'threads', queues: 1, iothread: false, discard: true },
       },
     ]);
     expect(made.guest.volumes).toEqual([
       {
         facts: known,
+        diskId: 'disk-s-v',
+        readOnly: false,
         storage: {
           serial: 's-v',
           fsType: 'ext4',
@@ -102,7 +107,7 @@ describe('a volume', () => {
     const known = facts({ volumes: [volume('v', { ...others, attachment: flags })] });
     const made = plan(request({ volumes: [ask('v', '/data', readOnly)] }), known);
     expect(made.vm.disks[1]?.readOnly).toBe(true);
-    expect(made.guest.volumes[0]?.storage.readOnly).toBe(true);
+    expect(made.guest.volumes[0]?.storage?.readOnly).toBe(true);
     expect(made.guest.spec.mounts?.[0]?.options).toEqual(['rbind', 'ro']);
     expect(made.choices[0]?.chosen).toBe('virtio-blk, read-only');
     expect(made.choices[0]?.reason).toContain(why);
@@ -121,7 +126,7 @@ describe('a volume', () => {
 const many = (count: number) => Array.from({ length: count }, (_, index) => `v${index}`);
 const oneVolume = facts({ volumes: [volume('v')] });
 const mountedAtTarget = (fsType: string, source: string) =>
-  facts({ volumes: [volume('v')], mounts: new Map([[target('v'), { fsType, source }]]) });
+  facts({ volumes: [volume('v')], mounts: new Map([[target('v'), { fsType, source, root: '/' }]]) });
 
 /** What is refused: the request, the facts, the code and what the message must say. */
 const refusals: Record<string, [PlanRequest, PlanFacts, FaultCode, RegExp]> = {
@@ -163,7 +168,7 @@ const refusals: Record<string, [PlanRequest, PlanFacts, FaultCode, RegExp]> = {
   ],
   'a placeholder in config.json without a record': [
     withMount(bindMount('v', '/data', 'rbind')),
-    facts({ mounts: new Map([[target('v'), { fsType: 'tmpfs', source: 'berth:fast.n1.v' }]]) }),
+    facts({ mounts: new Map([[target('v'), { fsType: 'tmpfs', source: 'berth:fast.n1.v', root: '/' }]]) }),
     'precondition',
     /no volume is published there/,
   ],

@@ -1,4 +1,5 @@
 import { Fault } from '../../proto/fault.ts';
+import { planDevices, withoutPlaceholders } from './devices.ts';
 import { planGuestSpec } from './guest-spec.ts';
 import { planMounts } from './mounts.ts';
 import { hasDns, planNetwork } from './network.ts';
@@ -22,10 +23,15 @@ export function planPod(request: PlanRequest, facts: PlanFacts): PlanResult {
 
 function plan(request: PlanRequest, facts: PlanFacts): Plan {
   const network = planNetwork(facts.networks);
-  const { mounts, uses } = planMounts(request, facts, hasDns(network.dns));
-  const spec = planGuestSpec(request, mounts);
+  const { mounts, uses, binds } = planMounts(request, facts, hasDns(network.dns));
+  const { uses: deviceUses, devices } = planDevices(request, facts);
+  const shown = withoutPlaceholders(
+    request.spec,
+    deviceUses.map(({ facts: volume }) => volume),
+  );
+  const spec = planGuestSpec({ ...request, spec: shown }, mounts);
   const root = planRoot(request, facts);
-  const volumes = planVolumes(uses, facts.capabilities);
+  const volumes = planVolumes([...uses, ...deviceUses], request.vcpus, facts.capabilities);
   return {
     vm: planVm(request, facts, { disks: volumes.disks, nics: network.nics, shares: [root.share] }),
     guest: {
@@ -33,6 +39,8 @@ function plan(request: PlanRequest, facts: PlanFacts): Plan {
       dns: network.dns,
       interfaces: network.interfaces,
       volumes: volumes.volumes,
+      binds,
+      devices,
       spec,
       rootfs: root.rootfs,
     },

@@ -1,5 +1,5 @@
 import type { Accelerator, AcceleratorWish } from '../../proto/accelerator.ts';
-import type { AgentInterface, AgentStorage } from '../../proto/agent.ts';
+import type { AgentBind, AgentDevice, AgentInterface, AgentStorage } from '../../proto/agent.ts';
 import type { Fault } from '../../proto/fault.ts';
 import type { GuestManifest } from '../../proto/guest-manifest.ts';
 import type { PodUid, SandboxId } from '../../proto/ids.ts';
@@ -31,6 +31,15 @@ export interface VolumeRequest {
   readonly targetPath: string;
   readonly containerPath: string;
   readonly readOnly: boolean;
+  /** Part of the volume that is shown; empty: all of it. */
+  readonly subPath: string;
+  /** To be a device node, of a volume that is published in Block mode. */
+  readonly isDevice: boolean;
+}
+
+export interface DeviceNumber {
+  readonly major: number;
+  readonly minor: number;
 }
 
 /** What the shim read before it asked: records and facts, so that planning itself touches nothing. */
@@ -38,7 +47,9 @@ export interface PlanFacts {
   readonly volumes: readonly VolumeFacts[];
   readonly networks: readonly NetworkAttachment[];
   /** What is mounted at each of `volumeTargets(request)`: the topmost mount exactly there, or undefined. */
-  readonly mounts: ReadonlyMap<string, { readonly fsType: string; readonly source: string } | undefined>;
+  readonly mounts: ReadonlyMap<string, HostMount | undefined>;
+  /** Block devices of the host that stand at `deviceTargets(request)`. */
+  readonly devices: ReadonlyMap<string, DeviceNumber | undefined>;
   /** What stands at the root of the bundle's config.json, `rootPath(request)`. */
   readonly root: 'directory' | 'other' | 'absent';
   readonly guest: { readonly manifest: GuestManifest; readonly directory: string };
@@ -50,6 +61,14 @@ export interface PlanFacts {
   readonly tscKhz: number;
   /** Areas that are traced, as BERTH_TRACE names them: the guest's agent traces them too. */
   readonly trace: string;
+}
+
+/** What mountinfo says of a mount. */
+export interface HostMount {
+  readonly fsType: string;
+  readonly source: string;
+  /** Path within the file system that is mounted; `//deleted` at its end when that is gone. */
+  readonly root: string;
 }
 
 /** `source` of the choice in a plan. */
@@ -73,10 +92,13 @@ export interface Plan {
   readonly choices: Sandbox['choices'];
 }
 
-/** A disk of the pod, mounted once in the guest, however many places of the container show it. */
+/** A disk of the pod: one, and mounted once in the guest, however many places of the container show it. */
 export interface VolumePlan {
   readonly facts: VolumeFacts;
-  readonly storage: AgentStorage;
+  readonly diskId: string;
+  readonly readOnly: boolean;
+  /** Undefined: the container has the disk as a device node. */
+  readonly storage: AgentStorage | undefined;
   readonly containerPaths: readonly string[];
 }
 
@@ -86,6 +108,8 @@ export interface GuestPlan {
   readonly dns: NicDns;
   readonly interfaces: readonly AgentInterface[];
   readonly volumes: readonly VolumePlan[];
+  readonly binds: readonly AgentBind[];
+  readonly devices: readonly AgentDevice[];
   /** config.json for the guest's crun. */
   readonly spec: OciSpec;
   readonly rootfs: { readonly shareTag: string };

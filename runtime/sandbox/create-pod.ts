@@ -1,12 +1,14 @@
 import type { SandboxId } from '../../proto/ids.ts';
 import type { RunPaths } from '../../proto/paths.ts';
 import type { CreatePod } from '../../proto/shim.ts';
+import { VOLUME_FILES, volumeSpecRecord } from '../../proto/volume-spec.ts';
 import { type ContainerStdio, coupleStdio } from '../guest-client/container-stdio.ts';
 import type { Agent } from '../guest-client/control.ts';
 import { planPod } from '../plan/plan.ts';
 import type { Plan, PlanRequest } from '../plan/types.ts';
 import { StdioMux } from '../system/channel/stdio-mux.ts';
 import { failpoint } from '../system/failpoint.ts';
+import { recordFile } from '../system/record-file.ts';
 import type { Vm, VmmDriver } from '../vmm/port.ts';
 import { readFacts } from './facts.ts';
 import { connectAgent, connectStdio, type GuestContext, openStreams, STDIO_ID } from './guest-connection.ts';
@@ -52,7 +54,7 @@ export async function createPod(context: PodContext, create: CreatePod): Promise
   const phases = new Phases(() => host.system.now());
   phases.begin('plan');
   const driver = context.createDriver(create.qemu === '' ? undefined : create.qemu);
-  const request = await readPodRequest(host.system, context.run, context.id, create);
+  const request = await readPodRequest(host, context.run, context.id, create);
   const netns = openNetns(context, create.netnsPath);
   const plan = await makePlan(context, create, request, netns, driver);
   checkWanted();
@@ -63,6 +65,7 @@ export async function createPod(context: PodContext, create: CreatePod): Promise
   checkWanted();
   const vm = await startVm(context, driver, plan, netns, leases);
   netns?.close();
+  await applyLimits(context, plan, vm);
   checkWanted();
 
   phases.begin('boot');
@@ -81,7 +84,7 @@ export async function createPod(context: PodContext, create: CreatePod): Promise
   for (const { volume, lease } of leases) {
     checkWanted();
     const { wasFormatted } = await prepareVolume(host, agent, volume, lease);
-    context.log.info('volume mounted', { volumeId: volume.facts.spec.volumeId, wasFormatted });
+    context.log.info('volume ready', { volumeId: volume.facts.spec.volumeId, wasFormatted });
   }
   // From here on the VMM alone has them: the kernel frees them at its death, whatever this process does.
   for (const { lease } of leases) lease.close();
@@ -95,6 +98,8 @@ export async function createPod(context: PodContext, create: CreatePod): Promise
     spec: new TextEncoder().encode(JSON.stringify(plan.guest.spec)),
     rootfs: plan.guest.rootfs,
     stdioId: STDIO_ID,
+    binds: plan.guest.binds,
+    devices: plan.guest.devices,
   });
   failpoint('container.created');
   stdio.beginInput();
@@ -133,8 +138,14 @@ async function makePlan(
 function describePlan(plan: Plan, create: CreatePod) {
   return {
     choices: plan.choices,
-    volumes: plan.guest.volumes.flatMap(({ facts, containerPaths }) =>
-      containerPaths.map((containerPath) => ({ volumeId: facts.spec.volumeId, containerPath })),
+    volumes: plan.guest.volumes.flatMap(({ facts: { spec, attachment }, readOnly, containerPaths }) =>
+      containerPaths.map((containerPath) => ({
+        volumeId: spec.volumeId,
+        containerPath,
+        serial: spec.serial,
+        volumeMode: attachment.volumeMode,
+        readOnly,
+      })),
     ),
     interfaces: plan.guest.interfaces.map(({ name, addresses }) => ({
       name,
@@ -156,7 +167,7 @@ function takeLeases({ host, id, undo }: PodContext, plan: Plan, request: PlanReq
     for (const { lease } of leased) lease.close();
   });
   for (const volume of plan.guest.volumes) {
-    leased.push({ volume, lease: takeLease(host, volume.facts, owner) });
+    leased.push({ volume, lease: takeLease(host, volume, owner) });
   }
   return leased;
 }
@@ -178,4 +189,14 @@ async function startVm(
   });
   onVm(vm);
   return vm;
+}
+
+/** Before the guest has seen its disks. Read under the lease: what was planned with may have been modified since. */
+async function applyLimits({ host }: PodContext, { guest }: Plan, vm: Vm): Promise<void> {
+  for (const { diskId, facts } of guest.volumes) {
+    const path = `${facts.attachment.volumeDirectory}/${VOLUME_FILES.spec}`;
+    const spec = await recordFile(host.system, volumeSpecRecord, path, { durable: true }).load();
+    const limits = spec?.limits ?? facts.spec.limits;
+    if (limits.iops > 0 || limits.bandwidthBytes > 0) await vm.throttleDisk(diskId, limits);
+  }
 }

@@ -1,15 +1,13 @@
 import type { PodPaths, RunPaths } from '../../proto/paths.ts';
-import { volumeTargets } from '../plan/mounts.ts';
 import { rootPath } from '../plan/root.ts';
 import type { PlanFacts, PlanRequest } from '../plan/types.ts';
-import type { System } from '../system/port.ts';
 import { tracedAreas } from '../system/trace.ts';
 import type { VmmDriver } from '../vmm/port.ts';
 import { chooseAccelerator } from './accelerator.ts';
 import { type PodNetns, readNetworks } from './attached-networks.ts';
 import { readGuestImage } from './guest-image.ts';
 import type { SandboxHost } from './host.ts';
-import { type MountEntry, parseMountInfo } from './mount-info.ts';
+import { isAskedFor, readPaths, readText } from './host-paths.ts';
 import { readAttachments, readVolumes } from './published-volumes.ts';
 import { parseTscKhz } from './tsc-frequency.ts';
 
@@ -28,19 +26,20 @@ export interface FactSources {
 
 /** Everything that the planner must know of this host for `request`; it changes nothing of the pod's. */
 export async function readFacts(
-  host: Pick<SandboxHost, 'system' | 'describePath' | 'readLinkAlias' | 'tryLock'>,
+  host: Pick<SandboxHost, 'system' | 'describePath' | 'locate' | 'readLinkAlias' | 'tryLock'>,
   request: PlanRequest,
   { run, paths, guestDirectory, netns, driver, vmm, checkWanted }: FactSources,
 ): Promise<PlanFacts> {
   const { system } = host;
-  const targets = volumeTargets(request);
   const capabilities = await driver.probe();
   const guest = { manifest: await readGuestImage(host, guestDirectory), directory: guestDirectory };
-  const mounted = parseMountInfo(await readText(system, '/proc/self/mountinfo'));
+  const { mounts, devices } = await readPaths(host, request);
+  const attachments = await readAttachments(system, run, (one) => isAskedFor(request, { mounts, devices }, one));
   return {
-    volumes: await readVolumes(system, await readAttachments(system, run, targets)),
+    volumes: await readVolumes(system, attachments),
     networks: netns === undefined ? [] : await readNetworks(host, run, netns),
-    mounts: new Map(targets.map((target) => [target, topmostAt(mounted, target)])),
+    mounts,
+    devices,
     root: host.describePath(rootPath(request)),
     guest,
     capabilities,
@@ -56,12 +55,4 @@ export async function readFacts(
     paths,
     tscKhz: parseTscKhz(await readText(system, '/proc/cpuinfo')),
   };
-}
-
-function topmostAt(mounts: readonly MountEntry[], path: string): MountEntry | undefined {
-  return mounts.filter(({ mountPoint }) => mountPoint === path).at(-1);
-}
-
-async function readText(system: System, path: string): Promise<string> {
-  return new TextDecoder().decode((await system.readFile(path)) ?? new Uint8Array(0));
 }

@@ -1,3 +1,5 @@
+import type { LeaseMode } from '../system/native/lease.ts';
+import type { LocatedFile } from '../system/native/located-file.ts';
 import type { ByteStream, System } from '../system/port.ts';
 
 /**
@@ -8,12 +10,17 @@ export interface SandboxHost {
   readonly system: System;
   /** Follows symbolic links. */
   describePath(path: string): 'directory' | 'other' | 'absent';
+  /** Undefined if nothing is there. */
+  locate(path: string): LocatedFile | undefined;
   /** Fault `not-found` if there is none, `invalid` if `path` is something else. */
   openNetns(path: string): Netns;
   /** `ifalias` of an interface in the namespace, empty if it has none; undefined if there is no such interface. */
   readLinkAlias(netns: Netns, name: string): string | undefined;
-  /** Takes the lock of the file, and writes `ownerText` into it; or answers the text of whoever holds it. */
-  takeLease(path: string, ownerText: string): HeldLease | { readonly heldBy: string };
+  /**
+   * Takes the lock of the file, alone or with others that share it, and writes `ownerText` into it; or answers the text of
+   * whoever holds it.
+   */
+  takeLease(path: string, ownerText: string, mode: LeaseMode): HeldLease | { readonly heldBy: string };
   /** Takes the lock of the file, which is made if it is not there; undefined when another open file has it. */
   tryLock(path: string): HeldLease | undefined;
   /** Opens a FIFO without waiting for the other side: see native-host.ts. */

@@ -1,21 +1,21 @@
 import { Fault } from '../../proto/fault.ts';
 import { type VolumeLease, volumeLeaseRecord } from '../../proto/volume-lease.ts';
 import { VOLUME_FILES } from '../../proto/volume-spec.ts';
-import type { VolumeFacts } from '../plan/types.ts';
+import type { VolumePlan } from '../plan/types.ts';
 import { failpoint } from '../system/failpoint.ts';
 import type { HeldLease, SandboxHost } from './host.ts';
 
-/** Takes the lease of a volume. Fault `precondition` naming the owner if another VM has it. */
-export function takeLease(host: SandboxHost, volume: VolumeFacts, owner: VolumeLease): HeldLease {
-  const path = `${volume.attachment.volumeDirectory}/${VOLUME_FILES.lease}`;
-  const lease = host.takeLease(path, volumeLeaseRecord.encode(owner));
+/** Takes the lease of a volume: a VM that only reads shares it with others that do. Fault `precondition` naming the owner if another VM has it. */
+export function takeLease(host: SandboxHost, { facts, readOnly }: VolumePlan, owner: VolumeLease): HeldLease {
+  const path = `${facts.attachment.volumeDirectory}/${VOLUME_FILES.lease}`;
+  const lease = host.takeLease(path, volumeLeaseRecord.encode(owner), readOnly ? 'shared' : 'exclusive');
   if ('fd' in lease) {
     failpoint('lease.taken');
     return lease;
   }
-  const { volumeId } = volume.spec;
+  const { volumeId } = facts.spec;
   const message =
-    `volume ${volumeId} is in use by ${describeOwner(lease.heldBy, path)}, and one VM at a time can have it; ` +
+    `volume ${volumeId} is in use by ${describeOwner(lease.heldBy, path)}, and one VM at a time can have it${readOnly ? ' unless all read only' : ''}; ` +
     'end that pod first (a Deployment does with strategy: Recreate)';
   throw new Fault('precondition', message, { fields: { volumeId, hint: 'strategy: Recreate' } });
 }

@@ -64,16 +64,16 @@ nativeTest('what is no FIFO is refused', async (directory) => {
 nativeTest('a lease is refused with its owner, and free again when the last copy is closed', async (directory) => {
   const path = `${directory}/lease`;
   await host.system.writeFile(path, new Uint8Array(0), { mode: 0o600, durable: false });
-  const first = host.takeLease(path, 'first\n');
+  const first = host.takeLease(path, 'first\n', 'exclusive');
   expect('fd' in first, 'the lease was free');
-  expectEqual(host.takeLease(path, 'second\n'), { heldBy: 'first\n' });
+  expectEqual(host.takeLease(path, 'second\n', 'exclusive'), { heldBy: 'first\n' });
   const child = spawnChild({ argv: ['sleep', '60'], fds: [-1, -1, 2, first.fd] });
   first.close();
   first.close();
-  expectEqual(host.takeLease(path, 'third\n'), { heldBy: 'first\n' });
+  expectEqual(host.takeLease(path, 'third\n', 'exclusive'), { heldBy: 'first\n' });
   sys.kill(child.pid, 9);
   await child.exited;
-  const next = host.takeLease(path, 'fourth\n');
+  const next = host.takeLease(path, 'fourth\n', 'exclusive');
   expect('fd' in next, 'the kernel freed the lease of the dead');
   next.close();
 });

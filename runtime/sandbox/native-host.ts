@@ -1,6 +1,7 @@
 import { Fault } from '../../proto/fault.ts';
 import { attempt, isAbsence } from '../system/native/errors.ts';
 import { acquireLease } from '../system/native/lease.ts';
+import { locateFile } from '../system/native/located-file.ts';
 import { run } from '../system/native/run.ts';
 import { createStream } from '../system/native/stream.ts';
 import { CLONE, EAGAIN, LOCK, O, S_IF, S_IFMT, type Stat, sys } from '../system/native/sys.ts';
@@ -23,10 +24,11 @@ export function createNativeHost(): SandboxHost {
       if (stat === null) return 'absent';
       return typeOf(stat) === S_IF.DIR ? 'directory' : 'other';
     },
+    locate: locateFile,
     openNetns,
     readLinkAlias: (netns, name) => inNetns(netns, () => readAlias(name)),
-    takeLease(path, ownerText) {
-      const lease = acquireLease(path, ownerText);
+    takeLease(path, ownerText, mode) {
+      const lease = acquireLease(path, ownerText, mode);
       return 'fd' in lease ? owned(lease.fd) : lease;
     },
     tryLock(path) {

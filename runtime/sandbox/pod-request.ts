@@ -5,13 +5,15 @@ import type { RunPaths } from '../../proto/paths.ts';
 import type { CreatePod } from '../../proto/shim.ts';
 import { NO_POD } from '../../proto/volume-attachment.ts';
 import { type OciSpec, parseOciSpec } from '../plan/oci-spec.ts';
-import type { PlanRequest, VolumeRequest } from '../plan/types.ts';
+import type { PlanRequest } from '../plan/types.ts';
 import type { System } from '../system/port.ts';
+import type { SandboxHost } from './host.ts';
+import { isAskedFor, readPaths } from './host-paths.ts';
 import { readAttachments } from './published-volumes.ts';
 
 /** The request of the wire, checked for shape, with the bundle's config.json. Throws `invalid` naming the field. */
 export async function readPodRequest(
-  system: System,
+  host: Pick<SandboxHost, 'system' | 'locate'>,
   run: RunPaths,
   id: SandboxId,
   request: CreatePod,
@@ -20,12 +22,13 @@ export async function readPodRequest(
   absolute('guest_directory', request.guestDirectory);
   if (request.netnsPath !== '') absolute('netns_path', request.netnsPath);
   for (const volume of request.volumes) absolute('volumes.target_path', volume.targetPath);
+  const spec = await readSpec(host.system, bundle);
   return {
     id,
-    podUid: await findPodUid(system, run, id, request),
+    podUid: await findPodUid(host, run, id, { ...request, spec }),
     bundle,
     netnsPath: request.netnsPath,
-    spec: await readSpec(system, bundle),
+    spec,
     volumes: request.volumes,
     memoryMib: request.memoryMib,
     vcpus: request.vcpus,
@@ -34,10 +37,16 @@ export async function readPodRequest(
 }
 
 /** A pod without an API server has the name that its volumes were published under, else its own. */
-async function findPodUid(system: System, run: RunPaths, id: SandboxId, request: CreatePod): Promise<PodUid> {
+async function findPodUid(
+  host: Pick<SandboxHost, 'system' | 'locate'>,
+  run: RunPaths,
+  id: SandboxId,
+  request: Pick<PlanRequest, 'spec' | 'volumes'> & { readonly podUid: string },
+): Promise<PodUid> {
   if (request.podUid !== '') return parsePodUid(request.podUid, 'pod_uid');
-  const targets = request.volumes.map(({ targetPath }: VolumeRequest) => targetPath);
-  const attachments = await readAttachments(system, run, targets);
+  if (request.volumes.length === 0) return parsePodUid(id);
+  const paths = await readPaths(host, request);
+  const attachments = await readAttachments(host.system, run, (one) => isAskedFor(request, paths, one));
   return attachments.find(({ podUid }) => podUid !== NO_POD)?.podUid ?? parsePodUid(id);
 }
 

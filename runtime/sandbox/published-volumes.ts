@@ -8,22 +8,21 @@ import type { System } from '../system/port.ts';
 import { recordFile } from '../system/record-file.ts';
 
 /**
- * The attachments at any of `targets`, whichever pod they are for. A record that cannot be read is a refusal: it may be
+ * The attachments that are asked for, whichever pod they are for. A record that cannot be read is a refusal: it may be
  * the one that is asked for, and what a path stands for is not to be guessed.
  */
 export async function readAttachments(
   system: System,
   run: RunPaths,
-  targets: readonly string[],
+  isAsked: (attachment: VolumeAttachment) => boolean,
 ): Promise<readonly VolumeAttachment[]> {
   const found: VolumeAttachment[] = [];
-  if (targets.length === 0) return found;
   for (const pod of await system.list(run.volumes)) {
     for (const name of await system.list(`${run.volumes}/${pod}`)) {
       if (!name.endsWith('.json')) continue;
       const path = `${run.volumes}/${pod}/${name}`;
       const attachment = await recordFile(system, volumeAttachmentRecord, path, { durable: false }).load();
-      if (attachment !== undefined && targets.includes(attachment.targetPath)) found.push(attachment);
+      if (attachment !== undefined && isAsked(attachment)) found.push(attachment);
     }
   }
   return found;

@@ -234,7 +234,10 @@ describe('a failed Create leaves nothing', () => {
     [{ guestDirectory: '' }, 'guest_directory'],
     [{ accelerator: 'hvf' }, 'accelerator'],
     [{ podUid: '../x' }, 'pod_uid'],
-    [{ volumes: [{ targetPath: 't', containerPath: '/c', readOnly: false, subPath: '' }] }, 'volumes.target_path'],
+    [
+      { volumes: [{ targetPath: 't', containerPath: '/c', readOnly: false, subPath: '', isDevice: false }] },
+      'volumes.target_path',
+    ],
   ])('of a malformed request %j, naming the field', async (change, field) => {
     const world = new FakeWorld();
     const sandbox = await world.sandbox();

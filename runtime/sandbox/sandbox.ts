@@ -8,8 +8,10 @@ import type { Vm } from '../vmm/port.ts';
 import { noticesOf } from './accelerator.ts';
 import { createPod, type Pod, type PodContext } from './create-pod.ts';
 import { within } from './deadline.ts';
+import { DiskWatch } from './disk-watch.ts';
 import { ExitStatus } from './exit-status.ts';
 import type { Phase } from './phases.ts';
+import { type PodParts, PodVolumes } from './pod-volumes.ts';
 import { type ResumedPod, resumePod } from './resume-pod.ts';
 import { StateMachine } from './state.ts';
 import { stopPod } from './stop-pod.ts';
@@ -33,12 +35,14 @@ export interface CreatedPod {
  */
 export class Sandbox {
   readonly ended: Promise<void>;
+  readonly volumes = new PodVolumes(() => this.volumeParts());
   private readonly options: SandboxOptions;
   private readonly state = new StateMachine();
   private readonly undo: Undo;
   private readonly exit = new ExitStatus();
   private creation: Promise<CreatedPod> | undefined;
   private vm: Vm | undefined;
+  private watch: DiskWatch | undefined;
   private pod: Pod | undefined;
   private resuming: Promise<ResumedPod> | undefined;
   private isStarted = false;
@@ -68,7 +72,9 @@ export class Sandbox {
    */
   adopt(vm: Vm): void {
     this.undo.defer('VMM', () => vm.kill());
-    this.vm = vm;
+    this.watchVm(vm)
+      .recall()
+      .catch((error: unknown) => this.options.log.warn('disks not asked about', { error }));
     this.state.transition(['creating'], 'running');
     void vm.exited.then(() => this.vmEnded());
   }
@@ -135,9 +141,7 @@ export class Sandbox {
           ...this.options,
           undo: this.undo,
           checkWanted: () => this.checkWanted(),
-          onVm: (vm) => {
-            this.vm = vm;
-          },
+          onVm: (vm) => void this.watchVm(vm),
         },
         request,
       );
@@ -157,6 +161,23 @@ export class Sandbox {
       await this.end(fault);
       throw fault;
     }
+  }
+
+  private watchVm(vm: Vm): DiskWatch {
+    this.vm = vm;
+    this.watch = new DiskWatch(this.options.host.system, vm, this.options.log);
+    return this.watch;
+  }
+
+  private volumeParts(): PodParts {
+    const { id, store } = this.options;
+    const state = this.state.current;
+    if (state === 'creating' || (state === 'running' && this.pod === undefined)) {
+      throw new Fault('busy', `sandbox ${id} is on the way, and its guest is not to be asked yet; try again`);
+    }
+    const { vm, agent } = this.runningPod();
+    if (this.watch === undefined) throw new Fault('internal', `nobody watches the VM of sandbox ${id}`);
+    return { volumes: store.current.volumes, vm, agent, watch: this.watch };
   }
 
   /** The guest of an adopted VM. */

@@ -157,7 +157,7 @@ export class FakeWorld {
       bundle: BUNDLE,
       netnsPath: '',
       podUid: '',
-      volumes: [{ targetPath: TARGET, containerPath: '/data', readOnly: false, subPath: '' }],
+      volumes: [{ targetPath: TARGET, containerPath: '/data', readOnly: false, subPath: '', isDevice: false }],
       guestDirectory: GUEST,
       memoryMib: 256,
       vcpus: 1,
@@ -167,6 +167,7 @@ export class FakeWorld {
       accelerator: 'tcg',
       bootTimeoutMs: 5_000,
       qemu: '',
+      directVolumesDirectory: '',
       ...change,
     };
   }
@@ -202,6 +203,7 @@ export class FakeWorld {
       randomBytes: (length: number) => new Uint8Array(length).fill(7),
     } as unknown as System,
     describePath: (path) => (this.files.has(path) ? 'other' : path === `${BUNDLE}/rootfs` ? 'directory' : 'absent'),
+    locate: (path) => ({ canonicalPath: path }),
     readLinkAlias: () => undefined,
     openNetns: () => ({ ...this.openFd('netns'), id: '4:5' }),
     takeLease: (path, ownerText) => {

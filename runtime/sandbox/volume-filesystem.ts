@@ -13,28 +13,36 @@ export interface PreparedVolume {
 }
 
 /**
- * Makes the volume usable in the guest: formats it if no guest ever mounted it, and mounts it. `lease` is held until
- * this has ended, by this process: what it records must not come after a next owner's records.
+ * Makes the volume usable in the guest: formats it if no guest ever mounted it, and mounts it; or, as a block device,
+ * records that a guest has it. `lease` is held until this has ended, by this process: what it records must not come after
+ * a next owner's records.
  *
  * The guest mounts only when `formatted` is durable, so the record `formatting` proves that there are no user data; and
- * `formatting` is recorded only for a device found blank, so it proves that there is nothing foreign either.
+ * `formatting` is recorded only for a device found blank, so it proves that there is nothing foreign either. A container
+ * gets a device only when `raw` is durable, so that nothing is formatted that it may have written.
  */
 export async function prepareVolume(
   host: SandboxHost,
   agent: Agent,
-  { facts, storage }: VolumePlan,
+  volume: VolumePlan,
   lease: HeldLease,
 ): Promise<PreparedVolume> {
-  const { volumeId } = facts.spec;
-  const path = `${facts.attachment.volumeDirectory}/${VOLUME_FILES.filesystem}`;
+  const { volumeId } = volume.facts.spec;
+  const path = `${volume.facts.attachment.volumeDirectory}/${VOLUME_FILES.filesystem}`;
   // Read again: what the planner saw was read before the lease was ours, and may be the past.
-  const record = await recordFile(host.system, volumeFilesystemRecord, path, { durable: true }).load();
-  if (record === undefined) throw new Fault('precondition', `volume ${volumeId}: there is no ${path} any more`);
+  const found = await recordFile(host.system, volumeFilesystemRecord, path, { durable: true }).load();
+  if (found === undefined) throw new Fault('precondition', `volume ${volumeId}: there is no ${path} any more`);
+  const record = new FilesystemRecord(host, path, lease, found);
+  const isBlank = found.state === 'never' || found.state === 'formatting';
   try {
-    if (record.state === 'never' || record.state === 'formatting')
-      await format(host, agent, { path, storage, lease, state: record.state });
-    await agent.call('mountVolume', storage);
-    failpoint('volume.mounted');
+    if (volume.storage === undefined) {
+      // A disk that the guest cannot write stays what it is.
+      if (isBlank && !volume.readOnly) await record.save({ state: 'raw' });
+      return { wasFormatted: false };
+    }
+    if (isBlank) await format(agent, volume, record);
+    await mount(agent, volume.storage, record);
+    return { wasFormatted: isBlank };
   } catch (error) {
     if (!(error instanceof Fault)) throw error;
     throw new Fault(error.code, `volume ${volumeId}: ${error.message}`, {
@@ -42,27 +50,62 @@ export async function prepareVolume(
       cause: error.cause,
     });
   }
-  return { wasFormatted: record.state === 'never' || record.state === 'formatting' };
 }
 
-interface Formatting {
-  readonly path: string;
-  readonly storage: VolumePlan['storage'];
-  readonly lease: HeldLease;
-  readonly state: 'never' | 'formatting';
-}
+/** `fs.json`, of which this process is the only writer as long as it has the lease to itself. */
+class FilesystemRecord {
+  current: VolumeFilesystem;
+  private readonly host: SandboxHost;
+  private readonly path: string;
+  private readonly lease: HeldLease;
 
-async function format(host: SandboxHost, agent: Agent, { path, storage, lease, state }: Formatting): Promise<void> {
-  const { serial, fsType } = storage;
-  const save = async (record: VolumeFilesystem): Promise<void> => {
-    await host.writeDurable(path, new TextEncoder().encode(volumeFilesystemRecord.encode(record)), 0o600, lease);
-    failpoint('filesystem.recorded');
-  };
-  if (state === 'never') {
-    await agent.call('checkBlank', { serial });
-    await save({ state: 'formatting' });
+  constructor(host: SandboxHost, path: string, lease: HeldLease, found: VolumeFilesystem) {
+    this.host = host;
+    this.path = path;
+    this.lease = lease;
+    this.current = found;
   }
-  const { uuid } = await agent.call('formatVolume', { serial, fsType, resume: state === 'formatting' });
+
+  async save(record: VolumeFilesystem): Promise<void> {
+    const content = new TextEncoder().encode(volumeFilesystemRecord.encode(record));
+    await this.host.writeDurable(this.path, content, 0o600, this.lease);
+    this.current = record;
+    failpoint('filesystem.recorded');
+  }
+}
+
+async function format(agent: Agent, { facts }: VolumePlan, record: FilesystemRecord): Promise<void> {
+  const { serial, fsType, class: wanted } = facts.spec;
+  const resume = record.current.state === 'formatting';
+  if (!resume) {
+    await agent.call('checkBlank', { serial });
+    await record.save({ state: 'formatting' });
+  }
+  const { uuid } = await agent.call('formatVolume', { serial, fsType, resume, mkfsOptions: wanted.mkfsOptions });
   failpoint('volume.formatted');
-  await save({ state: 'formatted', uuid, formattedAtMs: Date.now() });
+  await record.save({ state: 'formatted', uuid, formattedAtMs: Date.now() });
+}
+
+/** What keeps a file system from being used is recorded, for whoever asks when no guest answers any more. */
+async function mount(
+  agent: Agent,
+  storage: NonNullable<VolumePlan['storage']>,
+  record: FilesystemRecord,
+): Promise<void> {
+  // A lease that is shared lets nobody write.
+  const note = async (problem: string | undefined): Promise<void> => {
+    const { problem: known, ...others } = record.current;
+    if (storage.readOnly || known === problem) return;
+    await record.save(problem === undefined ? others : { ...others, problem });
+  };
+  try {
+    await agent.call('mountVolume', storage);
+    failpoint('volume.mounted');
+  } catch (error) {
+    // A guest that is gone, or silent, has said nothing of the file system.
+    const isGone = (await Promise.race([agent.closed, undefined])) !== undefined;
+    if (error instanceof Fault && error.code !== 'timeout' && !isGone) await note(error.message);
+    throw error;
+  }
+  await note(undefined);
 }

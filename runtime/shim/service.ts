@@ -8,6 +8,7 @@ const HIGHEST_SIGNAL = 64;
 
 /** berth's own service on shim.sock (proto/shim.ts). */
 export function shimService(sandbox: Sandbox): Service {
+  const { volumes } = sandbox;
   return defineService(SHIM_SERVICE, shimMethods, {
     create: (request) => sandbox.create(request),
     async start() {
@@ -31,15 +32,17 @@ export function shimService(sandbox: Sandbox): Service {
       await sandbox.stop(timeoutMs);
       return {};
     },
-    measureVolume: unsupported,
-    growVolume: unsupported,
-    freezeVolumes: unsupported,
-    thawVolumes: unsupported,
-    throttleVolume: unsupported,
-    trimVolume: unsupported,
+    measureVolume: ({ volumeId }) => volumes.measure(volumeId),
+    growVolume: ({ volumeId, sizeBytes }) => volumes.grow(volumeId, sizeBytes),
+    async freezeVolumes({ volumeIds, timeoutMs }) {
+      await volumes.freeze(volumeIds, timeoutMs);
+      return {};
+    },
+    thawVolumes: async ({ volumeIds }) => ({ wasHeld: await volumes.thaw(volumeIds) }),
+    async throttleVolume({ volumeId, iops, bandwidthBytes }) {
+      await volumes.throttle(volumeId, { iops, bandwidthBytes });
+      return {};
+    },
+    trimVolume: async ({ volumeId }) => ({ trimmedBytes: await volumes.trim(volumeId) }),
   });
-}
-
-function unsupported(): never {
-  throw new Fault('unsupported', 'this shim does not have the call');
 }

@@ -11,9 +11,8 @@ import { parseOciSpec } from '../../runtime/plan/oci-spec.ts';
 import { facts, network, request, target, volume } from '../../runtime/plan/plan.fixture.ts';
 import { planPod } from '../../runtime/plan/plan.ts';
 import { tailOf } from '../../runtime/sandbox/console-tail.ts';
-import { parseMountInfo } from '../../runtime/sandbox/mount-info.ts';
 import { parseTscKhz } from '../../runtime/sandbox/tsc-frequency.ts';
-import { parseMountinfo } from '../../runtime/system/node/mounts.ts';
+import { parseMountinfo } from '../../runtime/system/mountinfo.ts';
 import { parseStartTicks } from '../../runtime/system/process-identity.ts';
 import { anyText, brokenBytes, brokenJson, orFault, runs } from '../support/fuzz.ts';
 
@@ -30,16 +29,9 @@ describe('words of the kernel', () => {
     '37 36 0:40 / /a\\040b rw shared:7 master:1 - tmpfs berth:pool.key.v ro\n',
   );
 
-  it('mountinfo: the planner skips what is no line, the driver refuses the table', () => {
+  it('mountinfo: a table is understood, or refused as a whole', () => {
     fc.assert(
-      fc.property(lines, (text) => {
-        const all = orFault(['malformed'], () => parseMountinfo(text));
-        const some = parseMountInfo(text);
-        if (all === undefined) return;
-        expect(all.map(({ mountPoint, fsType }) => [mountPoint, fsType])).toEqual(
-          some.map(({ mountPoint, fsType }) => [mountPoint, fsType]),
-        );
-      }),
+      fc.property(lines, (text) => void orFault(['malformed'], () => parseMountinfo(text))),
       runs(1500),
     );
   });

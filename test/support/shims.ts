@@ -47,6 +47,7 @@ export function createShims(lab: Lab, program: string): Shims {
       netnsPath: '',
       podUid: '',
       volumes: [],
+      directVolumesDirectory: '',
       guestDirectory: programs.guestDirectory,
       memoryMib: 256,
       vcpus: 1,

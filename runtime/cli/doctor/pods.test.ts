@@ -4,7 +4,7 @@ import { judgePod, judgeProcesses, type PodFacts } from './pods.ts';
 
 const record = sandboxRecord.decode(
   JSON.stringify({
-    v: 1,
+    v: 2,
     id: 'p1',
     podUid: 'u1',
     state: 'running',

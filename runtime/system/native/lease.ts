@@ -5,6 +5,9 @@ import { EAGAIN, LOCK, O, sys } from './sys.ts';
 
 const SEEK_SET = 0;
 
+/** `shared`: with others that share it, for those who only read. */
+export type LeaseMode = 'exclusive' | 'shared';
+
 export type Lease =
   /** Held: as long as this descriptor, or a copy that a child inherited, is open. */
   | { readonly fd: number }
@@ -15,10 +18,11 @@ export type Lease =
  * Takes a volume's lease: the lock of the file `path`, which must exist, and names the owner in it. The file is never
  * replaced, because the lock belongs to its inode, and the lock is the truth whatever the text says.
  */
-export function acquireLease(path: string, ownerText: string): Lease {
+export function acquireLease(path: string, ownerText: string, mode: LeaseMode = 'exclusive'): Lease {
+  const operation = (mode === 'shared' ? LOCK.SH : LOCK.EX) | LOCK.NB;
   const fd = openLease(path);
   try {
-    if (attempt(`could not lock ${path}`, () => sys.flock(fd, LOCK.EX | LOCK.NB)) === EAGAIN) {
+    if (attempt(`could not lock ${path}`, () => sys.flock(fd, operation)) === EAGAIN) {
       const heldBy = new TextDecoder().decode(sys.readFile(path));
       sys.close(fd);
       return { heldBy };

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { mountsBelow, parseMountinfo, topmostMount } from './mounts.ts';
+import { mountsBelow, parseMountinfo, topmostMount } from './mountinfo.ts';
 
 const TABLE = `22 28 0:21 / /sys rw,nosuid shared:7 - sysfs sysfs rw
 28 1 254:1 / / rw,relatime shared:1 - ext4 /dev/vda1 rw
