@@ -20,6 +20,7 @@ describe('invocation', () => {
     ],
     ['-v', { verb: 'version' }],
     ['version', { verb: 'version' }],
+    ['jail {} -m 1', { verb: 'jail', request: '{}', args: ['-m', '1'] }],
     ['write-durable /p 600', { verb: 'write-durable', path: '/p', mode: 0o600 }],
   ])('%s', (line, expected) => {
     expect(parseInvocation(words(line))).toEqual(expected);
@@ -36,6 +37,7 @@ describe('invocation', () => {
     ['-id a -bundle b start', '-bundle is "b"'],
     ['-id a -what x start', 'no flag -what'],
     ['-id a start more', 'start takes no "more"'],
+    ['jail', 'jail needs a request'],
     ['write-durable /p', 'write-durable needs'],
     ['write-durable /p 999', 'write-durable needs'],
     ['write-durable p 600', 'the path is "p"'],

@@ -23,6 +23,7 @@ export interface ProbeFlags {
 export type Invocation =
   | { readonly verb: 'start' | 'serve'; readonly flags: ShimFlags }
   | { readonly verb: 'probe'; readonly flags: ProbeFlags }
+  | { readonly verb: 'jail'; readonly request: string; readonly args: readonly string[] }
   | { readonly verb: 'write-durable'; readonly path: string; readonly mode: number }
   | { readonly verb: 'version' };
 
@@ -35,6 +36,7 @@ export function parseInvocation(args: readonly string[]): Invocation {
   const { values, switches, rest } = splitFlags(args);
   const [verb, ...operands] = rest;
   if (switches.has('v') || switches.has('version') || verb === 'version') return { verb: 'version' };
+  if (verb === 'jail') return parseJail(operands);
   if (verb === 'write-durable') return parseWriteDurable(operands);
   if (verb !== 'start' && verb !== 'serve' && verb !== 'probe') {
     const message = `the verb is ${JSON.stringify(verb ?? '')}, but must be one of start, serve, probe, version`;
@@ -83,6 +85,11 @@ function splitFlags(args: readonly string[]) {
     }
   }
   return { values, switches, rest: args.slice(index) };
+}
+
+function parseJail([request, ...args]: readonly string[]): Invocation {
+  if (request === undefined) throw new Fault('invalid', "jail needs a request, and the VMM's arguments after it");
+  return { verb: 'jail', request, args };
 }
 
 function parseWriteDurable([path, mode, ...others]: readonly string[]): Invocation {

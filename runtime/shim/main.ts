@@ -5,6 +5,8 @@ import { nativeFailpointHost } from '../system/native/failpoint-host.ts';
 import { sys } from '../system/native/sys.ts';
 import { createNativeSystem } from '../system/native/system.ts';
 import { startTrace, TRACE_VARIABLE } from '../system/trace.ts';
+import { enterJail } from '../vmm/jail/enter-jail.ts';
+import { parseJailRequest } from '../vmm/jail/request.ts';
 import { type Invocation, parseInvocation } from './flags.ts';
 import { probe } from './probe.ts';
 import { servePod } from './serve.ts';
@@ -20,6 +22,8 @@ async function run(invocation: Invocation): Promise<void> {
       return servePod(invocation.flags);
     case 'probe':
       return writeStdout(await probe(invocation.flags));
+    case 'jail':
+      return enterJail(parseJailRequest(invocation.request), invocation.args);
     case 'write-durable': {
       const { path, mode } = invocation;
       return createNativeSystem().writeFile(path, await readStdin(), { mode, durable: true });

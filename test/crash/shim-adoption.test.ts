@@ -238,8 +238,8 @@ describe("the pod's network", () => {
       const pod = await lab.start('wired', 'echo ready yes; sleep 1000', ['--netns', netns]);
       await lab.line(pod, 'ready');
       const { shim, vmm } = await lab.sandbox('wired');
-      await lab.kill(vmm);
-      await lab.kill(shim);
+      // At once: a shim that has seen its VMM's end is soon gone too.
+      await lab.kill(vmm, shim);
       expect(await pod.exitCode).toBe(1);
       expect(await look()).toBe(before);
       const next = await lab.berth(['run', await lab.bundle('next', 'ip -o link | grep -c eth0'), '--netns', netns]);

@@ -36,6 +36,8 @@ export interface Lab extends World {
   berth(args: readonly string[], stdin?: string): Promise<Finished>;
   /** `berth run` in the background. */
   start(name: string, script: string, flags?: readonly string[]): Promise<LabPod>;
+  /** The same with a bundle that is there. */
+  startBundle(name: string, bundle: string, flags?: readonly string[]): LabPod;
   /** `pod.line(key)`, with the guest's console in the error when it comes late. */
   line(pod: PodProcess, key: string): Promise<string>;
   csi(): Promise<CsiServer>;
@@ -63,6 +65,15 @@ export async function createLab(): Promise<Lab> {
     bundles += 1;
     return writeBundle(join(world.scratch, 'bundles', `${name}-${bundles}`), script);
   };
+  const startBundle: Lab['startBundle'] = (name, path, flags = []) => {
+    const pod = startPod(name, [...berth, ...withAccelerator(['run', path, '--id', name, ...flags])]);
+    const signal = (name: NodeJS.Signals) => signalInWorld(pod.pid, name);
+    const end = async () => {
+      await signal('SIGTERM');
+      return pod.exitCode;
+    };
+    return { ...pod, signal, end };
+  };
   const recordPath = (id: string) => `${world.root}${podPaths(runPaths(world.runDirectory), id).record}`;
   const consoleTail = async (id: string): Promise<string> => {
     const path = `${world.root}${podPaths(runPaths(world.runDirectory), id).console}`;
@@ -77,18 +88,8 @@ export async function createLab(): Promise<Lab> {
       const result = await execa(file, rest, { reject: false, input: stdin, stripFinalNewline: false });
       return { exitCode: result.exitCode ?? 255, stdout: result.stdout, stderr: result.stderr };
     },
-    async start(name, script, flags = []) {
-      const pod = startPod(name, [
-        ...berth,
-        ...withAccelerator(['run', await bundle(name, script), '--id', name, ...flags]),
-      ]);
-      const signal = (name: NodeJS.Signals) => signalInWorld(pod.pid, name);
-      const end = async () => {
-        await signal('SIGTERM');
-        return pod.exitCode;
-      };
-      return { ...pod, signal, end };
-    },
+    start: async (name, script, flags) => startBundle(name, await bundle(name, script), flags),
+    startBundle,
     async line(pod, key) {
       const startMs = performance.now();
       const found = await within(`${pod.name} says ${key}`, limit.ms, pod.line(key), () => consoleTail(pod.name));

@@ -19,7 +19,7 @@ export interface PodFacts {
   readonly isServed: boolean;
   readonly shimRuns: boolean;
   readonly vmmRuns: boolean;
-  /** VMMs by their command line, whoever recorded them. */
+  /** VMMs by their open files, whoever recorded them. */
   readonly processes: readonly VmmProcess[];
 }
 

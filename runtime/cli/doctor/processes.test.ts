@@ -2,10 +2,10 @@ import { expect, it } from 'vitest';
 import { findPodId } from './processes.ts';
 
 it.each([
-  ['qemu\0-chardev\0file,id=console,path=/run/berth/pods/p1/console.log\0', 'p1'],
-  ['qemu\0-kernel\0/run/berth/podsx/p1/k\0', undefined],
-  ['qemu\0-drive\0file=disk.qcow2\0', undefined],
-  ['', undefined],
-])('the pod of %j', (commandLine, podId) => {
-  expect(findPodId(commandLine, '/run/berth/pods')).toBe(podId);
+  [['/dev/null', '/run/berth/pods/p1/vmm.log', '/run/berth/pods/p1/console.log'], 'p1'],
+  [['/run/berth/pods/p1/vmm.log (deleted)'], 'p1'],
+  [['/run/berth/podsx/p1/k', 'socket:[7]'], undefined],
+  [[], undefined],
+])('the pod of a process with %j open', (paths, podId) => {
+  expect(findPodId(paths, '/run/berth/pods')).toBe(podId);
 });

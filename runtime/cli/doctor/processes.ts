@@ -1,7 +1,7 @@
 import { readdir, readFile, readlink } from 'node:fs/promises';
 import { basename } from 'node:path';
 
-/** A VMM process whose command line names a pod's directory. */
+/** A VMM process that has a file of a pod's directory open. */
 export interface VmmProcess {
   readonly pid: number;
   readonly podId: string;
@@ -16,26 +16,30 @@ export async function listVmmProcesses(podsDirectory: string): Promise<VmmProces
   for (const pid of await listPids()) {
     const program = basename(await readlink(`/proc/${pid}/exe`).catch(() => ''));
     if (!program.startsWith('qemu-system-')) continue;
-    const podId = findPodId(await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => ''), podsDirectory);
+    const podId = findPodId(await readOpenFiles(pid), podsDirectory);
     if (podId !== undefined) found.push({ pid, podId });
   }
   return found;
 }
 
-/** The pod whose directory a command line, its arguments ended by zero bytes, names first. */
-export function findPodId(commandLine: string, podsDirectory: string): string | undefined {
-  const at = commandLine.indexOf(`${podsDirectory}/`);
-  if (at < 0) return undefined;
-  return /^[^/,\0]+/.exec(commandLine.slice(at + podsDirectory.length + 1))?.[0];
+/** The pod in whose directory one of these paths is. */
+export function findPodId(paths: readonly string[], podsDirectory: string): string | undefined {
+  const path = paths.find((each) => each.startsWith(`${podsDirectory}/`));
+  return path?.slice(podsDirectory.length + 1).split('/')[0];
+}
+
+/** What /proc calls its open files; nothing of a process that has ended. */
+async function readOpenFiles(pid: number): Promise<readonly string[]> {
+  const fds = await readdir(`/proc/${pid}/fd`).catch(() => []);
+  return Promise.all(fds.map((fd) => readlink(`/proc/${pid}/fd/${fd}`).catch(() => '')));
 }
 
 /** Processes that have a file open, or are in a namespace; `link` is what /proc calls it: a path, or `net:[4026531840]`. */
 export async function findHolders(link: string): Promise<number[]> {
   const holders: number[] = [];
   for (const pid of await listPids()) {
-    const fds = (await readdir(`/proc/${pid}/fd`).catch(() => [])).map((fd) => `fd/${fd}`);
-    const links = await Promise.all(['ns/net', ...fds].map((name) => readlink(`/proc/${pid}/${name}`).catch(() => '')));
-    if (links.includes(link)) holders.push(pid);
+    const namespace = await readlink(`/proc/${pid}/ns/net`).catch(() => '');
+    if (namespace === link || (await readOpenFiles(pid)).includes(link)) holders.push(pid);
   }
   return holders;
 }

@@ -1,6 +1,10 @@
 // The verbs that are one system call each.
 #include <fcntl.h>
+#include <grp.h>
+#include <linux/capability.h>
+#include <linux/filter.h>
 #include <linux/openat2.h>
+#include <linux/seccomp.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -40,6 +44,29 @@ static int open_beneath(int directory, const char *path, int flags, int64_t reso
   return (int)syscall(SYS_openat2, directory, path, &how, sizeof how);
 }
 
+static int set_mount_attributes(const char *path, int flags, int64_t attributes) {
+  struct mount_attr change = {.attr_set = (uint64_t)attributes};
+  return mount_setattr(AT_FDCWD, path, (unsigned)flags, &change, sizeof change);
+}
+
+// Effective, permitted and inheritable: what is in `mask`, and nothing else.
+static int64_t set_capabilities(uint64_t mask) {
+  struct __user_cap_header_struct self = {.version = _LINUX_CAPABILITY_VERSION_3};
+  uint32_t low = (uint32_t)mask, high = (uint32_t)(mask >> 32);
+  struct __user_cap_data_struct sets[] = {{low, low, low}, {high, high, high}};
+  return syscall(SYS_capset, &self, sets);
+}
+
+static int add_filter(uint8_t *instructions, size_t size) {
+  size_t count = size / sizeof(struct sock_filter);
+  struct sock_fprog program = {(unsigned short)count, (struct sock_filter *)(void *)instructions};
+  if (size % sizeof(struct sock_filter) != 0 || count > BPF_MAXINSNS) {
+    errno = EINVAL;
+    return -1;
+  }
+  return prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program, 0L, 0L);
+}
+
 // X(verb, format of its arguments, what becomes of the result, call)
 // clang-format off
 #define CALLS(X) \
@@ -68,6 +95,8 @@ static int open_beneath(int directory, const char *path, int flags, int64_t reso
   X(umask, "i", answer, umask(INT(0))) \
   X(mount, "?s?l?", done, mount(TEXT(0), TEXT(1), TEXT(2), LONG(3), TEXT(4))) \
   X(umount, "si", done, umount2(TEXT(0), INT(1))) \
+  X(mountSetattr, "sil", done, set_mount_attributes(TEXT(0), INT(1), LONG(2))) \
+  X(pivotRoot, "ss", done, syscall(SYS_pivot_root, TEXT(0), TEXT(1))) \
   X(finitModule, "is", done, syscall(SYS_finit_module, INT(0), TEXT(1), 0)) \
   X(sync, "", done, (sync(), 0)) \
   X(socket, "iii", answer, socket(INT(0), INT(1) | SOCK_CLOEXEC, INT(2))) \
@@ -79,7 +108,13 @@ static int open_beneath(int directory, const char *path, int flags, int64_t reso
     setsockopt(INT(0), INT(1), INT(2), &(int){INT(3)}, sizeof(int))) \
   X(kill, "ii", done, kill(INT(0), INT(1))) \
   X(getpid, "", answer, getpid()) \
-  X(prctl, "il", answer, prctl(INT(0), LONG(1), 0L, 0L, 0L)) \
+  X(getppid, "", answer, getppid()) \
+  X(prctl, "ill", answer, prctl(INT(0), LONG(1), LONG(2), 0L, 0L)) \
+  X(setgroups, "", done, setgroups(0, NULL)) \
+  X(setresgid, "i", done, setresgid((gid_t)INT(0), (gid_t)INT(0), (gid_t)INT(0))) \
+  X(setresuid, "i", done, setresuid((uid_t)INT(0), (uid_t)INT(0), (uid_t)INT(0))) \
+  X(capset, "l", done, set_capabilities((uint64_t)LONG(0))) \
+  X(seccomp, "b", done, add_filter(a.bytes, a.byte_count)) \
   X(setsid, "", answer, setsid()) \
   X(setns, "ii", done, setns(INT(0), INT(1))) \
   X(unshare, "i", done, unshare(INT(0))) \

@@ -1,6 +1,7 @@
 // Child processes, by clone(CLONE_VM | CLONE_VFORK) on a stack of their own, as posix_spawn does
 // it: no page tables are copied, and the shared memory brings back why the child failed before it
-// was a program. (vfork() would share this stack, which the compiler does not expect.)
+// was a program. (vfork() would share this stack, which the compiler does not expect.) exec is the
+// same without a child.
 #include <fcntl.h>
 #include <limits.h>
 #include <sched.h>
@@ -87,7 +88,18 @@ static JSValue start_child(JSContext *ctx, Spawn *spawn) {
   return throw_errno(ctx, spawn->failed_call, is_cwd ? spawn->cwd : spawn->file, spawn->failure);
 }
 
-SYS_VERB(sys_spawn) {
+// Answers only if it fails.
+static JSValue replace_self(JSContext *ctx, Spawn *spawn) {
+  char **own_environment = environ;
+  if (spawn->env) environ = spawn->env;
+  const char *failed_call = become_program(spawn);
+  int number = errno;
+  environ = own_environment;
+  return throw_errno(ctx, failed_call, spawn->file, number);
+}
+
+static JSValue run_program(JSContext *ctx, JSValueConst *argv,
+                           JSValue (*run)(JSContext *ctx, Spawn *spawn)) {
   static const char *const names[] = {"file", "cwd", "netns", "parentDeathSignal", "setsid"};
   ARGUMENTS(options);
   LIST(arguments);
@@ -114,10 +126,14 @@ SYS_VERB(sys_spawn) {
       .new_session = options.numbers[4],
       .parent = getpid(),
   };
-  JSValue result = start_child(ctx, &spawn);
+  JSValue result = run(ctx, &spawn);
   if (spawn.null_fd >= 0) close(spawn.null_fd);
   free(spawn.moved);
   return result;
 }
 
-VERBS(spawn_verbs, SYS_ENTRY("spawn", sys_spawn))
+SYS_VERB(sys_spawn) { return run_program(ctx, argv, start_child); }
+
+SYS_VERB(sys_exec) { return run_program(ctx, argv, replace_self); }
+
+VERBS(spawn_verbs, SYS_ENTRY("spawn", sys_spawn), SYS_ENTRY("exec", sys_exec))

@@ -33,7 +33,7 @@ export function spawnChild(request: SpawnRequest): Child {
 
 /** Makes this process the parent of its descendants' orphans, and reaps them. PID 1 is so by nature. */
 export function adoptOrphans(): void {
-  if (sys.getpid() !== 1) sys.prctl(PR_SET_CHILD_SUBREAPER, 1);
+  if (sys.getpid() !== 1) sys.prctl(PR_SET_CHILD_SUBREAPER, 1, 0);
   adopts = true;
   watchSignals();
 }
@@ -57,8 +57,11 @@ export async function awaitPid(pid: number): Promise<Exit> {
 /** The own environment as programs need it: with a PATH (PID 1 is given none), and speaking English. */
 function childEnvironment(): Record<string, string> {
   const own = sys.env();
-  return { ...own, PATH: own['PATH'] || SYSTEM_PATH, LC_ALL: 'C' };
+  return { ...own, PATH: searchPath(), LC_ALL: 'C' };
 }
+
+/** Where programs are searched for. */
+export const searchPath = (): string => sys.env()['PATH'] || SYSTEM_PATH;
 
 /** KEY=value, as SpawnRequest wants it. */
 export function toEnvironmentList(environment: Readonly<Record<string, string>>): string[] {

@@ -193,6 +193,10 @@ nativeTest('sys: fallocate allocates, and extends the file', (directory) => {
   sys.close(fd);
 });
 
+nativeTest('sys: a filter of half an instruction, or of more than the kernel takes, is refused', async () => {
+  for (const size of [4, 12, 8 * 4097]) await expectThrows('EINVAL', () => sys.seccomp(new Uint8Array(size)));
+});
+
 nativeTest('sys: an empty pipe and a taken lock answer EAGAIN', (directory) => {
   const [reader, writer] = sys.pipe();
   sys.setNonBlocking(reader);

@@ -114,6 +114,9 @@ export interface Sys {
   umask(mask: number): number;
   mount(source: string | null, target: string, type: string | null, flags: number, data: string | null): void;
   umount(target: string, flags: number): void;
+  /** Sets MOUNT_ATTR_* of a mount; `flags` AT_RECURSIVE: and of all mounts below. */
+  mountSetattr(path: string, flags: number, attributes: number): void;
+  pivotRoot(newRoot: string, putOld: string): void;
   finitModule(fd: number, parameters: string): void;
   sync(): void;
 
@@ -137,8 +140,20 @@ export interface Sys {
   waitpid(pid: number, flags: number): Exit | null;
   kill(pid: number, signal: number): void;
   getpid(): number;
-  prctl(operation: number, argument: number): number;
+  getppid(): number;
+  prctl(operation: number, second: number, third: number): number;
+  /** Becomes the program, with the pid that this one has. After a throw its signals are a new program's: it can only end. */
+  exec(request: Omit<SpawnRequest, 'parentDeathSignal'>): never;
   setsid(): number;
+  /** To no supplementary group. */
+  setgroups(): void;
+  /** Real, effective and saved, as does setresuid. */
+  setresgid(gid: number): void;
+  setresuid(uid: number): void;
+  /** Effective, permitted and inheritable capabilities, a bit for each: these, and no others. */
+  capset(mask: number): void;
+  /** Adds a seccomp filter: instructions of classic BPF, of 8 bytes each. */
+  seccomp(program: Uint8Array): void;
   /** Blocks the signals and answers a descriptor that reads signalfd_siginfo structures of 128 bytes. */
   signalfd(signals: readonly number[]): number;
   /** Two descriptors: [read end, write end]. */
@@ -190,12 +205,17 @@ export const RESOLVE = { NO_MAGICLINKS: 2, BENEATH: 8 } as const;
 export const AF = { UNIX: 1, INET: 2, INET6: 10, NETLINK: 16 } as const;
 export const SOCK = { STREAM: 1, DGRAM: 2, RAW: 3, NONBLOCK: 0o4000 } as const;
 export const LOCK = { SH: 1, EX: 2, NB: 4, UN: 8 } as const;
+export const MS = { BIND: 0x1000, REC: 0x4000, PRIVATE: 0x40000 } as const;
+export const MOUNT_ATTR = { RDONLY: 1, NOSUID: 2, NODEV: 4, NOEXEC: 8 } as const;
+export const AT_RECURSIVE = 0x8000;
+export const MNT_DETACH = 2;
 export const CLONE = { NEWNS: 0x20000, NEWNET: 0x40000000, NEWPID: 0x20000000 } as const;
 export const SIG = { HUP: 1, INT: 2, QUIT: 3, KILL: 9, USR1: 10, PIPE: 13, TERM: 15, CHLD: 17, CONT: 18 } as const;
 export const WNOHANG = 1;
 export const S_IFMT = 0o170000;
 export const S_IF = {
   SOCK: 0o140000,
+  LNK: 0o120000,
   REG: 0o100000,
   BLK: 0o060000,
   DIR: 0o040000,

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { VmSpec } from '../port.ts';
 import { planArgs } from './args.ts';
+import { planDescriptors } from './descriptors.ts';
 
 const spec: VmSpec = {
   name: 'box',
@@ -21,13 +22,14 @@ const spec: VmSpec = {
   console: '/run/pod/console.log',
 };
 
+const plan = (spec: VmSpec): readonly string[] => planArgs(spec, planDescriptors(spec, 1));
 /** The value behind an option, of which the machine has one. */
 const valueBehind = (args: readonly string[], name: string): string | undefined => args[args.indexOf(name) + 1];
 
 describe('planArgs', () => {
   it('is this command line', () => {
     expect(
-      planArgs(spec, { control: 3 })
+      plan(spec)
         .join('\n')
         .replaceAll(/\n(?!-)/g, ' ')
         .split('\n'),
@@ -42,26 +44,29 @@ describe('planArgs', () => {
       '-no-user-config',
       '-display none',
       '-no-reboot',
-      '-kernel /guest/vmlinux',
+      '-kernel /guest/kernel',
       '-initrd /guest/initrd',
       '-append console=ttyS0 quiet',
-      '-chardev file,id=console,path=/run/pod/console.log',
+      '-add-fd fd=5,set=5',
+      '-chardev file,id=console,path=/dev/fdset/5',
       '-serial chardev:console',
       '-chardev socket,id=qmp,fd=3,server=on,wait=off',
       '-mon chardev=qmp,mode=control',
       '-device virtio-serial-pci,id=ports',
-      '-chardev socket,id=port0,path=/run/pod/control.sock,server=on,wait=off',
+      '-chardev socket,id=port0,fd=4,server=on,wait=off',
       '-device virtserialport,bus=ports.0,chardev=port0,name=berth.control',
+      '-add-fd fd=6,set=6',
       '-blockdev driver=raw,node-name=root,read-only=on,discard=ignore,cache.direct=off,cache.no-flush=off,' +
-        'file.driver=file,file.filename=/guest/root.erofs,file.aio=threads,file.locking=on',
+        'file.driver=file,file.filename=/dev/fdset/6,file.aio=threads,file.locking=on',
       '-device virtio-blk-pci,id=root-device,drive=root,serial=berth-root,num-queues=1,discard=off,' +
         'werror=enospc,rerror=report',
+      '-add-fd fd=7,set=7',
       '-blockdev driver=raw,node-name=disk-v,read-only=off,discard=ignore,cache.direct=off,cache.no-flush=off,' +
-        'file.driver=file,file.filename=/pool/v/image.raw,file.aio=threads,file.locking=on',
+        'file.driver=file,file.filename=/dev/fdset/7,file.aio=threads,file.locking=on',
       '-device virtio-blk-pci,id=disk-v-device,drive=disk-v,serial=v,num-queues=1,discard=off,werror=enospc,rerror=report',
-      '-netdev tap,id=nic0,ifname=tap0,script=no,downscript=no,vhost=off',
+      '-netdev tap,id=nic0,fd=9,vhost=off',
       '-device virtio-net-pci,id=nic0-device,netdev=nic0,mac=02:00:00:00:00:01,host_mtu=1450,romfile=',
-      '-fsdev local,id=rootfs,path=/bundle/rootfs,security_model=none,readonly=on,multidevs=remap',
+      '-fsdev local,id=rootfs,path=/share/rootfs,security_model=none,readonly=on,multidevs=remap',
       '-device virtio-9p-pci,id=rootfs-device,fsdev=rootfs,mount_tag=rootfs',
       '-device virtio-rng-pci',
       '-sandbox on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny',
@@ -69,19 +74,23 @@ describe('planArgs', () => {
   });
 
   it('emulates several processors in as many threads, and leaves KVM alone', () => {
-    expect(valueBehind(planArgs({ ...spec, vcpus: 2 }, { control: 3 }), '-accel')).toBe('tcg,thread=multi,tb-size=64');
-    expect(valueBehind(planArgs({ ...spec, accelerator: 'kvm' }, { control: 3 }), '-accel')).toBe('kvm');
+    expect(valueBehind(plan({ ...spec, vcpus: 2 }), '-accel')).toBe('tcg,thread=multi,tb-size=64');
+    expect(valueBehind(plan({ ...spec, accelerator: 'kvm' }), '-accel')).toBe('kvm');
   });
 
-  it('lets no path add a property', () => {
-    const share = { id: 'rootfs', transport: '9p', tag: 'rootfs', path: '/a,readonly=off' } as const;
-    expect(valueBehind(planArgs({ ...spec, shares: [share] }, { control: 3 }), '-fsdev')).toBe(
-      'local,id=rootfs,path=/a,,readonly=off,security_model=none,readonly=on,multidevs=remap',
+  it('lets no name add a property', () => {
+    const share = { id: 'rootfs', transport: '9p', tag: 'a,readonly=off', path: '/bundle/rootfs' } as const;
+    expect(plan({ ...spec, shares: [share] })).toContain(
+      'virtio-9p-pci,id=rootfs-device,fsdev=rootfs,mount_tag=a,,readonly=off',
     );
   });
 
+  it('names no file of the host', () => {
+    expect(plan(spec).join(' ')).not.toMatch(/\/(run|pool|bundle)\//);
+  });
+
   it('never shares a writable image and never probes a format', () => {
-    const line = planArgs(spec, { control: 3 }).join(' ');
+    const line = plan(spec).join(' ');
     expect(line).not.toMatch(/share-rw|force-share|locking=off|format=|-drive/);
   });
 });

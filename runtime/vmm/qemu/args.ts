@@ -1,29 +1,26 @@
-import type { Nic, Share, VmSpec } from '../port.ts';
+import { JAIL } from '../jail/layout.ts';
+import type { Share, VmSpec } from '../port.ts';
+import type { Descriptors } from './descriptors.ts';
 import { diskArgs } from './disk-args.ts';
 import { option } from './option.ts';
-
-/** Descriptors that QEMU inherits and its command line names. */
-export interface InheritedDescriptors {
-  /** Socket that listens for QMP. */
-  readonly control: number;
-}
 
 /** Most that the emulator keeps of translated code; its default of 1 GiB is charged to a guest that runs long. */
 const TRANSLATION_CACHE_MIB = 64;
 
 /**
  * Command line of QEMU 7.2 and later for a VM. ACPI hot-plug, q35's default, stays on. What a pod VM has no use for is
- * left out (SATA, SMBus, VMware port, guest memory in core dumps), and QEMU may not gain rights or start programs.
+ * left out (SATA, SMBus, VMware port, guest memory in core dumps), and QEMU may not gain rights or start programs. No
+ * path is one of the host: what QEMU opens, it was handed, or finds in its jail.
  */
-export function planArgs(spec: VmSpec, descriptors: InheritedDescriptors): readonly string[] {
+export function planArgs(spec: VmSpec, descriptors: Descriptors): readonly string[] {
   return [
     ...machine(spec),
-    ...boot(spec),
+    ...boot(spec, descriptors),
     ...['-chardev', option('socket', { id: 'qmp', fd: descriptors.control, server: true, wait: false })],
     ...['-mon', option('', { chardev: 'qmp', mode: 'control' })],
-    ...ports(spec),
-    ...spec.disks.flatMap((disk) => diskArgs(disk, disk.path)),
-    ...spec.nics.flatMap(nic),
+    ...ports(descriptors),
+    ...descriptors.disks.flatMap(({ disk, fd }) => handed(fd, (file) => diskArgs(disk, file))),
+    ...descriptors.taps.flatMap(nic),
     ...spec.shares.flatMap(share),
     ...['-device', 'virtio-rng-pci'],
     ...[
@@ -50,18 +47,23 @@ function accelerator({ accelerator, vcpus }: VmSpec): string {
   return option('tcg', { thread: vcpus === 1 ? 'single' : 'multi', 'tb-size': TRANSLATION_CACHE_MIB });
 }
 
-function boot(spec: VmSpec): string[] {
+function boot(spec: VmSpec, { console }: Descriptors): string[] {
   return [
-    ...['-kernel', spec.kernel, '-initrd', spec.initrd, '-append', spec.kernelParameters.join(' ')],
-    ...['-chardev', option('file', { id: 'console', path: spec.console }), '-serial', 'chardev:console'],
+    ...['-kernel', JAIL.kernel, '-initrd', JAIL.initrd, '-append', spec.kernelParameters.join(' ')],
+    ...handed(console, (path) => ['-chardev', option('file', { id: 'console', path }), '-serial', 'chardev:console']),
   ];
 }
 
-function ports(spec: VmSpec): string[] {
-  const each = spec.ports.flatMap(({ name, socket }, index) => {
+/** What takes a file by its name, with the name of a descriptor. */
+function handed(fd: number, args: (file: string) => readonly string[]): string[] {
+  return ['-add-fd', option('', { fd, set: fd }), ...args(`/dev/fdset/${fd}`)];
+}
+
+function ports(descriptors: Descriptors): string[] {
+  const each = descriptors.ports.flatMap(({ port: { name }, fd }, index) => {
     const id = `port${index}`;
     return [
-      ...['-chardev', option('socket', { id, path: socket, server: true, wait: false })],
+      ...['-chardev', option('socket', { id, fd, server: true, wait: false })],
       ...['-device', option('virtserialport', { bus: 'ports.0', chardev: id, name })],
     ];
   });
@@ -69,17 +71,20 @@ function ports(spec: VmSpec): string[] {
 }
 
 /** Without an option ROM: nothing boots from the network. */
-function nic({ id, tap, mac, mtu }: Nic): string[] {
+function nic({ nic: { id, mac, mtu }, fd }: Descriptors['taps'][number]): string[] {
   return [
-    ...['-netdev', option('tap', { id, ifname: tap, script: 'no', downscript: 'no', vhost: false })],
+    ...['-netdev', option('tap', { id, fd, vhost: false })],
     ...['-device', option('virtio-net-pci', { id: `${id}-device`, netdev: id, mac, host_mtu: mtu, romfile: '' })],
   ];
 }
 
 /** A root may span several file systems of the host: their inode numbers are kept apart. */
-function share({ id, path, tag }: Share): string[] {
+function share({ id, tag }: Share): string[] {
   return [
-    ...['-fsdev', option('local', { id, path, security_model: 'none', readonly: true, multidevs: 'remap' })],
+    ...[
+      '-fsdev',
+      option('local', { id, path: JAIL.share(id), security_model: 'none', readonly: true, multidevs: 'remap' }),
+    ],
     ...['-device', option('virtio-9p-pci', { id: `${id}-device`, fsdev: id, mount_tag: tag })],
   ];
 }

@@ -1,4 +1,7 @@
 import { Fault } from '../../../proto/fault.ts';
+import { attempt } from '../../system/native/errors.ts';
+import { searchPath } from '../../system/native/process.ts';
+import { O, S_IF, S_IFMT, sys } from '../../system/native/sys.ts';
 
 /** The first of the PATH, unless the operator names one. */
 export const QEMU = 'qemu-system-x86_64';
@@ -11,8 +14,34 @@ export function missingQemu(what: string, cause?: unknown): Fault {
   });
 }
 
+/** The file of `binary`, found as exec finds it, by a path without symbolic links. Fault `environment` if there is none. */
+export function findQemu(binary: string): string {
+  const places = binary.includes('/')
+    ? [binary]
+    : searchPath()
+        .split(':')
+        .map((directory) => `${directory}/${binary}`);
+  const found = places.find(isProgram);
+  if (found === undefined) throw missingQemu(notInstalled(binary));
+  return attempt(`could not look at ${found}`, () => {
+    const fd = sys.open(found, O.PATH);
+    try {
+      return sys.readlink(`/proc/self/fd/${fd}`);
+    } finally {
+      sys.close(fd);
+    }
+  });
+}
+
+function isProgram(path: string): boolean {
+  const mode = sys.stat(path)?.mode ?? 0;
+  return (mode & S_IFMT) === S_IF.REG && (mode & 0o111) !== 0;
+}
+
+const notInstalled = (binary: string): string => `the virtual machine monitor ${binary} is not installed`;
+
 /** A Fault `environment` of starting `binary`, with the way out; anything else as it is. */
 export function withHint(error: unknown, binary: string): unknown {
   if (!(error instanceof Fault) || error.code !== 'environment') return error;
-  return missingQemu(`the virtual machine monitor ${binary} is not installed`, error);
+  return missingQemu(notInstalled(binary), error);
 }

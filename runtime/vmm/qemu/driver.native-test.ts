@@ -1,17 +1,27 @@
-import { Fault } from '../../../proto/fault.ts';
+import { describeError, Fault } from '../../../proto/fault.ts';
 import type { ProcessIdentity } from '../../../proto/sandbox-record.ts';
 import { silentLog } from '../../system/log.ts';
 import { replaceFile } from '../../system/native/file.ts';
 import { acquireLease } from '../../system/native/lease.ts';
 import { isAlive } from '../../system/native/process-identity.ts';
-import { SIG, sys } from '../../system/native/sys.ts';
+import { S_IF, S_IFMT, SIG, sys } from '../../system/native/sys.ts';
 import { createNativeSystem } from '../../system/native/system.ts';
-import { expect, expectEqual, expectThrows, nativeTest } from '../../system/native/testing.ts';
+import {
+  expect,
+  expectEqual,
+  expectThrows,
+  nativeProgram,
+  nativeTest,
+  testProgram,
+} from '../../system/native/testing.ts';
+import { enterJail } from '../jail/enter-jail.ts';
+import { parseJailRequest } from '../jail/request.ts';
 import type { Disk, StartOptions, VmSpec } from '../port.ts';
 import { createQemuDriver } from './driver.ts';
 
 const system = createNativeSystem();
-const driver = createQemuDriver({ system, log: silentLog });
+nativeProgram('jail', ([request = '', ...args]) => enterJail(parseJailRequest(request), args));
+const driver = createQemuDriver({ system, log: silentLog, jail: testProgram('jail') });
 
 /**
  * The smallest thing that QEMU takes for a Linux kernel: the boot protocol's header (Documentation/arch/x86/boot.rst)
@@ -29,9 +39,9 @@ function haltingKernel(): Uint8Array {
   return image;
 }
 
-function image(directory: string, name: string): string {
+function image(directory: string, name: string, mode = 0o600): string {
   const path = `${directory}/${name}`;
-  replaceFile(path, new Uint8Array(1 << 20), { mode: 0o600, durable: false });
+  replaceFile(path, new Uint8Array(1 << 20), { mode, durable: false });
   return path;
 }
 
@@ -45,14 +55,14 @@ const disk = (path: string, readOnly: boolean): Disk => ({
 
 /** A machine without a guest that says anything; its files are `<directory>/<name>.*`. */
 function machine(directory: string, name: string, changes: Partial<VmSpec> = {}): VmSpec {
-  replaceFile(`${directory}/kernel`, haltingKernel(), { mode: 0o600, durable: false });
+  replaceFile(`${directory}/kernel`, haltingKernel(), { mode: 0o644, durable: false });
   return {
     name,
     vcpus: 1,
     memoryMib: 128,
     accelerator: 'tcg',
     kernel: `${directory}/kernel`,
-    initrd: image(directory, 'initrd'),
+    initrd: image(directory, 'initrd', 0o644),
     kernelParameters: [],
     disks: [],
     nics: [],
@@ -63,6 +73,9 @@ function machine(directory: string, name: string, changes: Partial<VmSpec> = {})
     ...changes,
   };
 }
+
+const sockets = (directory: string): string[] =>
+  sys.readdir(directory).filter((name) => ((sys.lstat(`${directory}/${name}`)?.mode ?? 0) & S_IFMT) === S_IF.SOCK);
 
 const options = (directory: string, name: string): StartOptions => ({
   netns: undefined,
@@ -88,7 +101,7 @@ nativeTest('QEMU: one that is not installed is named with its package, by probe 
     const message = fault instanceof Error ? fault.message : '';
     expect(/qemu-of-nobody is not installed; apt-get install qemu-system-x86/.test(message), message);
   }
-  expect(sys.lstat(`${directory}/vm.qmp`) === null, 'no socket is left');
+  expectEqual(sockets(directory), []);
 });
 
 nativeTest('QEMU: starts, runs, and ends when it is asked to', async (directory) => {
@@ -100,7 +113,6 @@ nativeTest('QEMU: starts, runs, and ends when it is asked to', async (directory)
   const { code, signal } = await vm.exited;
   expectEqual([code, signal], [0, 0]);
   expect(!isAlive(vm.process), 'the process is gone');
-  expect(sys.lstat(`${directory}/vm.qmp`) === null, 'QEMU removed its socket');
   await vm.quit();
   await vm.kill();
 });
@@ -116,12 +128,24 @@ nativeTest('QEMU: finds nothing deprecated in a machine with one of everything',
 });
 
 nativeTest('QEMU: what it does not like is said in its own words, and nothing is left', async (directory) => {
-  const missing = `${directory}/no,such,image`;
-  const fault = await expectThrows('exec', () => start(directory, 'vm', { disks: [disk(missing, false)] }));
+  const nic = { id: 'nic0', tap: 'berth-test', mac: 'nonsense', mtu: 1450 };
+  const fault = await expectThrows('exec', () => start(directory, 'vm', { nics: [nic] }));
   const message = fault instanceof Fault ? fault.message : '';
   expect(message.startsWith('QEMU exited with status 1 before it was ready: '), message);
-  expect(message.includes(`Could not open '${missing}': No such file or directory`), message);
-  expect(sys.lstat(`${directory}/vm.qmp`) === null, 'no socket is left');
+  expect(message.includes('nonsense'), message);
+  expectEqual(sockets(directory), []);
+});
+
+nativeTest('QEMU: what it could not open is named before it starts', async (directory) => {
+  const missing = `${directory}/no,such,image`;
+  const fault = await expectThrows('ENOENT', () => start(directory, 'vm', { disks: [disk(missing, false)] }));
+  expect(describeError(fault).includes(`${missing}, the image of disk disk-v`), `${fault}`);
+  for (const name of ['kernel', 'initrd'] as const) {
+    const secret = image(directory, 'secret');
+    const refusal = await expectThrows('precondition', () => start(directory, 'vm', { [name]: secret }));
+    expect(describeError(refusal).includes(`chmod o+r ${secret}`), `${refusal}`);
+  }
+  expectEqual(sockets(directory), []);
 });
 
 nativeTest('QEMU: is known before it answers, and ends when that cannot be recorded', async (directory) => {

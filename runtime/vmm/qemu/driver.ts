@@ -14,23 +14,27 @@ import { QemuVm } from './vm.ts';
 /** QEMU answers within 50 ms of its start; a host that swaps may take seconds. */
 const QMP_TIMEOUT_MS = 20_000;
 const EXIT_NEWS_MS = 1_000;
+/** This program, also when its file has been replaced since. */
+const OWN_JAIL = ['/proc/self/exe', 'jail'];
 
 export interface QemuOptions {
   readonly system: System;
   readonly log: Log;
   /** Path of the program, or its name in the PATH. */
   readonly binary?: string | undefined;
+  /** As in QemuProgram; without it, the verb `jail` of this program. */
+  readonly jail?: readonly string[];
 }
 
-export function createQemuDriver({ system, log, binary = QEMU }: QemuOptions): VmmDriver {
+export function createQemuDriver({ system, log, binary = QEMU, jail = OWN_JAIL }: QemuOptions): VmmDriver {
   return {
     probe: () => probeCapabilities(system, binary),
     start: (spec, options) =>
       withUndo(log, async (undo) => {
-        undo.defer('control socket', async () => {
-          await system.remove(spec.controlSocket);
+        undo.defer('sockets', async () => {
+          for (const path of [spec.controlSocket, ...spec.ports.map(({ socket }) => socket)]) await system.remove(path);
         });
-        const qemu = spawnQemu(system, binary, spec, options);
+        const qemu = spawnQemu(system, { binary, jail }, spec, options);
         undo.defer('QEMU', () => qemu.kill());
         const identity = readProcessIdentity(qemu.pid);
         if (identity === undefined) throw endedFault(await qemu.exited);

@@ -1,18 +1,19 @@
+import { Fault } from '../../../proto/fault.ts';
 import { failpoint } from '../../system/failpoint.ts';
 import { attempt } from '../../system/native/errors.ts';
 import { type Child, spawnChild } from '../../system/native/process.ts';
 import { O, SIG, sys } from '../../system/native/sys.ts';
-import { openListeningSocket } from '../../system/native/unix-socket.ts';
 import type { System } from '../../system/port.ts';
 import { trace } from '../../system/trace.ts';
+import { encodeJailRequest } from '../jail/request.ts';
 import type { StartOptions, VmExit, VmSpec } from '../port.ts';
 import { planArgs } from './args.ts';
-import { withHint } from './binary.ts';
+import { findQemu } from './binary.ts';
+import { closeDescriptors, openDescriptors, planDescriptors } from './descriptors.ts';
 
 /** Enough for QEMU's longest complaint. */
 const LAST_WORDS_BYTES = 2000;
-/** Standard input, output and error come before what the child inherits. */
-const CONTROL_DESCRIPTOR = 3;
+const READABLE_FOR_OTHERS = 0o004;
 
 /** A QEMU that runs, whatever it makes of its command line. */
 export interface QemuProcess {
@@ -22,35 +23,74 @@ export interface QemuProcess {
   kill(): Promise<void>;
 }
 
+export interface QemuProgram {
+  /** Path, or name in the PATH. */
+  readonly binary: string;
+  /** Command that takes a JailRequest and QEMU's arguments, and becomes QEMU: runtime/vmm/jail. */
+  readonly jail: readonly string[];
+}
+
 /**
- * The control socket listens before QEMU exists: whoever connects is answered, or turned away at QEMU's death, and nobody
- * has to poll. QEMU gets a session of its own, so that Ctrl-C at a terminal is not its business.
+ * Its sockets listen before QEMU exists: whoever connects is answered, or turned away at QEMU's death, and nobody has to
+ * poll. QEMU gets a session of its own, so that Ctrl-C at a terminal is not its business.
  */
-export function spawnQemu(system: System, binary: string, spec: VmSpec, options: StartOptions): QemuProcess {
+export function spawnQemu(
+  system: System,
+  { binary, jail }: QemuProgram,
+  spec: VmSpec,
+  options: StartOptions,
+): QemuProcess {
+  const program = findQemu(binary);
+  for (const path of [spec.kernel, spec.initrd]) checkReadable(path);
   const flags = O.WRONLY | O.CREAT | O.TRUNC;
   const log = attempt(`could not open ${options.log}`, () => sys.open(options.log, flags, 0o600));
+  const open = [log];
   try {
-    const control = openListeningSocket(spec.controlSocket);
-    try {
-      const argv = [binary, ...planArgs(spec, { control: CONTROL_DESCRIPTOR })];
-      trace('vmm')?.('QEMU', { argv });
-      const child = spawnChild({
-        argv,
-        fds: [-1, log, log, control, ...options.held],
-        setsid: true,
-        ...(options.netns === undefined ? {} : { netns: options.netns }),
-        ...(options.endsWithParent === true ? { parentDeathSignal: SIG.KILL } : {}),
-      });
-      failpoint('vmm.spawned');
-      return toProcess(child, () => readLastWords(system, options.log));
-    } finally {
-      sys.close(control);
-    }
-  } catch (error) {
-    throw withHint(error, binary);
+    open.push(...openDescriptors(spec));
+    const fds = [-1, log, ...open, ...options.held];
+    const descriptors = planDescriptors(spec, options.held.length);
+    const request = planRequest(program, spec, options, fds.length);
+    const args = planArgs(spec, descriptors);
+    trace('vmm')?.('QEMU', { program, args });
+    const child = spawnChild({
+      argv: [...jail, encodeJailRequest(request), ...args],
+      fds,
+      setsid: true,
+      ...(options.netns === undefined ? {} : { netns: options.netns }),
+      ...(options.endsWithParent === true ? { parentDeathSignal: SIG.KILL } : {}),
+    });
+    failpoint('vmm.spawned');
+    return toProcess(child, () => readLastWords(system, options.log));
   } finally {
-    sys.close(log);
+    closeDescriptors(open);
   }
+}
+
+function planRequest(
+  program: string,
+  { kernel, initrd, shares, accelerator, nics }: VmSpec,
+  { endsWithParent = false }: StartOptions,
+  inherited: number,
+) {
+  return {
+    program,
+    kernel,
+    initrd,
+    shares: shares.map(({ id, path }) => ({ id, path })),
+    kvm: accelerator === 'kvm',
+    inherited,
+    taps: nics.map(({ tap }) => ({ name: tap, queues: 1 })),
+    endsWithParent,
+  };
+}
+
+/** QEMU opens it as a user of its own. */
+function checkReadable(path: string): void {
+  const stat = attempt(`could not look at ${path}`, () => sys.stat(path));
+  if (stat === null) throw new Fault('not-found', `there is no ${path}`, { fields: { path } });
+  if ((stat.mode & READABLE_FOR_OTHERS) !== 0) return;
+  const message = `the VMM, which is a user of its own, could not read ${path}; chmod o+r ${path}`;
+  throw new Fault('precondition', message, { fields: { path } });
 }
 
 function toProcess(child: Child, lastWords: () => Promise<string>): QemuProcess {

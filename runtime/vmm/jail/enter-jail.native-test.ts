@@ -1,0 +1,149 @@
+import { Fault } from '../../../proto/fault.ts';
+import { replaceFile } from '../../system/native/file.ts';
+import { spawnChild } from '../../system/native/process.ts';
+import { createStream } from '../../system/native/stream.ts';
+import { O, SIG, sys } from '../../system/native/sys.ts';
+import { expect, expectEqual, nativeProgram, nativeTest, testProgram } from '../../system/native/testing.ts';
+import { enterJail } from './enter-jail.ts';
+import { encodeJailRequest, type JailRequest, parseJailRequest } from './request.ts';
+
+nativeProgram('jail-of-a-shell', ([request = '', ...args]) => {
+  try {
+    enterJail(parseJailRequest(request), args);
+  } catch (error) {
+    sys.write(2, sys.utf8Encode(error instanceof Fault ? error.message : String(error)));
+    sys.exit(1);
+  }
+});
+/** Ends as soon as the program in its jail has said something. */
+nativeProgram('parent-of-a-jail', ([request = '']) => {
+  const [heard, itsOutput] = sys.pipe();
+  const argv = testProgram('jail-of-a-shell', request, '-c', 'echo here; exec sleep 60');
+  spawnChild({ argv, fds: [-1, itsOutput, 2], parentDeathSignal: SIG.KILL });
+  sys.watch(heard, () => sys.exit(0), null);
+});
+
+const SIGSYS = 31;
+const SHELL = '/usr/bin/dash';
+
+function requestOf(directory: string, changes: Partial<JailRequest> = {}): JailRequest {
+  for (const name of ['kernel', 'initrd']) {
+    replaceFile(`${directory}/${name}`, sys.utf8Encode(name), { mode: 0o644, durable: false });
+  }
+  return {
+    program: SHELL,
+    kernel: `${directory}/kernel`,
+    initrd: `${directory}/initrd`,
+    shares: [],
+    kvm: false,
+    inherited: 3,
+    taps: [],
+    endsWithParent: false,
+    ...changes,
+  };
+}
+
+interface Finished {
+  readonly pid: number;
+  readonly code: number;
+  readonly signal: number;
+  /** Standard output and error. */
+  readonly said: string;
+}
+
+/** Runs a script in a jail, and answers what it said. */
+async function inJail(directory: string, script: string, request = requestOf(directory)): Promise<Finished> {
+  const output = sys.open(`${directory}/output`, O.RDWR | O.CREAT | O.TRUNC, 0o600);
+  const argv = testProgram('jail-of-a-shell', encodeJailRequest(request), '-c', script);
+  const child = spawnChild({ argv, fds: [-1, output, output] });
+  const { code, signal } = await child.exited;
+  sys.close(output);
+  return { pid: child.pid, code, signal, said: sys.utf8Decode(sys.readFile(`${directory}/output`)).trim() };
+}
+
+function makeShare(directory: string): JailRequest['shares'][number] {
+  const path = `${directory}/root`;
+  sys.mkdir(path, 0o700);
+  replaceFile(`${path}/secret`, sys.utf8Encode('treasure\n'), { mode: 0o600, durable: false });
+  return { id: 'rootfs', path };
+}
+
+nativeTest('jail: shows programs, libraries and what was asked for, and nothing can be written', async (directory) => {
+  const script = 'cd /; echo * */*; echo x >/x || cat /guest/kernel /guest/initrd; echo x >/usr/x';
+  const { said } = await inJail(directory, script);
+  const [listed = '', ...rest] = said.split('\n');
+  const shown = listed.split(' ').filter((path) => !/^(usr|bin|sbin|lib|lib64)\/|^(bin|sbin|lib|lib64)$/.test(path));
+  expectEqual(shown.sort(), [
+    'dev',
+    'dev/null',
+    'dev/urandom',
+    'etc',
+    'etc/ld.so.cache',
+    'guest',
+    'guest/initrd',
+    'guest/kernel',
+    'usr',
+  ]);
+  expect(rest.filter((line) => line.includes('Read-only file system')).length === 2, said);
+  expect(said.includes('kernelinitrd'), said);
+});
+
+nativeTest(
+  'jail: is a user of its own without a group, and has the one capability that a share takes',
+  async (directory) => {
+    const shares = [makeShare(directory)];
+    for (const [request, capabilities] of [
+      [requestOf(directory), '[none]'],
+      [requestOf(directory, { shares }), 'dac_read_search'],
+    ] as const) {
+      const { pid, said } = await inJail(directory, 'setpriv --dump', request);
+      const uid = 0x7000_0000 + pid;
+      expectEqual(said.split('\n').slice(0, 10), [
+        ...[`uid: ${uid}`, `euid: ${uid}`, `gid: ${uid}`, `egid: ${uid}`, 'Supplementary groups: [none]'],
+        ...['no_new_privs: 1', `Inheritable capabilities: ${capabilities}`, `Ambient capabilities: ${capabilities}`],
+        ...[`Capability bounding set: ${capabilities}`, 'Securebits: [none]'],
+      ]);
+    }
+  },
+);
+
+nativeTest(
+  'jail: opens no file by its handle, has no keys, and knows no other table of system calls',
+  async (directory) => {
+    const request = requestOf(directory, { shares: [makeShare(directory)] });
+    const call = (number: string) =>
+      inJail(directory, `exec perl -e 'syscall(${number}, -1, 0, 0, 0, 0); exit $!'`, request);
+    const EPERM = 1;
+    for (const number of ['248', '249', '250', '303', '304']) expectEqual((await call(number)).code, EPERM);
+    expectEqual((await call('0x40000000 + 39')).signal, SIGSYS);
+  },
+);
+
+nativeTest('jail: reads all of a share, which nothing can be run or changed in', async (directory) => {
+  const request = requestOf(directory, { shares: [makeShare(directory)] });
+  const { said } = await inJail(directory, 'cat /share/rootfs/secret; ls /proc/self; ls /proc', request);
+  expectEqual(said.split('\n'), ['treasure', 'fd', 'self']);
+});
+
+nativeTest('jail: says which file it was not allowed to show, and starts nothing', async (directory) => {
+  const request = requestOf(directory, { kernel: `${directory}/none` });
+  const { code, said } = await inJail(directory, 'echo started', request);
+  expectEqual([code, said], [1, `could not show ${directory}/none to the VMM`]);
+});
+
+nativeTest('jail: hands a TAP on behind what was inherited', async (directory) => {
+  const request = requestOf(directory, { taps: [{ name: 'berth-jail', queues: 1 }] });
+  const { code } = await inJail(directory, 'true <&3 && ! true <&4', request);
+  expectEqual(code, 0);
+});
+
+nativeTest('jail: ends with its parent if it is to', async (directory) => {
+  const [ended, itsError] = sys.pipe();
+  const request = encodeJailRequest(requestOf(directory, { endsWithParent: true }));
+  const parent = spawnChild({ argv: testProgram('parent-of-a-jail', request), fds: [-1, -1, itsError] });
+  sys.close(itsError);
+  const said = createStream(ended, 'standard error of a jail');
+  expectEqual(await said.read(), undefined);
+  said.close();
+  expectEqual((await parent.exited).code, 0);
+});

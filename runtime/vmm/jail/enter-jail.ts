@@ -1,0 +1,58 @@
+import { attempt } from '../../system/native/errors.ts';
+import { searchPath } from '../../system/native/process.ts';
+import { S_IF, S_IFMT, sys } from '../../system/native/sys.ts';
+import { checkCapabilities } from './capabilities.ts';
+import { dropPrivileges } from './drop-privileges.ts';
+import { type Device, type Entry, type JailHost, LOADER_CACHE, planJail, SYSTEM_DIRECTORIES } from './plan.ts';
+import type { JailRequest } from './request.ts';
+import { enterRoot } from './root.ts';
+import { openTap } from './tap.ts';
+
+/**
+ * First of a range that no other uses: above what systemd hands out, below what does not fit in 31 bits
+ * (https://systemd.io/UIDS-GIDS). Pids have at most 22 bits.
+ */
+const FIRST_UID = 0x7000_0000;
+
+/**
+ * Turns this process, which a shim started as root in the pod's network namespace, into the VMM: with a user of its own,
+ * whom no account belongs to and no other VMM of this PID namespace has while it lives, and nothing of the host but what
+ * it was handed. Process and start time stay the same.
+ */
+export function enterJail(request: JailRequest, args: readonly string[]): never {
+  const { program, inherited, endsWithParent } = request;
+  checkCapabilities(sys.utf8Decode(sys.readFile('/proc/self/status')), request);
+  const plan = planJail(request, readHost());
+  const uid = FIRST_UID + sys.getpid();
+  const taps = request.taps.flatMap(openTap);
+  const path = searchPath();
+  enterRoot(plan, uid);
+  dropPrivileges({ uid, kept: plan.kept, endsWithParent });
+  return attempt(`could not start ${program} as user ${uid}; it must be readable and executable for others`, () =>
+    sys.exec({
+      argv: [program, ...args],
+      fds: [...Array.from({ length: inherited }, (_, fd) => fd), ...taps],
+      env: [`PATH=${path}`, 'LC_ALL=C'],
+    }),
+  );
+}
+
+function readHost(): JailHost {
+  return {
+    entries: Object.fromEntries(SYSTEM_DIRECTORIES.map((path) => [path, readEntry(path)])),
+    hasLoaderCache: sys.stat(LOADER_CACHE) !== null,
+    kvm: readDevice('/dev/kvm'),
+  };
+}
+
+function readEntry(path: string): Entry {
+  const type = (sys.lstat(path)?.mode ?? 0) & S_IFMT;
+  if (type === S_IF.LNK) return { link: sys.readlink(path) };
+  return type === S_IF.DIR ? 'directory' : null;
+}
+
+/** makedev(3) */
+function readDevice(path: string): Device | null {
+  const rdev = sys.stat(path)?.rdev;
+  return rdev === undefined ? null : { major: (rdev >> 8) & 0xfff, minor: (rdev & 0xff) | ((rdev >> 12) & 0xfff00) };
+}

@@ -1,0 +1,34 @@
+import * as v from 'valibot';
+import { Fault } from '../../../proto/fault.ts';
+import { absolutePath, count, decodeWith, filled } from '../../../proto/record.ts';
+
+const jailRequest = v.strictObject({
+  /** The VMM's file, without symbolic links on the way to it. */
+  program: absolutePath,
+  kernel: absolutePath,
+  initrd: absolutePath,
+  shares: v.array(v.strictObject({ id: filled, path: absolutePath })),
+  /** Needs /dev/kvm. */
+  kvm: v.boolean(),
+  /** Descriptors that the VMM inherits: 0 to one less than this. Those of the TAPs follow. */
+  inherited: count,
+  /** A descriptor for each queue of each, in this order. */
+  taps: v.array(v.strictObject({ name: filled, queues: v.pipe(v.number(), v.integer(), v.minValue(1)) })),
+  /** The VMM is killed when the parent of this process ends. */
+  endsWithParent: v.boolean(),
+});
+
+/** What the VMM's process is told before it is the VMM: see enter-jail.ts. */
+export type JailRequest = v.InferOutput<typeof jailRequest>;
+
+export const encodeJailRequest = (request: JailRequest): string => JSON.stringify(request);
+
+export function parseJailRequest(text: string): JailRequest {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (error) {
+    throw new Fault('malformed', 'the request of a jail is no JSON', { cause: error });
+  }
+  return decodeWith(jailRequest, value, 'the request of a jail');
+}
