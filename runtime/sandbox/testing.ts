@@ -7,10 +7,10 @@ import type { RecordCodec } from '../../proto/record.ts';
 import { type Sandbox as SandboxRecord, sandboxRecord } from '../../proto/sandbox-record.ts';
 import type { CreatePod } from '../../proto/shim.ts';
 import { STDERR, STDOUT } from '../../proto/stdio-frame.ts';
-import { placeholderSource, volumeAttachmentRecord } from '../../proto/volume-attachment.ts';
+import { placeholderSource, type VolumeAttachment, volumeAttachmentRecord } from '../../proto/volume-attachment.ts';
 import { DEFAULT_CLASS, NO_LIMITS } from '../../proto/volume-class.ts';
 import { type VolumeFilesystem, volumeFilesystemRecord } from '../../proto/volume-filesystem.ts';
-import { volumeSpecRecord } from '../../proto/volume-spec.ts';
+import { type VolumeSpec, volumeSpecRecord } from '../../proto/volume-spec.ts';
 import { prefixedStream } from '../system/channel/prefixed-stream.ts';
 import { StdioMux } from '../system/channel/stdio-mux.ts';
 import { silentLog } from '../system/log.ts';
@@ -35,6 +35,8 @@ const BUNDLE = '/bundle';
 const GUEST = '/guest';
 
 const VMM = { pid: 7, startTicks: 7 };
+/** Whatever is a device node here. */
+export const DEVICE = { major: 7, minor: 3 };
 
 type AgentHandlers = Handlers<AgentMethods>;
 
@@ -61,29 +63,8 @@ export class FakeWorld {
 
   constructor(filesystem: VolumeFilesystem = { state: 'never' }) {
     const put = <T>(path: string, codec: RecordCodec<T>, value: T) => this.files.set(path, codec.encode(value));
-    put(`${this.run.volumes}/u/data.json`, volumeAttachmentRecord, {
-      volumeId: VOLUME,
-      podUid: parsePodUid('u'),
-      targetPath: TARGET,
-      volumeDirectory: VOLUME_DIRECTORY,
-      readOnly: false,
-      accessMode: 'SINGLE_NODE_WRITER',
-      mountFlags: [],
-      publishedAtMs: 1,
-      volumeMode: 'Filesystem',
-    });
-    put(`${VOLUME_DIRECTORY}/spec.json`, volumeSpecRecord, {
-      volumeId: VOLUME,
-      name: 'data',
-      capacityBytes: 1 << 30,
-      fsType: 'ext4',
-      accessModes: ['SINGLE_NODE_WRITER'],
-      serial: parseDiskSerial('data'),
-      class: DEFAULT_CLASS,
-      limits: NO_LIMITS,
-      isEphemeral: false,
-      createdAtMs: 0,
-    });
+    this.publish({});
+    this.specify({});
     this.filesystem = filesystem;
     const file = (name: string) => ({ file: name, sha256: 'x' });
     put(`${GUEST}/manifest.json`, guestManifestRecord, {
@@ -99,6 +80,41 @@ export class FakeWorld {
     this.files.set(`${BUNDLE}/config.json`, JSON.stringify(spec));
     const placeholder = `1 0 0:1 / ${TARGET} ro - tmpfs ${placeholderSource(VOLUME)} ro\n`;
     this.files.set('/proc/self/mountinfo', placeholder);
+  }
+
+  /** What csi recorded of the volume's publication. */
+  publish(changes: Partial<VolumeAttachment>): void {
+    const attachment: VolumeAttachment = {
+      volumeId: VOLUME,
+      podUid: parsePodUid('u'),
+      targetPath: TARGET,
+      volumeDirectory: VOLUME_DIRECTORY,
+      readOnly: false,
+      accessMode: 'SINGLE_NODE_WRITER',
+      mountFlags: [],
+      publishedAtMs: 1,
+      volumeMode: 'Filesystem',
+      ...changes,
+    };
+    this.files.set(`${this.run.volumes}/u/data.json`, volumeAttachmentRecord.encode(attachment));
+  }
+
+  /** What csi recorded of the volume itself. */
+  specify(changes: Partial<VolumeSpec>): void {
+    const spec: VolumeSpec = {
+      volumeId: VOLUME,
+      name: 'data',
+      capacityBytes: 1 << 30,
+      fsType: 'ext4',
+      accessModes: ['SINGLE_NODE_WRITER'],
+      serial: parseDiskSerial('data'),
+      class: DEFAULT_CLASS,
+      limits: NO_LIMITS,
+      isEphemeral: false,
+      createdAtMs: 0,
+      ...changes,
+    };
+    this.files.set(`${VOLUME_DIRECTORY}/spec.json`, volumeSpecRecord.encode(spec));
   }
 
   get filesystem(): VolumeFilesystem {
@@ -203,13 +219,13 @@ export class FakeWorld {
       randomBytes: (length: number) => new Uint8Array(length).fill(7),
     } as unknown as System,
     describePath: (path) => (this.files.has(path) ? 'other' : path === `${BUNDLE}/rootfs` ? 'directory' : 'absent'),
-    locate: (path) => ({ canonicalPath: path }),
+    locate: (path) => ({ canonicalPath: path, device: DEVICE }),
     readLinkAlias: () => undefined,
     openNetns: () => ({ ...this.openFd('netns'), id: '4:5' }),
-    takeLease: (path, ownerText) => {
+    takeLease: (path, ownerText, mode) => {
       if (this.leaseHeldBy !== undefined) return { heldBy: this.leaseHeldBy };
       this.files.set(path, ownerText);
-      return this.openFd(`lease ${path}`);
+      return this.openFd(`${mode === 'shared' ? 'shared ' : ''}lease ${path}`);
     },
     tryLock: (path) => this.openFd(`lock ${path}`),
     openFifo: (path) => {
