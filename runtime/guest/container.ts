@@ -8,12 +8,15 @@ import { awaitPid, spawnChild, toExitCode } from '../system/native/process.ts';
 import { sys } from '../system/native/sys.ts';
 import type { System } from '../system/port.ts';
 import { type Undo, withUndo } from '../system/undo.ts';
+import { type BindRequest, ensureNoBinds, mountBinds } from './binds.ts';
+import { addDevices } from './container-devices.ts';
 import { type CrunContainer, crunCreate, crunDelete, crunFault, crunKillAll, crunStart, parsePidFile } from './crun.ts';
 import { ensureNoDirectory, ensureNoFile, readText, writeBytes, writeText } from './files.ts';
 import { ensureNoRootfs, mountRootfs } from './rootfs.ts';
 import type { Shares } from './shares.ts';
 import { type ContainerStdio, openStdio } from './stdio.ts';
 import { runTool } from './tool.ts';
+import type { Volumes } from './volume.ts';
 
 const DIRECTORY = '/run/berth/containers';
 const CRUN_TIMEOUT_MS = 55_000;
@@ -23,12 +26,15 @@ export interface ContainerRequest {
   readonly spec: Uint8Array;
   readonly rootfs: { readonly shareTag: string } | undefined;
   readonly stdioId: number;
+  readonly binds: readonly BindRequest[];
+  readonly devices: readonly { readonly serial: string; readonly path: string; readonly readOnly: boolean }[];
 }
 
 /** What the agent as a whole gives its containers. */
 export interface ContainerHome {
   readonly system: System;
   readonly mux: StdioMux;
+  readonly volumes: Volumes;
   readonly shares: Shares;
   readonly log: Log;
 }
@@ -56,7 +62,7 @@ export class Container {
   static create(home: ContainerHome, request: ContainerRequest): Promise<Container> {
     return withUndo(home.log, async (undo) => {
       const { containerId, stdioId } = request;
-      const crun = prepareBundle(home.shares, request, undo);
+      const crun = await prepareBundle(home, request, undo);
       const stdio = openStdio(home.mux, stdioId, home.log, undo);
       undo.defer(`container ${containerId}`, async () => {
         await runTool(home.system, crunDelete(crun), CRUN_TIMEOUT_MS);
@@ -91,6 +97,7 @@ export class Container {
   async remove(): Promise<void> {
     await this.runCrun('delete', crunDelete(this.crun));
     await this.exited;
+    ensureNoBinds(this.crun.id);
     ensureNoRootfs(this.crun.bundle, this.crun.id);
     ensureNoBundle(this.crun);
     this.stdio.release();
@@ -114,8 +121,8 @@ export class Container {
   }
 }
 
-function prepareBundle(shares: Shares, request: ContainerRequest, undo: Undo): CrunContainer {
-  const { containerId, spec, rootfs } = request;
+async function prepareBundle(home: ContainerHome, request: ContainerRequest, undo: Undo): Promise<CrunContainer> {
+  const { containerId, rootfs } = request;
   if (rootfs === undefined) {
     throw new Fault('invalid', `container ${containerId}: the request names no root`, { fields: { field: 'rootfs' } });
   }
@@ -123,9 +130,19 @@ function prepareBundle(shares: Shares, request: ContainerRequest, undo: Undo): C
   const crun = { id: containerId, bundle, pidFile: `${bundle}/pid`, logFile: `${bundle}/crun.log` };
   undo.defer(`bundle of ${containerId}`, () => ensureNoBundle(crun));
   ensureDirectory(bundle, 0o700);
-  mountRootfs(bundle, containerId, shares.ensure(rootfs.shareTag), undo);
-  writeBytes(`${bundle}/config.json`, spec);
+  mountRootfs(bundle, containerId, home.shares.ensure(rootfs.shareTag), undo);
+  mountBinds(containerId, request.binds, home.volumes, undo);
+  writeBytes(`${bundle}/config.json`, await toGuestSpec(home.volumes, request));
   return crun;
+}
+
+/** The specification with the disks that only the guest knows the numbers of. */
+async function toGuestSpec(volumes: Volumes, { spec, devices }: ContainerRequest): Promise<Uint8Array> {
+  if (devices.length === 0) return spec;
+  const nodes = await Promise.all(
+    devices.map(async (device) => ({ ...device, ...(await volumes.deviceNumber(device.serial)) })),
+  );
+  return sys.utf8Encode(addDevices(sys.utf8Decode(spec), nodes));
 }
 
 function ensureNoBundle({ bundle, pidFile, logFile }: CrunContainer): void {

@@ -19,6 +19,11 @@ export function writeBytes(path: string, bytes: Uint8Array): void {
 
 export const writeText = (path: string, text: string): void => writeBytes(path, sys.utf8Encode(text));
 
+/** Names in a directory; none if there is no directory. */
+export function listNames(path: string): readonly string[] {
+  return forgive(['ENOENT'], [], () => sys.readdir(path));
+}
+
 /** Removes a file, if it is there. */
 export function ensureNoFile(path: string): void {
   forgive(['ENOENT'], undefined, () => sys.unlink(path));

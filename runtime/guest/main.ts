@@ -9,6 +9,7 @@ import { createNativeSystem } from '../system/native/system.ts';
 import { startTrace, TRACE_VARIABLE } from '../system/trace.ts';
 import { bootGuest } from './boot.ts';
 import { Containers } from './containers.ts';
+import { giveToGroup } from './give-to-group.ts';
 import { type HostPort, openHostPort } from './host-port.ts';
 import { serveHost } from './serve-host.ts';
 import { agentService } from './service.ts';
@@ -20,11 +21,19 @@ const CONSOLE = 2;
 /** reboot(2). */
 const POWER_OFF = 0x4321fedc;
 
+/** PID 1, or a verb of the agent's own that it runs beside itself. */
+async function main(): Promise<void> {
+  if (sys.getpid() === 1) return runAgent();
+  const [, verb, ...args] = sys.args();
+  if (verb !== 'give-to-group') throw new Error('berth-agent is PID 1 of a pod VM; it does nothing elsewhere');
+  giveToGroup(args);
+}
+
 /**
  * PID 1 of a pod VM. What nobody catches ends the VM: the native host logs it and switches off, and the pod's shim shows
  * the console's last lines.
  */
-async function main(): Promise<void> {
+async function runAgent(): Promise<void> {
   adoptOrphans();
   const write = (line: string): void => writeAll(CONSOLE, sys.utf8Encode(line));
   startTrace(sys.env()[TRACE_VARIABLE], write);
@@ -32,8 +41,8 @@ async function main(): Promise<void> {
   const log = createLog(write, 'info');
   const system = createNativeSystem();
   const mux = new StdioMux();
-  const volumes = new Volumes(system, log);
-  const containers = new Containers({ system, mux, shares: new Shares(), log });
+  const volumes = new Volumes({ system, log });
+  const containers = new Containers({ system, mux, volumes, shares: new Shares(), log });
   const shutdown = new Shutdown(containers, volumes, log);
   const [control, stdio] = await Promise.all([openHostPort(CONTROL_PORT), openHostPort(STDIO_PORT)]);
   log.info('agent ready', { sinceBootMs: Math.round(sys.now()) });

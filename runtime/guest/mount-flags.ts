@@ -9,6 +9,7 @@ export const MS = {
   NOATIME: 1024,
   NODIRATIME: 2048,
   REMOUNT: 32,
+  BIND: 4096,
   MOVE: 8192,
   RELATIME: 1 << 21,
   STRICTATIME: 1 << 24,

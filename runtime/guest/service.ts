@@ -1,6 +1,5 @@
 import manifest from '../../package.json' with { type: 'json' };
 import { AGENT_SERVICE, agentMethods } from '../../proto/agent.ts';
-import { Fault } from '../../proto/fault.ts';
 import { GUEST_RESOLV_CONF } from '../../proto/guest-layout.ts';
 import { sys } from '../system/native/sys.ts';
 import { openNetlink } from '../system/netlink/socket.ts';
@@ -37,12 +36,15 @@ export function agentService(containers: Containers, volumes: Volumes, shutdown:
     },
     formatVolume: async (request) => ({ uuid: await volumes.format(request) }),
     mountVolume: (request) => volumes.mount(request),
-    measureVolume: unsupported,
-    growVolume: unsupported,
-    freezeVolumes: unsupported,
-    thawVolumes: unsupported,
-    trimVolume: unsupported,
-    checkVolume: unsupported,
+    measureVolume: async ({ serial }) => volumes.measure(serial),
+    growVolume: ({ serial, sizeBytes }) => volumes.grow(serial, sizeBytes),
+    async freezeVolumes({ serials, timeoutMs }) {
+      await volumes.freeze(serials, timeoutMs);
+      return {};
+    },
+    thawVolumes: async ({ serials }) => ({ wasHeld: volumes.thaw(serials) }),
+    trimVolume: async ({ serial }) => ({ trimmedBytes: await volumes.trim(serial) }),
+    checkVolume: ({ serial, fsType, repair }) => volumes.check(serial, fsType, repair),
     async createContainer(request) {
       await containers.create(request);
       return {};
@@ -65,10 +67,6 @@ export function agentService(containers: Containers, volumes: Volumes, shutdown:
       return {};
     },
   });
-}
-
-function unsupported(): never {
-  throw new Fault('unsupported', 'this agent does not have the call');
 }
 
 /** `MemTotal:  243512 kB` of /proc/meminfo, in bytes. */

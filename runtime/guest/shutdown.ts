@@ -33,7 +33,8 @@ export class Shutdown {
   }
 
   private async endEverything(): Promise<void> {
-    // First, since a host that gives up on the containers switches the power off.
+    this.volumes.thawAll();
+    // Soon, since a host that gives up on the containers switches the power off.
     sys.sync();
     await Promise.race([this.containers.removeAll(), sleep(CONTAINERS_END_WITHIN_MS)]);
     sys.sync();

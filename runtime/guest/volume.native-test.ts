@@ -1,53 +1,32 @@
-import { silentLog } from '../system/log.ts';
 import { O, sys } from '../system/native/sys.ts';
-import { createNativeSystem } from '../system/native/system.ts';
 import { expect, expectEqual, expectThrows, nativeTest } from '../system/native/testing.ts';
 import { readText, writeText } from './files.ts';
-import { requireTool } from './tool.ts';
-import { Volumes } from './volume.ts';
-
-const system = createNativeSystem();
-const run = (...command: string[]) => requireTool(system, command, 20_000);
-
-/** A blank disk of 64 MiB, gone with the test. */
-async function withDisk(directory: string, body: (device: string, volumes: Volumes) => Promise<void>): Promise<void> {
-  const image = `${directory}/disk`;
-  const fd = sys.open(image, O.WRONLY | O.CREAT, 0o600);
-  sys.ftruncate(fd, 64 << 20);
-  sys.close(fd);
-  const device = new TextDecoder().decode((await run('losetup', '--find', '--show', image)).stdout).trim();
-  try {
-    await body(device, new Volumes(system, silentLog, async () => device));
-  } finally {
-    await run('losetup', '--detach', device);
-  }
-}
-
-const request = (fsType: string, resume = false) => ({ serial: 'v', fsType, resume });
-const storage = (mountPoint: string, readOnly = false) => ({
-  ...{ serial: 'v', fsType: 'ext4', mountPoint, readOnly, ownership: undefined },
-  options: ['noatime,nodev'],
-});
+import { DISK_BYTES, formatRequest, run, storage, volumesOf, withDisk } from './testing.ts';
 
 nativeTest('volume: a blank disk is formatted once, mounted, and let go whole', (directory) =>
-  withDisk(directory, async (device, volumes) => {
+  withDisk(directory, async ({ device }) => {
+    const volumes = volumesOf({ v: device });
     await volumes.checkBlank('v');
-    const [uuid, again] = await Promise.all([volumes.format(request('ext4')), volumes.format(request('ext4'))]);
+    const [uuid, again] = await Promise.all([volumes.format(formatRequest()), volumes.format(formatRequest())]);
     expectEqual(again, uuid);
-    const found = new TextDecoder().decode((await run('blkid', '-p', '-o', 'value', '-s', 'UUID', device)).stdout);
+    const found = await run('blkid', '-p', '-o', 'value', '-s', 'UUID', device);
     expectEqual(found.trim(), uuid);
 
     const mountPoint = `${directory}/mounted/here`;
-    const { capacityBytes } = await volumes.mount(storage(mountPoint));
-    expect(capacityBytes > 50 << 20 && capacityBytes < 64 << 20, `capacity is ${capacityBytes}`);
+    const { capacityBytes, usedBytes, availableBytes, isReadOnly } = await volumes.mount(storage(mountPoint));
+    expect(capacityBytes > 50 << 20 && capacityBytes < DISK_BYTES, `capacity is ${capacityBytes}`);
+    expect(
+      usedBytes < 1 << 20 && availableBytes > 50 << 20 && !isReadOnly,
+      `${usedBytes} used, ${availableBytes} left`,
+    );
     writeText(`${mountPoint}/file`, 'data');
-    expectEqual(await volumes.mount(storage(mountPoint)), { capacityBytes });
+    expectEqual((await volumes.mount(storage(mountPoint))).capacityBytes, capacityBytes);
     const mounts = readText('/proc/self/mounts')?.split('\n') ?? [];
     const here = mounts.filter((line) => line.includes(mountPoint));
     expectEqual(here.length, 1);
     expect(/ rw,nodev,noatime/.test(here[0] ?? ''), here[0] ?? '');
     // What it has formatted, it does not format again, whatever it is asked.
-    expectEqual(await volumes.format(request('ext4', true)), uuid);
+    expectEqual(await volumes.format(formatRequest('ext4', true)), uuid);
     expectEqual(readText(`${mountPoint}/file`), 'data');
 
     volumes.unmountAll();
@@ -57,33 +36,36 @@ nativeTest('volume: a blank disk is formatted once, mounted, and let go whole', 
 );
 
 nativeTest('volume: another agent mounts what is there, and does not format what it has mounted', (directory) =>
-  withDisk(directory, async (device, volumes) => {
-    await volumes.format(request('ext4'));
-    const later = new Volumes(system, silentLog, async () => device);
-    await later.mount(storage(`${directory}/m`, true));
+  withDisk(directory, async ({ device }) => {
+    const volumes = volumesOf({ v: device });
+    await volumes.format(formatRequest());
+    const later = volumesOf({ v: device });
+    await later.mount(storage(`${directory}/m`, { readOnly: true }));
     await expectThrows('EROFS', () => writeText(`${directory}/m/file`, 'data'));
-    await expectThrows('precondition', () => later.format(request('ext4', true)));
+    await expectThrows('precondition', () => later.format(formatRequest('ext4', true)));
     later.unmountAll();
   }),
 );
 
 nativeTest('volume: a foreign signature is a refusal and stays; resuming over it is allowed', (directory) =>
-  withDisk(directory, async (device, volumes) => {
+  withDisk(directory, async ({ device }) => {
+    const volumes = volumesOf({ v: device });
     await run('mkswap', '--label', 'theirs', device);
-    const before = (await run('sha256sum', device)).stdout;
-    const refusal = await expectThrows('precondition', () => volumes.format(request('ext4')));
+    const before = await run('sha256sum', device);
+    const refusal = await expectThrows('precondition', () => volumes.format(formatRequest()));
     expect(String(refusal).includes('swap labelled theirs'), String(refusal));
     await expectThrows('precondition', () => volumes.checkBlank('v'));
-    expectEqual((await run('sha256sum', device)).stdout, before);
-    await volumes.format(request('ext4', true));
+    expectEqual(await run('sha256sum', device), before);
+    await volumes.format(formatRequest('ext4', true));
     await expectThrows('precondition', () => volumes.checkBlank('v'));
   }),
 );
 
 nativeTest('volume: a disk with data of no known kind at either end is not taken for a blank one', (directory) =>
-  withDisk(directory, async (device, volumes) => {
+  withDisk(directory, async ({ device }) => {
+    const volumes = volumesOf({ v: device });
     await volumes.checkBlank('v');
-    for (const offset of [5000, (64 << 20) - 1]) {
+    for (const offset of [5000, DISK_BYTES - 1]) {
       const fd = sys.open(device, O.WRONLY);
       sys.lseek(fd, offset, 0);
       sys.write(fd, Uint8Array.of(1));
@@ -98,14 +80,15 @@ nativeTest('volume: a disk with data of no known kind at either end is not taken
 );
 
 nativeTest('volume: a disk that cannot be read is not taken for a blank one', async (directory) => {
-  const volumes = new Volumes(system, silentLog, async () => `${directory}/gone`);
+  const volumes = volumesOf({ v: `${directory}/gone` });
   await expectThrows('ENOENT', () => volumes.checkBlank('v'));
-  await expectThrows('ENOENT', () => volumes.format(request('ext4')));
+  await expectThrows('ENOENT', () => volumes.format(formatRequest()));
 });
 
 nativeTest('volume: a disk that is still in use is named when it does not unmount', (directory) =>
-  withDisk(directory, async (_device, volumes) => {
-    await volumes.format(request('ext4'));
+  withDisk(directory, async ({ device }) => {
+    const volumes = volumesOf({ v: device });
+    await volumes.format(formatRequest());
     await volumes.mount(storage(`${directory}/m`));
     const fd = sys.open(`${directory}/m/file`, O.WRONLY | O.CREAT, 0o600);
     const fault = await expectThrows('io', () => volumes.unmountAll());
@@ -116,8 +99,9 @@ nativeTest('volume: a disk that is still in use is named when it does not unmoun
 );
 
 nativeTest('volume: a file system that the guest does not know is a refusal', (directory) =>
-  withDisk(directory, async (_device, volumes) => {
-    await expectThrows('invalid', () => volumes.format(request('ntfs')));
-    await expectThrows('EINVAL', () => volumes.mount(storage(`${directory}/m`)));
+  withDisk(directory, async ({ device }) => {
+    const volumes = volumesOf({ v: device });
+    await expectThrows('invalid', () => volumes.format(formatRequest('ntfs')));
+    await expectThrows('invalid', () => volumes.mount(storage(`${directory}/m`, { fsType: 'ntfs' })));
   }),
 );

@@ -1,36 +1,73 @@
-import type { AgentStorage } from '../../proto/agent.ts';
-import { asFault, Fault } from '../../proto/fault.ts';
-import { FILESYSTEMS, type Filesystem } from '../../proto/volume-spec.ts';
+import type { AgentStorage, AgentUsage } from '../../proto/agent.ts';
+import { Fault } from '../../proto/fault.ts';
+import type { Filesystem } from '../../proto/volume-spec.ts';
 import type { Log } from '../system/log.ts';
 import { ioFault } from '../system/native/errors.ts';
-import { ensureDirectory } from '../system/native/file.ts';
 import { sys } from '../system/native/sys.ts';
 import type { System } from '../system/port.ts';
-import { awaitDisk, hasZeroEnds } from './disk.ts';
+import { withUndo } from '../system/undo.ts';
+import { awaitFound } from './await-found.ts';
+import { checkFilesystem } from './check-volume.ts';
+import { awaitDisk, diskBytes, hasZeroEnds, readDeviceNumber } from './disk.ts';
 import { ensureUnmounted } from './files.ts';
-import { mkfsCommand, toUuid } from './filesystem.ts';
-import { MS, toMountRequest } from './mount-flags.ts';
+import { mkfsCommand, parseFilesystem, toUuid } from './filesystem.ts';
+import { Freezer } from './freezer.ts';
+import { MS } from './mount-flags.ts';
+import { grow, mountVolume } from './mount-volume.ts';
 import { blkidCommand, parseSignature } from './signature.ts';
 import { requireTool, runTool } from './tool.ts';
+import { parseTrimmedBytes } from './trim.ts';
+import { measureUsage } from './usage.ts';
 
 const BLKID_TIMEOUT_MS = 60_000;
-/** Grows with the disk: the host's own deadline is the one that counts. */
+/** Grow with the disk: the host's own deadline is the one that counts. */
 const MKFS_TIMEOUT_MS = 280_000;
+const TRIM_TIMEOUT_MS = 280_000;
+/** From the VMM's word that a disk is larger to the guest's driver. */
+const GROWN_WITHIN_MS = 10_000;
+
+export interface VolumesContext {
+  readonly system: System;
+  readonly log: Log;
+  /** The device node of a serial. */
+  readonly locate?: (serial: string) => Promise<string>;
+  /** How this program is started for a verb of its own. */
+  readonly program?: readonly string[];
+}
+
+export interface FormatRequest {
+  readonly serial: string;
+  readonly fsType: string;
+  readonly resume: boolean;
+  readonly mkfsOptions: readonly string[];
+}
+
+interface MountedVolume {
+  readonly device: string;
+  readonly fsType: Filesystem;
+  readonly mountPoint: string;
+  readonly readOnly: boolean;
+}
 
 /** The pod's disks, by serial. Every verb may be repeated, also while its first call still runs. */
 export class Volumes {
   private readonly system: System;
   private readonly log: Log;
   private readonly locate: (serial: string) => Promise<string>;
+  private readonly program: readonly string[];
+  private readonly freezer: Freezer;
   private readonly formats = new Map<string, Promise<string>>();
-  /** In the order of mounting. */
-  private readonly mounts: { readonly serial: string; readonly mountPoint: string }[] = [];
+  private readonly mounting = new Map<string, Promise<void>>();
+  private readonly mounted = new Map<string, MountedVolume>();
+  /** Where something is mounted or about to be, in that order. */
+  private readonly mountPoints = new Set<string>();
 
-  /** `locate` answers the device node of a serial. */
-  constructor(system: System, log: Log, locate: (serial: string) => Promise<string> = awaitDisk) {
+  constructor({ system, log, locate = awaitDisk, program = ['/proc/self/exe'] }: VolumesContext) {
     this.system = system;
     this.log = log;
     this.locate = locate;
+    this.program = program;
+    this.freezer = new Freezer(system, log);
   }
 
   /** Throws `precondition` naming what the device carries. */
@@ -53,34 +90,76 @@ export class Volumes {
    * mkfs; answers the UUID. A repeated call answers that of the first one: what this agent has formatted, it does not
    * format again, for it may be mounted and written to.
    */
-  format(request: { serial: string; fsType: string; resume: boolean }): Promise<string> {
-    const known = this.formats.get(request.serial);
-    if (known !== undefined) return known;
-    const formatting = this.makeFilesystem(request);
-    this.formats.set(request.serial, formatting);
-    formatting.catch(() => this.formats.delete(request.serial));
-    return formatting;
+  format(request: FormatRequest): Promise<string> {
+    return once(this.formats, request.serial, () => this.makeFilesystem(request));
   }
 
-  /** Mounts the file system of a disk; answers its capacity. */
-  async mount({ serial, fsType, mountPoint, options, readOnly }: AgentStorage): Promise<{ capacityBytes: number }> {
+  /** Mounts the file system of a disk, as mountVolume says. */
+  async mount(storage: AgentStorage): Promise<AgentUsage> {
+    await once(this.mounting, storage.serial, () => this.makeMounted(storage));
+    return this.measure(storage.serial);
+  }
+
+  /** Where the file system of a disk is mounted, to be used at once: `busy` while a write would wait for a thaw. */
+  rootOf(serial: string): string {
+    const { mountPoint } = this.find(serial);
+    if (!this.freezer.isFrozen(mountPoint)) return mountPoint;
+    throw new Fault('busy', `the disk ${serial} is frozen for a snapshot; try again`, { fields: { serial } });
+  }
+
+  /** The number of a disk's device node. */
+  async deviceNumber(serial: string): Promise<{ major: number; minor: number }> {
+    return readDeviceNumber(await this.locate(serial));
+  }
+
+  measure(serial: string): AgentUsage {
+    return measureUsage(serial, this.find(serial).mountPoint);
+  }
+
+  /** Waits until the disk has the size, and grows what is mounted writable; `capacityBytes` is 0 if nothing is mounted. */
+  async grow(serial: string, sizeBytes: number): Promise<{ deviceBytes: number; capacityBytes: number }> {
     const device = await this.locate(serial);
-    ensureDirectory(mountPoint, 0o755);
-    if (!isMountedAt(device, mountPoint)) {
-      const { flags, data } = toMountRequest(options, readOnly);
-      try {
-        sys.mount(device, mountPoint, parseFilesystem(fsType), flags, data === '' ? null : data);
-      } catch (error) {
-        throw asFault(error, 'io', `the ${fsType} of disk ${serial} does not mount at ${mountPoint}`, {
-          serial,
-          device,
-        });
-      }
-      this.mounts.push({ serial, mountPoint });
-      this.log.info('volume mounted', { serial, device, mountPoint, readOnly });
+    const deviceBytes = await awaitFound(`a size of ${sizeBytes} bytes of disk ${serial}`, GROWN_WITHIN_MS, () => {
+      const bytes = diskBytes(device);
+      return bytes >= sizeBytes ? bytes : undefined;
+    });
+    await this.mounting.get(serial)?.catch(() => {});
+    const volume = this.mounted.get(serial);
+    if (volume === undefined) return { deviceBytes, capacityBytes: 0 };
+    if (!volume.readOnly) {
+      this.rootOf(serial);
+      await grow(this.system, volume);
+      this.log.info('volume grown', { serial, deviceBytes });
     }
-    const { blockSize, blocks } = sys.statvfs(mountPoint);
-    return { capacityBytes: blockSize * blocks };
+    return { deviceBytes, capacityBytes: this.measure(serial).capacityBytes };
+  }
+
+  /** Freezes all or none; they thaw by themselves after `timeoutMs`. */
+  async freeze(serials: readonly string[], timeoutMs: number): Promise<void> {
+    if (timeoutMs <= 0) throw new Fault('invalid', 'a freeze needs a time after which it ends');
+    await this.freezer.freeze(
+      serials.map((serial) => this.find(serial).mountPoint),
+      timeoutMs,
+    );
+  }
+
+  /** True if all of them were frozen until now. */
+  thaw(serials: readonly string[]): boolean {
+    const held = serials.map((serial) => this.freezer.thaw(this.find(serial).mountPoint));
+    return held.every(Boolean);
+  }
+
+  /** Tells the disk which blocks are free; answers how many bytes that were. */
+  async trim(serial: string): Promise<number> {
+    const mountPoint = this.rootOf(serial);
+    return parseTrimmedBytes(serial, await runTool(this.system, ['fstrim', '--verbose', mountPoint], TRIM_TIMEOUT_MS));
+  }
+
+  /** fsck of a volume that is not mounted. */
+  async check(serial: string, fsType: string, repair: string): Promise<{ isClean: boolean; words: string }> {
+    this.refuseMounted(serial, 'check');
+    const device = await this.locate(serial);
+    return checkFilesystem(this.system, { fsType: parseFilesystem(fsType), device, repair });
   }
 
   /**
@@ -89,7 +168,9 @@ export class Volumes {
    */
   unmountAll(): void {
     const stuck: unknown[] = [];
-    for (const { mountPoint } of this.mounts.splice(0).reverse()) {
+    const mountPoints = [...this.mountPoints].reverse();
+    for (const state of [this.mountPoints, this.mounted, this.mounting]) state.clear();
+    for (const mountPoint of mountPoints) {
       try {
         ensureUnmounted(mountPoint);
       } catch (error) {
@@ -102,6 +183,11 @@ export class Volumes {
     throw new Fault('io', `${stuck.length} volumes did not unmount`, { cause: new AggregateError(stuck) });
   }
 
+  /** Before anything else at the end: what is frozen can neither be synced nor let its writers die. */
+  thawAll(): void {
+    this.freezer.thawAll();
+  }
+
   /** As far as it can be: whatever this one answers, the others are still to be unmounted. */
   private ensureReadOnly(mountPoint: string): void {
     try {
@@ -111,33 +197,57 @@ export class Volumes {
     }
   }
 
-  private async makeFilesystem(request: { serial: string; fsType: string; resume: boolean }): Promise<string> {
-    const { serial, resume } = request;
+  private async makeFilesystem({ serial, resume, ...request }: FormatRequest): Promise<string> {
     const fsType = parseFilesystem(request.fsType);
-    if (this.mounts.some((mount) => mount.serial === serial)) {
-      throw new Fault('precondition', `the disk ${serial} is mounted; berth does not format it`, {
-        fields: { serial },
-      });
-    }
+    this.refuseMounted(serial, 'format');
     const device = await this.locate(serial);
     if (!resume) await this.checkBlank(serial);
     const uuid = toUuid(sys.getrandom(16));
-    await requireTool(this.system, mkfsCommand(fsType, device, uuid, resume), MKFS_TIMEOUT_MS);
+    const command = mkfsCommand({ fsType, device, uuid, overwrite: resume, options: request.mkfsOptions });
+    await requireTool(this.system, command, MKFS_TIMEOUT_MS);
     this.log.info('volume formatted', { serial, device, fsType, uuid });
     return uuid;
   }
+
+  private async makeMounted(storage: AgentStorage): Promise<void> {
+    const { serial, mountPoint, readOnly } = storage;
+    const fsType = parseFilesystem(storage.fsType);
+    const device = await this.locate(serial);
+    await withUndo(this.log, async (undo) => {
+      undo.defer(`volume ${serial}`, () => {
+        this.mountPoints.delete(mountPoint);
+      });
+      this.mountPoints.add(mountPoint);
+      const giveToGroup = (path: string, gid: number) => this.giveToGroup(path, gid);
+      const context = { system: this.system, log: this.log, giveToGroup };
+      await mountVolume(context, { ...storage, fsType, device, isNew: this.formats.has(serial) }, undo);
+      this.mounted.set(serial, { device, fsType, mountPoint, readOnly });
+    });
+    this.log.info('volume mounted', { serial, device, mountPoint, readOnly });
+  }
+
+  private async giveToGroup(path: string, gid: number): Promise<void> {
+    await requireTool(this.system, [...this.program, 'give-to-group', path, String(gid)]);
+  }
+
+  private find(serial: string): MountedVolume {
+    const volume = this.mounted.get(serial);
+    if (volume !== undefined) return volume;
+    throw new Fault('precondition', `the disk ${serial} is not mounted in this guest`, { fields: { serial } });
+  }
+
+  private refuseMounted(serial: string, verb: string): void {
+    if (!this.mounting.has(serial)) return;
+    throw new Fault('precondition', `the disk ${serial} is mounted; berth does not ${verb} it`, { fields: { serial } });
+  }
 }
 
-function parseFilesystem(fsType: string): Filesystem {
-  const known = FILESYSTEMS.find((name) => name === fsType);
-  if (known !== undefined) return known;
-  throw new Fault(
-    'invalid',
-    `the guest knows no file system ${JSON.stringify(fsType)}; it knows ${FILESYSTEMS.join(', ')}`,
-  );
-}
-
-/** The device number of what lies at a mount point is that of the disk: no mount table need be read. */
-function isMountedAt(device: string, mountPoint: string): boolean {
-  return sys.stat(mountPoint)?.dev === sys.stat(device)?.rdev;
+/** The first call's promise for every later one, until it fails. */
+function once<T>(known: Map<string, Promise<T>>, key: string, begin: () => Promise<T>): Promise<T> {
+  const running = known.get(key);
+  if (running !== undefined) return running;
+  const begun = begin();
+  known.set(key, begun);
+  begun.catch(() => known.delete(key));
+  return begun;
 }
