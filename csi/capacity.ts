@@ -10,21 +10,47 @@ const MINIMUM_BYTES = { ext4: 16n * MIB, xfs: 300n * MIB, btrfs: 128n * MIB } as
   bigint
 >;
 
-/** Size of a new volume: the least that the range and the file system allow, in whole MiB; else `out-of-range`. */
-export function planCapacity({ requiredBytes, limitBytes }: CapacityRange, fsType: Filesystem): number {
-  const wanted = requiredBytes > 0n ? requiredBytes : atMost(DEFAULT_BYTES, limitBytes);
-  const minimum = MINIMUM_BYTES[fsType];
+/** What a new volume must have room for. */
+export interface CapacityNeeds {
+  /** Undefined: only ever a block device. */
+  readonly fsType: Filesystem | undefined;
+  /** Of the disk that is copied; 0: blank. */
+  readonly sourceBytes: number;
+}
+
+/** Least size of a volume, whole MiB. */
+export function minimumBytes({ fsType, sourceBytes }: CapacityNeeds): bigint {
+  const least = fsType === undefined ? MIB : MINIMUM_BYTES[fsType];
+  return roundUp(BigInt(sourceBytes) > least ? BigInt(sourceBytes) : least);
+}
+
+/** Size of a new volume: the least that the range and the content allow, in whole MiB; else `out-of-range`. */
+export function planCapacity({ requiredBytes, limitBytes }: CapacityRange, needs: CapacityNeeds): number {
+  const unasked = needs.sourceBytes > 0 ? 0n : atMost(DEFAULT_BYTES, limitBytes);
+  const wanted = requiredBytes > 0n ? requiredBytes : unasked;
+  const minimum = minimumBytes(needs);
   const bytes = roundUp(wanted > minimum ? wanted : minimum);
   if (limitBytes !== undefined && bytes > limitBytes) {
     throw outOfRange(
       `capacity_range.limit_bytes is ${limitBytes}, but the least volume that fits the request has ${bytes} bytes ` +
-        `(whole MiB; ${fsType} needs ${minimum})`,
+        `(whole MiB; ${needs.sourceBytes > 0 ? 'the source' : (needs.fsType ?? 'a disk')} needs ${minimum})`,
     );
   }
-  if (bytes > BigInt(Number.MAX_SAFE_INTEGER)) {
-    throw outOfRange(`capacity_range.required_bytes is ${requiredBytes}, more than a volume can have`);
+  return toNumber(bytes);
+}
+
+/** Size that a volume is to grow to: never less than it has. */
+export function planGrowth({ requiredBytes, limitBytes }: CapacityRange, capacityBytes: number): number {
+  const current = BigInt(capacityBytes);
+  const wanted = roundUp(requiredBytes);
+  const bytes = wanted > current ? wanted : current;
+  if (limitBytes !== undefined && bytes > limitBytes) {
+    throw outOfRange(
+      `capacity_range.limit_bytes is ${limitBytes}, but the volume has ${capacityBytes} bytes, grows in whole MiB, ` +
+        `and never shrinks`,
+    );
   }
-  return Number(bytes);
+  return toNumber(bytes);
 }
 
 /** What keeps an existing volume from satisfying the range; undefined if it does. */
@@ -44,6 +70,11 @@ function atMost(bytes: bigint, limitBytes: bigint | undefined): bigint {
 
 function roundUp(bytes: bigint): bigint {
   return ((bytes + MIB - 1n) / MIB) * MIB;
+}
+
+function toNumber(bytes: bigint): number {
+  if (bytes <= BigInt(Number.MAX_SAFE_INTEGER)) return Number(bytes);
+  throw outOfRange(`capacity_range.required_bytes makes ${bytes} bytes, more than a volume can have`);
 }
 
 function outOfRange(message: string): Fault {

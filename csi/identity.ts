@@ -10,7 +10,11 @@ export const DRIVER_VERSION = packageJson.version;
 export const identity = {
   GetPluginInfo: constant<GetPluginInfoResponse>({ name: DRIVER_NAME, vendor_version: DRIVER_VERSION }),
   GetPluginCapabilities: constant<GetPluginCapabilitiesResponse>({
-    capabilities: [{ service: { type: 'CONTROLLER_SERVICE' } }],
+    capabilities: [
+      { service: { type: 'CONTROLLER_SERVICE' } },
+      { service: { type: 'VOLUME_ACCESSIBILITY_CONSTRAINTS' } },
+      { volume_expansion: { type: 'ONLINE' } },
+    ],
   }),
   Probe: constant<ProbeResponse>({ ready: { value: true } }),
 } satisfies Service;

@@ -3,53 +3,14 @@ import { asFault, describeError, Fault } from '../proto/fault.ts';
 import { armFailpoint } from '../runtime/system/failpoint.ts';
 import { createLog, type Log } from '../runtime/system/log.ts';
 import { nodeFailpointHost } from '../runtime/system/node/failpoint-host.ts';
-import { createNodeSystem } from '../runtime/system/node/system.ts';
 import { startTrace, TRACE_VARIABLE } from '../runtime/system/trace.ts';
 import { Undo } from '../runtime/system/undo.ts';
-import { Attachments } from './attachments.ts';
-import { createController } from './controller.ts';
-import { type Flags, parseFlags, USAGE } from './flags.ts';
-import type { HostCalls } from './host-calls.ts';
+import { startDriver } from './driver.ts';
+import { parseFlags, USAGE } from './flags.ts';
 import { startHostProcess } from './host-process.ts';
-import { DRIVER_NAME, DRIVER_VERSION, identity } from './identity.ts';
-import { lockDirectory } from './instance-lock.ts';
-import { createNode } from './node.ts';
-import { openImageFilePool } from './pool/image-file/pool.ts';
-import type { Pool } from './pool/port.ts';
-import { startServer } from './server.ts';
-import { toNodeKey } from './volume-id.ts';
-import { Volumes } from './volumes.ts';
+import { DRIVER_NAME, DRIVER_VERSION } from './identity.ts';
 
 const USAGE_ERROR = 2;
-
-/** `opened` closes whatever was opened, in reverse: after a failed start and at the end alike. */
-async function start(flags: Flags, host: HostCalls, opened: Undo, log: Log): Promise<void> {
-  const { socketPath, nodeId, stateDirectory, runDirectory } = flags;
-  const owner = `berth-csi of node ${nodeId}, process ${process.pid}, endpoint unix://${socketPath}`;
-  const system = createNodeSystem();
-  await system.makeDirectory(stateDirectory, 0o700);
-  const stateLock = await lockDirectory(host, stateDirectory, '--state-dir', owner);
-  opened.defer('state directory', () => stateLock.release());
-
-  const pools: Pool[] = [];
-  for (const { name, directory } of flags.pools) {
-    const options = { host, name, directory, stateDirectory, allowUnfit: flags.allowUnfitPool, owner };
-    const pool = await openImageFilePool(options, log.with({ pool: name }));
-    opened.defer(`pool ${name}`, () => pool.close());
-    pools.push(pool);
-  }
-
-  const volumes = new Volumes(toNodeKey(nodeId), pools);
-  const attachments = new Attachments(system, runDirectory);
-  await attachments.sweep();
-  const services = {
-    Identity: identity,
-    Controller: createController(volumes, attachments),
-    Node: createNode(nodeId, volumes, attachments),
-  };
-  const server = await startServer(socketPath, services, log);
-  opened.defer('server', () => server.close());
-}
 
 async function main(argv: readonly string[]): Promise<number> {
   const flags = parseFlags(argv);
@@ -67,21 +28,26 @@ async function main(argv: readonly string[]): Promise<number> {
   try {
     const host = await startHostProcess();
     opened.defer('helper process', () => host.close());
-    await start(flags, host.calls, opened, log);
+    const server = await startDriver(flags, host.calls, opened, log);
     log.info('serving', { driver: DRIVER_NAME, version: DRIVER_VERSION, socketPath: flags.socketPath });
-    await Promise.race([stopSignal, host.closed.then(endOfHelper)]);
+    const reason = await Promise.race([stopSignal.then(() => undefined), host.closed]);
+    // Without it no verb can go on, and the locks that it held are free.
+    if (reason !== undefined) abandon('the helper process berth-csi-host has ended', log, reason);
     log.info('stopping');
+    if (!(await server.close())) abandon('verbs did not end in time', log);
   } finally {
     await opened.unwind();
   }
   return 0;
 }
 
-/** Without it no verb can go on, and the locks that it held are free. */
-function endOfHelper(reason: Fault): never {
-  throw new Fault('environment', 'the helper process berth-csi-host has ended; start berth-csi again', {
-    cause: reason,
-  });
+/**
+ * Ends the process as it is. Unwinding would free pools for the next server while verbs of this one work on them; the
+ * kernel frees them when nobody does any more.
+ */
+function abandon(message: string, log: Log, reason?: Fault): never {
+  log.error(`ending at once: ${message}`, reason === undefined ? {} : { error: reason });
+  process.exit(1);
 }
 
 try {

@@ -8,32 +8,49 @@ import {
   ServerCredentials,
   type ServerUnaryCall,
   type ServerWritableStream,
+  status,
   type UntypedServiceImplementation,
 } from '@grpc/grpc-js';
 import { Fault } from '../proto/fault.ts';
 import type { Log } from '../runtime/system/log.ts';
 import { ensureNoStaleSocket } from '../runtime/system/node/unix-socket.ts';
 import { loadProto } from './load-proto.ts';
+import type { RpcMetrics } from './metrics/rpc-metrics.ts';
 import { toServiceError } from './status.ts';
 import type { Call, CallContext, Service, StreamCall, StreamVerb, Verb } from './verb.ts';
 import { VolumeLocks } from './volume-locks.ts';
 
 export interface RunningServer {
-  /** Lets verbs that run finish, refuses new ones, removes the socket. */
-  close(): Promise<void>;
+  /**
+   * Lets verbs that run finish, refuses new ones, removes the socket. False if some did not finish in time: they run on,
+   * so that whoever called must end the process, and not close what they work on.
+   */
+  close(): Promise<boolean>;
 }
 
-/** How long a stop waits for running verbs: less than the 30 s after which Kubernetes kills a container. */
+/** How long a stop waits for running verbs; then they are told, and waited for a little longer. */
 const GRACE_MS = 20_000;
+/** With the grace less than the 30 s after which Kubernetes kills a container. */
+const WIND_UP_MS = 3000;
+
+/** What verbs share. */
+interface Hall {
+  readonly locks: VolumeLocks;
+  readonly metrics: RpcMetrics;
+  /** Aborted when the server must stop. */
+  readonly stopping: AbortController;
+  readonly log: Log;
+}
 
 /** Serves the verbs on a unix socket of mode 0600. `services` is keyed by the names of csi.proto. */
 export async function startServer(
   socketPath: string,
   services: Readonly<Record<string, Service>>,
+  metrics: RpcMetrics,
   log: Log,
 ): Promise<RunningServer> {
   const server = new Server();
-  const locks = new VolumeLocks();
+  const hall: Hall = { locks: new VolumeLocks(), metrics, stopping: new AbortController(), log };
   const definitions = loadProto(Object.keys(services));
   for (const [name, service] of Object.entries(services)) {
     const definition = definitions.get(name);
@@ -41,7 +58,7 @@ export async function startServer(
     const handlers: UntypedServiceImplementation = {};
     for (const [verb, body] of Object.entries(service)) {
       const isStream = definition[verb]?.responseStream ?? false;
-      handlers[verb] = toHandler(verb, body, isStream, locks, log);
+      handlers[verb] = toHandler(verb, body, isStream, hall);
     }
     server.addService(definition, handlers);
   }
@@ -53,7 +70,13 @@ export async function startServer(
     server.forceShutdown();
     throw new Fault('io', `could not listen on ${socketPath}`, { fields: { socketPath }, cause });
   }
-  return { close: () => stop(server, log) };
+  let stopped: Promise<boolean> | undefined;
+  return {
+    close() {
+      stopped ??= stop(server, hall);
+      return stopped;
+    },
+  };
 }
 
 /** csi.proto says which verbs stream; what a verb answers must agree with it. */
@@ -61,8 +84,7 @@ function toHandler(
   name: string,
   verb: Verb<never, object> | StreamVerb<never, object>,
   isStream: boolean,
-  locks: VolumeLocks,
-  log: Log,
+  hall: Hall,
 ): handleUnaryCall<object, object> | handleServerStreamingCall<object, object> {
   // proto-loader decoded the request by csi.proto; messages.ts is the same in TypeScript.
   const begin = (request: object) => verb(request as never);
@@ -75,7 +97,7 @@ function toHandler(
         }
         return {};
       };
-      serve({ name, call, begin, run: send }, locks, log).then(
+      serve({ name, call, begin, run: send }, hall).then(
         () => call.end(),
         (error: unknown) => call.destroy(Object.assign(new Error(name), toServiceError(error))),
       );
@@ -86,7 +108,7 @@ function toHandler(
       if (!('run' in plan)) throw new Fault('internal', `${name} only streams`);
       return plan.run(context);
     };
-    serve({ name, call, begin, run }, locks, log).then(
+    serve({ name, call, begin, run }, hall).then(
       (response) => callback(null, response),
       (error: unknown) => callback(toServiceError(error)),
     );
@@ -100,28 +122,39 @@ interface Served {
   readonly run: (plan: Call<object> | StreamCall<object>, context: CallContext) => Promise<object>;
 }
 
-async function serve({ name, call, begin, run }: Served, locks: VolumeLocks, serverLog: Log): Promise<object> {
+async function serve({ name, call, begin, run }: Served, hall: Hall): Promise<object> {
   const startedAt = performance.now();
-  const gone = new AbortController();
-  call.on('cancelled', () => gone.abort(new Fault('timeout', `the caller of ${name} does not wait any more`)));
-  let log = serverLog.with({ rpc: name });
+  const end = hall.metrics.begin(name);
+  let code: status = status.OK;
+  let log = hall.log.with({ rpc: name });
   let release = (): void => {};
+  const ms = (): number => Math.round(performance.now() - startedAt);
   try {
     const plan = begin(call.request);
     log = log.with(plan.fields ?? {});
-    release = locks.take(plan.locks ?? [], name);
+    release = hall.locks.take(plan, name);
     log.debug('verb begins');
-    const response = await run(plan, { log, signal: gone.signal });
-    const ms = Math.round(performance.now() - startedAt);
-    if (plan.locks === undefined) log.debug('verb done', { ms });
-    else log.info('verb done', { ms });
+    const response = await run(plan, { log, signal: signalOf(call, name, hall.stopping.signal) });
+    if (plan.locks === undefined) log.debug('verb done', { ms: ms() });
+    else log.info('verb done', { ms: ms() });
     return response;
   } catch (error) {
-    log.error('verb failed', { ms: Math.round(performance.now() - startedAt), error: toLoggable(error) });
+    ({ code } = toServiceError(error));
+    log.error('verb failed', { ms: ms(), error: toLoggable(error) });
     throw error;
   } finally {
     release();
+    end(status[code], (performance.now() - startedAt) / 1000);
   }
+}
+
+/** grpc-js cancels a call at its deadline too. */
+function signalOf(call: Served['call'], name: string, stopping: AbortSignal): AbortSignal {
+  const gone = new AbortController();
+  const leave = (): void => gone.abort(new Fault('timeout', `the caller of ${name} does not wait any more`));
+  if (call.cancelled) leave();
+  call.on('cancelled', leave);
+  return AbortSignal.any([gone.signal, stopping]);
 }
 
 /** A Fault says what an operator needs; anything else is a bug of ours, and its stack belongs in the log. */
@@ -129,15 +162,21 @@ function toLoggable(error: unknown): unknown {
   return error instanceof Error && !(error instanceof Fault) ? (error.stack ?? error.message) : error;
 }
 
-async function stop(server: Server, log: Log): Promise<void> {
+async function stop(server: Server, { stopping, log }: Hall): Promise<boolean> {
+  const ended = promisify(server.tryShutdown.bind(server))().then(() => true);
+  if (await within(ended, GRACE_MS)) return true;
+  log.warn('verbs still run; telling them to end');
+  stopping.abort(new Fault('busy', 'berth-csi stops; try again'));
+  return within(ended, WIND_UP_MS);
+}
+
+/** False if it did not end in time. */
+async function within(ended: Promise<boolean>, timeoutMs: number): Promise<boolean> {
   let timer: NodeJS.Timeout | undefined;
-  const graceOver = new Promise<void>((resolve) => {
-    timer = setTimeout(() => {
-      log.warn('verbs still run; stopping without them');
-      server.forceShutdown();
-      resolve();
-    }, GRACE_MS);
+  const late = new Promise<boolean>((resolve) => {
+    timer = setTimeout(() => resolve(false), timeoutMs);
   });
-  await Promise.race([promisify(server.tryShutdown.bind(server))(), graceOver]);
+  const inTime = await Promise.race([ended, late]);
   clearTimeout(timer);
+  return inTime;
 }

@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest';
 import type { VolumeCapabilityMessage } from './messages.ts';
-import { agreedFilesystem, parseParameters } from './parameters.ts';
 import { parseCapability, parseCapacityRange, parseName, parsePath, parseText } from './validate.ts';
 
 const mount = { fs_type: '', mount_flags: [], volume_mount_group: '' };
@@ -48,21 +47,28 @@ describe('parsePath', () => {
 
 describe('parseCapability', () => {
   it('takes every mode of one node', () => {
-    expect(parseCapability(fit, 'c')).toEqual({ accessMode: 'SINGLE_NODE_WRITER', fsType: undefined, mountFlags: [] });
+    expect(parseCapability(fit, 'c')).toEqual({
+      ...{ volumeMode: 'Filesystem', accessMode: 'SINGLE_NODE_WRITER', fsType: undefined },
+      ...{ mountFlags: [], fsGroup: undefined },
+    });
+    const block = { access_type: 'block', access_mode: { mode: 'MULTI_NODE_READER_ONLY' } } as const;
+    expect(parseCapability(block, 'c')).toMatchObject({ volumeMode: 'Block', accessMode: 'MULTI_NODE_READER_ONLY' });
     const xfs = { ...fit, mount: { ...mount, fs_type: 'xfs', mount_flags: ['noatime'] } };
+    const group = { ...fit, mount: { ...mount, volume_mount_group: '1000' } };
+    expect(parseCapability(group, 'c')).toMatchObject({ fsGroup: 1000 });
     expect(parseCapability(xfs, 'c')).toMatchObject({ fsType: 'xfs', mountFlags: ['noatime'] });
   });
 
   it.each<[string, VolumeCapabilityMessage | null]>([
     ['c is required', null],
     ['c.access_type is required', { access_mode: { mode: 'SINGLE_NODE_WRITER' } }],
-    ['c.block is not supported', { access_type: 'block', access_mode: { mode: 'SINGLE_NODE_WRITER' } }],
     ['c.access_mode is required', { ...fit, access_mode: null }],
     ['c.access_mode.mode is required', { ...fit, access_mode: { mode: 'UNKNOWN' } }],
     ['c.access_mode.mode is MULTI_NODE_MULTI_WRITER', { ...fit, access_mode: { mode: 'MULTI_NODE_MULTI_WRITER' } }],
     ['c.access_mode.mode is 99', { ...fit, access_mode: { mode: 99 } }],
     ['c.mount.fs_type is "ntfs"', { ...fit, mount: { ...mount, fs_type: 'ntfs' } }],
-    ['c.mount.volume_mount_group is not supported', { ...fit, mount: { ...mount, volume_mount_group: '1' } }],
+    ['c.mount.volume_mount_group is "wheel"', { ...fit, mount: { ...mount, volume_mount_group: 'wheel' } }],
+    ['c.mount.volume_mount_group is "4294967295"', { ...fit, mount: { ...mount, volume_mount_group: '4294967295' } }],
   ])('says that %s', (message, capability) => {
     expect(() => parseCapability(capability, 'c')).toThrow(message);
   });
@@ -79,28 +85,5 @@ describe('parseCapacityRange', () => {
     ['limit_bytes', { required_bytes: '0', limit_bytes: '-1' }],
   ])('refuses a negative %s', (field, message) => {
     expect(() => parseCapacityRange(message, 'capacity_range')).toThrow(`capacity_range.${field} is negative`);
-  });
-});
-
-describe('parameters', () => {
-  const none = { fsType: undefined, accessMode: 'SINGLE_NODE_WRITER', mountFlags: [] } as const;
-
-  it('ignore the names that external-provisioner adds', () => {
-    const parameters = { pool: 'a', 'csi.storage.k8s.io/fstype': 'xfs', 'csi.storage.k8s.io/pvc/name': 'claim' };
-    expect(parseParameters(parameters, 'parameters')).toEqual({ pool: 'a', fsType: 'xfs' });
-  });
-
-  it('name what they do not know', () => {
-    expect(() => parseParameters({ pools: 'a' }, 'parameters')).toThrow('parameters["pools"] is unknown');
-    expect(() => parseParameters({ 'csi.storage.k8s.io/fstype': 'zfs' }, 'parameters')).toThrow(
-      'parameters["csi.storage.k8s.io/fstype"] is "zfs"',
-    );
-  });
-
-  it('must agree with the capabilities on the file system', () => {
-    const xfs = { pool: undefined, fsType: 'xfs' } as const;
-    expect(agreedFilesystem(xfs, [none], 'c')).toBe('xfs');
-    expect(agreedFilesystem({ ...xfs, fsType: undefined }, [none], 'c')).toBeUndefined();
-    expect(() => agreedFilesystem(xfs, [none, { ...none, fsType: 'ext4' }], 'c')).toThrow('c[1].mount.fs_type is ext4');
   });
 });

@@ -1,5 +1,6 @@
 import { posix } from 'node:path';
 import { Fault } from '../proto/fault.ts';
+import type { VolumeMode } from '../proto/volume-attachment.ts';
 import { ACCESS_MODES, type AccessMode, FILESYSTEMS, type Filesystem } from '../proto/volume-spec.ts';
 import type { CapacityRangeMessage, VolumeCapabilityMessage } from './messages.ts';
 
@@ -16,11 +17,17 @@ const MAX_COMPONENT_BYTES = 255;
 /** The control characters that CSI bans from names; `\p{Cc}` less tab, newline and carriage return. */
 const BANNED_IN_NAMES = /(?![\t\n\r])\p{Cc}/u;
 
-export interface MountCapability {
+/** Linux: -1 means "no change" to chown(2). */
+const MAX_GID = 2 ** 32 - 2;
+
+export interface Capability {
+  readonly volumeMode: VolumeMode;
   readonly accessMode: AccessMode;
-  /** Undefined: whatever the volume has. */
+  /** Undefined: whatever the volume has; always so for a block device. */
   readonly fsType: Filesystem | undefined;
   readonly mountFlags: readonly string[];
+  /** VOLUME_MOUNT_GROUP. */
+  readonly fsGroup: number | undefined;
 }
 
 export interface CapacityRange {
@@ -61,7 +68,7 @@ export function parsePath(value: string, field: string): string {
 
 /** A well-formed capability that this driver has, or why it has not: ValidateVolumeCapabilities answers that politely. */
 export type CheckedCapability =
-  | { readonly supported: true; readonly capability: MountCapability }
+  | { readonly supported: true; readonly capability: Capability }
   | { readonly supported: false; readonly field: string; readonly problem: string };
 
 export function checkCapability(message: VolumeCapabilityMessage | null, field: string): CheckedCapability {
@@ -76,29 +83,40 @@ export function checkCapability(message: VolumeCapabilityMessage | null, field: 
     field: `${field}.${part}`,
     problem,
   });
-  if (mount === null || mount === undefined) {
-    return lacks('block', 'is not supported: this driver makes file systems (volumeMode: Filesystem)');
-  }
-  if (mount.volume_mount_group !== '') {
-    return lacks('mount.volume_mount_group', 'is not supported: the driver lacks VOLUME_MOUNT_GROUP');
-  }
   const accessMode = ACCESS_MODES.find((candidate) => candidate === access_mode.mode);
   if (accessMode === undefined) {
     const problem = `is ${access_mode.mode}, but a volume lives on one node (${ACCESS_MODES.join(', ')})`;
     return lacks('access_mode.mode', problem);
   }
+  if (mount === null || mount === undefined) {
+    const none = { fsType: undefined, mountFlags: [], fsGroup: undefined };
+    return { supported: true, capability: { volumeMode: 'Block', accessMode, ...none } };
+  }
+  const fsGroup = parseGroup(mount.volume_mount_group, `${field}.mount.volume_mount_group`);
   const fsType = FILESYSTEMS.find((candidate) => candidate === mount.fs_type);
   if (fsType === undefined && mount.fs_type !== '') return lacks('mount.fs_type', unknownFilesystem(mount.fs_type));
-  return { supported: true, capability: { accessMode, fsType, mountFlags: mount.mount_flags } };
+  return {
+    supported: true,
+    capability: { volumeMode: 'Filesystem', accessMode, fsType, mountFlags: mount.mount_flags, fsGroup },
+  };
 }
 
-export function parseCapability(message: VolumeCapabilityMessage | null, field: string): MountCapability {
+/** A number: names of groups are the pod's own, and mean nothing here. */
+function parseGroup(value: string, field: string): number | undefined {
+  if (value === '') return undefined;
+  if (!/^\d{1,10}$/.test(value) || Number(value) > MAX_GID) {
+    throw invalid(field, `is ${JSON.stringify(value)}, but must be the number of a group, at most ${MAX_GID}`);
+  }
+  return Number(value);
+}
+
+export function parseCapability(message: VolumeCapabilityMessage | null, field: string): Capability {
   const checked = checkCapability(message, field);
   if (!checked.supported) throw invalid(checked.field, checked.problem);
   return checked.capability;
 }
 
-export function parseCapabilities(messages: readonly VolumeCapabilityMessage[], field: string): MountCapability[] {
+export function parseCapabilities(messages: readonly VolumeCapabilityMessage[], field: string): Capability[] {
   requireSome(messages, field);
   return messages.map((message, index) => parseCapability(message, `${field}[${index}]`));
 }
@@ -116,7 +134,7 @@ export function parseFilesystem(value: string | undefined, field: string): Files
 }
 
 function unknownFilesystem(name: string): string {
-  return `is ${JSON.stringify(name)}, but this driver makes ${FILESYSTEMS.join(' or ')}`;
+  return `is ${JSON.stringify(name)}, but this driver makes ${FILESYSTEMS.join(', ')}`;
 }
 
 export function parseCapacityRange(message: CapacityRangeMessage | null, field: string): CapacityRange {

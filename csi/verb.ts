@@ -1,4 +1,5 @@
 import type { Log } from '../runtime/system/log.ts';
+import type { LockPlan } from './volume-locks.ts';
 
 /**
  * A verb checks its request (throwing `invalid`) and answers what is to be done. The server does the rest, the same
@@ -6,9 +7,8 @@ import type { Log } from '../runtime/system/log.ts';
  */
 export type Verb<Request, Response extends object> = (request: Request) => Call<Response>;
 
-interface CallPlan {
-  /** Verbs that share one of these ids (volumes, snapshots, groups) exclude each other; without, the verb looks only. */
-  readonly locks?: readonly string[];
+/** Without `locks`, a verb looks only. */
+interface CallPlan extends LockPlan {
   /** What the log says of the request: ids and paths, never a whole request. */
   readonly fields?: Readonly<Record<string, unknown>>;
 }

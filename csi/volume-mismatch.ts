@@ -1,5 +1,7 @@
+import type { VolumeClass } from '../proto/volume-class.ts';
 import type { AccessMode, Filesystem } from '../proto/volume-spec.ts';
 import { describeCapacityMismatch } from './capacity.ts';
+import { describeContent, toAskedSource } from './content-source.ts';
 import type { CapacityRange } from './validate.ts';
 import type { FoundVolume } from './volumes.ts';
 
@@ -10,6 +12,9 @@ export interface WantedVolume {
   readonly fsType?: Filesystem | undefined;
   readonly accessModes?: readonly AccessMode[];
   readonly range?: CapacityRange;
+  /** As describeContent has it. */
+  readonly content?: string;
+  readonly class?: Partial<VolumeClass>;
 }
 
 /** Why the volume is not what is wanted, a clause for each difference; empty if it is. */
@@ -26,6 +31,15 @@ export function describeMismatch({ pool, spec }: FoundVolume, wanted: WantedVolu
   const lacking = (wanted.accessModes ?? []).filter((mode) => !spec.accessModes.includes(mode));
   if (lacking.length > 0) {
     differences.push(`its access modes are ${spec.accessModes.join(', ')}, without ${lacking.join(', ')}`);
+  }
+  const content = describeContent(toAskedSource(spec.source));
+  if (wanted.content !== undefined && wanted.content !== content) {
+    differences.push(`it was made ${content}, not ${wanted.content}`);
+  }
+  for (const [key, value] of Object.entries(wanted.class ?? {})) {
+    const actual = spec.class[key as keyof VolumeClass];
+    // Lists are of words, which compare by their text.
+    if (String(actual) !== String(value)) differences.push(`its ${key} is ${actual}, not ${value}`);
   }
   const capacity = wanted.range && describeCapacityMismatch(wanted.range, spec.capacityBytes);
   if (capacity !== undefined) differences.push(capacity);

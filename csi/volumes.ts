@@ -22,7 +22,9 @@ export class Volumes {
 
   constructor(nodeKey: string, pools: readonly Pool[]) {
     this.nodeKey = nodeKey;
-    this.pools = new Map(pools.map((pool) => [pool.name, pool]));
+    // As their ids are ordered: ids begin with the pool and a dot.
+    const ordered = [...pools].sort((one, other) => (`${one.name}.` < `${other.name}.` ? -1 : 1));
+    this.pools = new Map(ordered.map((pool) => [pool.name, pool]));
   }
 
   locate(volumeId: string): Location {
@@ -41,20 +43,58 @@ export class Volumes {
   }
 
   /** Fault `not-found` says why. */
-  async require(volumeId: string): Promise<FoundVolume> {
+  require(volumeId: string): FoundVolume {
     const location = this.locate(volumeId);
     if (location.kind === 'elsewhere') throw new Fault('not-found', location.reason, { fields: { volumeId } });
-    const spec = location.kind === 'here' ? await location.pool.find(location.volumeId) : undefined;
+    const spec = location.kind === 'here' ? location.pool.find(location.volumeId) : undefined;
     if (location.kind === 'here' && spec !== undefined) return { pool: location.pool, spec };
     throw new Fault('not-found', `there is no volume ${volumeId}`, { fields: { volumeId } });
   }
 
   /** By the name of CreateVolume, whatever pool it went to. */
-  async findByName(requestName: string): Promise<FoundVolume | undefined> {
+  findByName(requestName: string): FoundVolume | undefined {
     for (const pool of this.pools.values()) {
-      const spec = await pool.find(toVolumeId(pool.name, this.nodeKey, requestName));
+      const spec = pool.find(toVolumeId(pool.name, this.nodeKey, requestName));
       if (spec !== undefined) return { pool, spec };
     }
     return undefined;
   }
+
+  /** In the order of ids. */
+  *all(): Generator<FoundVolume, undefined> {
+    yield* this.after('');
+    return undefined;
+  }
+
+  /** The first `count` volumes with an id greater than `after`, but no ephemeral ones, and whether there are more. */
+  page(after: string, count: number): { readonly page: FoundVolume[]; readonly hasMore: boolean } {
+    const page: FoundVolume[] = [];
+    for (const found of this.after(after)) {
+      if (found.spec.isEphemeral) continue;
+      if (page.length === count) return { page, hasMore: true };
+      page.push(found);
+    }
+    return { page, hasMore: false };
+  }
+
+  private *after(id: string): Generator<FoundVolume> {
+    for (const pool of this.pools.values()) {
+      const specs = pool.volumes();
+      for (let index = firstAfter(specs, id); index < specs.length; index += 1) {
+        const spec = specs[index];
+        if (spec !== undefined) yield { pool, spec };
+      }
+    }
+  }
+}
+
+/** Index of the first spec whose id is greater, in an array ordered by ids. */
+function firstAfter(specs: readonly VolumeSpec[], id: string): number {
+  let [low, high] = [0, specs.length];
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if ((specs[middle]?.volumeId ?? '') > id) high = middle;
+    else low = middle + 1;
+  }
+  return low;
 }

@@ -49,12 +49,6 @@ describe('malformed requests', () => {
     [
       'Controller',
       'CreateVolume',
-      { name: 'n', volume_capabilities: [{ ...writer, mount: undefined, block: {} }] },
-      'volume_capabilities[0].block is not supported',
-    ],
-    [
-      'Controller',
-      'CreateVolume',
       { name: 'n', volume_capabilities: [multi] },
       'volume_capabilities[0].access_mode.mode',
     ],
@@ -65,7 +59,8 @@ describe('malformed requests', () => {
       'capacity_range.required_bytes',
     ],
     ['Controller', 'CreateVolume', { ...made, parameters: { shape: 'round' } }, 'parameters["shape"] is unknown'],
-    ['Controller', 'CreateVolume', { ...made, parameters: { pool: 'other' } }, 'parameters["pool"] is other'],
+    ['Controller', 'CreateVolume', { ...made, parameters: { pool: 'no/pool' } }, 'parameters["pool"] is "no/pool"'],
+    ['Controller', 'CreateVolume', { ...made, parameters: { aio: 'native' } }, 'which needs cache none'],
     [
       'Controller',
       'CreateVolume',
@@ -75,10 +70,47 @@ describe('malformed requests', () => {
     [
       'Controller',
       'CreateVolume',
-      { ...made, volume_content_source: { volume: { volume_id: 'v' } } },
-      'volume_content_source is not supported',
+      { ...made, volume_content_source: {} },
+      'volume_content_source.type is required (snapshot or volume)',
     ],
-    ['Controller', 'CreateVolume', { ...made, mutable_parameters: { iops: '1' } }, 'mutable_parameters["iops"]'],
+    [
+      'Controller',
+      'CreateVolume',
+      { ...made, volume_content_source: { volume: {} } },
+      'volume_content_source.volume.volume_id is required',
+    ],
+    ['Controller', 'CreateVolume', { ...made, mutable_parameters: { cache: 'none' } }, 'mutable_parameters["cache"]'],
+    ['Controller', 'ListVolumes', { max_entries: -1 }, 'max_entries is negative'],
+    ['Controller', 'ControllerGetVolume', {}, 'volume_id is required'],
+    ['Controller', 'GetCapacity', { parameters: { shape: 'round' } }, 'parameters["shape"] is unknown'],
+    ['Controller', 'GetCapacity', { volume_capabilities: [{}] }, 'volume_capabilities[0].access_type is required'],
+    ['Controller', 'ControllerExpandVolume', { capacity_range: {} }, 'volume_id is required'],
+    ['Controller', 'ControllerExpandVolume', { volume_id: 'v' }, 'capacity_range is required'],
+    [
+      'Controller',
+      'ControllerExpandVolume',
+      { volume_id: 'v', capacity_range: { required_bytes: -1 } },
+      'capacity_range.required_bytes is negative',
+    ],
+    [
+      'Controller',
+      'ControllerExpandVolume',
+      { volume_id: 'v', capacity_range: {}, volume_capability: {} },
+      'volume_capability.access_type is required',
+    ],
+    ['Controller', 'ControllerModifyVolume', {}, 'volume_id is required'],
+    [
+      'Controller',
+      'ControllerModifyVolume',
+      { volume_id: 'v', mutable_parameters: { iops: 'many' } },
+      'mutable_parameters["iops"] is "many"',
+    ],
+    [
+      'Controller',
+      'ValidateVolumeCapabilities',
+      { volume_id: 'v', volume_capabilities: [writer], parameters: { shape: 'round' } },
+      'parameters["shape"] is unknown',
+    ],
     ['Controller', 'DeleteVolume', {}, 'volume_id is required'],
     ['Controller', 'DeleteVolume', { volume_id: 'v'.repeat(129) }, 'volume_id has 129 bytes'],
     ['Controller', 'ValidateVolumeCapabilities', { volume_capabilities: [writer] }, 'volume_id is required'],
@@ -126,6 +158,9 @@ describe('volumes that are not there', () => {
 
   it.each([
     ['Controller', 'ValidateVolumeCapabilities', { volume_capabilities: [writer] }],
+    ['Controller', 'ControllerGetVolume', {}],
+    ['Controller', 'ControllerExpandVolume', { capacity_range: { required_bytes: 1 } }],
+    ['Controller', 'ControllerModifyVolume', { mutable_parameters: { iops: '1' } }],
     ['Node', 'NodeStageVolume', { ...paths, volume_capability: writer }],
     ['Node', 'NodePublishVolume', { ...paths, volume_capability: writer }],
   ] as const)('are NOT_FOUND for %s %s', async (service, verb, request) => {
@@ -180,6 +215,21 @@ describe('CreateVolume', () => {
   it('says OUT_OF_RANGE or RESOURCE_EXHAUSTED for what it cannot give', async () => {
     const small = create({ name: 'n', capacity_range: { required_bytes: 20 * MIB, limit_bytes: 10 * MIB } });
     await expect(small).rejects.toMatchObject({ code: status.OUT_OF_RANGE });
+    const [there, here] = ['node-2', 'node-1'].map((name) => ({ segments: { 'csi.berth.dev/node': name } }));
+    const far = create({ name: 'n', accessibility_requirements: { requisite: [there] } });
+    await expect(far).rejects.toMatchObject({
+      code: status.RESOURCE_EXHAUSTED,
+      details: expect.stringContaining('accessibility_requirements.requisite is [{"csi.berth.dev/node":"node-2"}]'),
+    });
+    const otherPool = create({
+      name: 'n',
+      parameters: { pool: 'other' },
+      accessibility_requirements: { requisite: [here] },
+    });
+    await expect(otherPool).rejects.toMatchObject({
+      code: status.RESOURCE_EXHAUSTED,
+      details: 'parameters["pool"] is other, but this node has main',
+    });
     const huge = create({ name: 'n', capacity_range: { required_bytes: '1152921504606846976' } });
     await expect(huge).rejects.toMatchObject({ code: status.OUT_OF_RANGE });
     const large = create({ name: 'n', capacity_range: { required_bytes: 2 ** 50 } });
@@ -241,6 +291,8 @@ describe('capabilities', () => {
         volume_capabilities: [capability],
         parameters,
       });
+    expect((await ask({ block: {}, access_mode: writer.access_mode })).confirmed?.volume_capabilities).toHaveLength(1);
+    expect((await ask(writer, { cache: 'none' })).message).toContain('its cache is writeback, not none');
     const yes = await ask(writer, { pool: 'main' });
     expect(yes.confirmed?.volume_capabilities).toHaveLength(1);
     expect(yes.confirmed?.parameters).toEqual({ pool: 'main' });
@@ -248,7 +300,6 @@ describe('capabilities', () => {
       [{ ...writer, mount: { fs_type: 'xfs' } }, 'its file system is ext4, not xfs'],
       [{ ...writer, access_mode: { mode: 'SINGLE_NODE_SINGLE_WRITER' } }, 'without SINGLE_NODE_SINGLE_WRITER'],
       [{ ...writer, access_mode: { mode: 'MULTI_NODE_MULTI_WRITER' } }, 'lives on one node'],
-      [{ block: {}, access_mode: writer.access_mode }, 'block is not supported'],
     ] as const) {
       const no = await ask(capability);
       expect(no.confirmed ?? undefined).toBeUndefined();
@@ -266,6 +317,8 @@ describe('capabilities', () => {
     expect(await client.call('Identity', 'Probe')).toMatchObject({ ready: { value: true } });
     expect((await client.call('Identity', 'GetPluginCapabilities')).capabilities).toMatchObject([
       { service: { type: 'CONTROLLER_SERVICE' } },
+      { service: { type: 'VOLUME_ACCESSIBILITY_CONSTRAINTS' } },
+      { volume_expansion: { type: 'ONLINE' } },
     ]);
     const types = async (service: 'Controller' | 'Node', verb: 'ControllerGetCapabilities' | 'NodeGetCapabilities') => {
       const { capabilities } = (await client.call(service, verb as never)) as {
@@ -273,19 +326,26 @@ describe('capabilities', () => {
       };
       return capabilities.map(({ rpc }) => rpc.type);
     };
-    expect(await types('Controller', 'ControllerGetCapabilities')).toEqual([
+    expect((await types('Controller', 'ControllerGetCapabilities')).sort()).toEqual([
+      'CLONE_VOLUME',
       'CREATE_DELETE_VOLUME',
+      'EXPAND_VOLUME',
+      'GET_CAPACITY',
+      'GET_VOLUME',
+      'LIST_VOLUMES',
+      'MODIFY_VOLUME',
       'SINGLE_NODE_MULTI_WRITER',
+      'VOLUME_CONDITION',
     ]);
     expect(await types('Node', 'NodeGetCapabilities')).toEqual(['STAGE_UNSTAGE_VOLUME', 'SINGLE_NODE_MULTI_WRITER']);
     expect(await client.call('Node', 'NodeGetInfo')).toMatchObject({ node_id: 'node-1' });
   });
 
-  it('end where csi.proto ends: UNIMPLEMENTED', async () => {
+  it('end where the flags end: UNIMPLEMENTED', async () => {
     const raw = new Client(`unix:${driver.socket}`, credentials.createInsecure());
     const code = await new Promise((resolve) => {
       const bytes = (value: Buffer): Buffer => value;
-      raw.makeUnaryRequest('/csi.v1.Controller/ListVolumes', bytes, bytes, Buffer.alloc(0), (error) =>
+      raw.makeUnaryRequest('/csi.v1.Controller/ControllerPublishVolume', bytes, bytes, Buffer.alloc(0), (error) =>
         resolve(error?.code),
       );
     });

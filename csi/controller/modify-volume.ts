@@ -1,0 +1,61 @@
+import { Fault } from '../../proto/fault.ts';
+import type { VolumeSpec } from '../../proto/volume-spec.ts';
+import type { ControllerModifyVolumeRequest, Empty } from '../messages.ts';
+import { parseMutableParameters } from '../parameters.ts';
+import { invalid, parseText } from '../validate.ts';
+import type { Call } from '../verb.ts';
+import type { FoundVolume } from '../volumes.ts';
+import type { ControllerContext } from './context.ts';
+
+/** A guest has no part in it, so the shim answers at once, or is in trouble. */
+const SHIM_TIMEOUT_MS = 5000;
+
+/**
+ * CSI 1.12, ControllerModifyVolume: limits, first in the record and then in the VM that has the volume. What the request
+ * does not speak of stays. A repetition finds the record right, and tells the VM again.
+ */
+export function controllerModifyVolume(
+  request: ControllerModifyVolumeRequest,
+  context: ControllerContext,
+): Call<Empty> {
+  const { volumes, shims } = context;
+  const volumeId = parseText(request.volume_id, 'volume_id');
+  const wanted = parseMutableParameters(request.mutable_parameters, 'mutable_parameters');
+  return {
+    locks: [volumeId],
+    fields: { volumeId, ...wanted },
+    async run({ log }) {
+      const { pool, spec } = volumes.require(volumeId);
+      if (Object.keys(wanted).length > 0 && spec.class.consumer === 'kata') {
+        throw invalid('mutable_parameters', 'cannot be honoured: the volume is for stock Kata, which has no limits');
+      }
+      const modified = { ...spec, limits: { ...spec.limits, ...wanted } };
+      if (modified.limits.iops !== spec.limits.iops || modified.limits.bandwidthBytes !== spec.limits.bandwidthBytes) {
+        await pool.update(modified);
+        log.info('volume modified', modified.limits);
+      }
+      await throttle({ pool, spec: modified }, shims);
+      return {};
+    },
+  };
+}
+
+async function throttle({ pool, spec }: FoundVolume, shims: ControllerContext['shims']): Promise<void> {
+  const owner = await pool.ownerOf(spec.volumeId);
+  if (owner.kind !== 'vm') return; // the next VM begins with what the record says
+  const told = await shims
+    .ask(owner.sandboxId, (shim) =>
+      shim.call('throttleVolume', { volumeId: spec.volumeId, ...spec.limits }, { timeoutMs: SHIM_TIMEOUT_MS }),
+    )
+    .catch((error: unknown) => {
+      if (error instanceof Fault && error.code === 'not-found') return undefined;
+      throw error;
+    });
+  if (told === undefined) throw unsettled(spec, owner.podUid);
+}
+
+/** A VM that begins may have read the record before it was changed; one that ends, or lost its shim, is gone soon. */
+function unsettled({ volumeId }: VolumeSpec, podUid: string): Fault {
+  const message = `the VM of pod ${podUid} has volume ${volumeId}, but cannot be told of its limits now; try again`;
+  return new Fault('busy', message, { fields: { volumeId, podUid } });
+}

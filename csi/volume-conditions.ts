@@ -1,0 +1,74 @@
+import { describeError } from '../proto/fault.ts';
+import type { VolumeId } from '../proto/ids.ts';
+import { mapConcurrently } from './map-concurrently.ts';
+import type { FoundVolume } from './volumes.ts';
+
+/** How long what was read of a volume answers for it: a listing of thousands must not read as many files each time. */
+const MAX_AGE_MS = 30_000;
+/** kubelet asks for a volume's statistics once a minute; what the guest said then holds until it has been asked again. */
+const MAX_NOTE_AGE_MS = 120_000;
+/** Files that are read together. */
+const CONCURRENCY = 16;
+
+interface Known {
+  /** Empty: none. */
+  readonly problem: string;
+  readonly atMs: number;
+}
+
+/**
+ * What is wrong with volumes. The guest's word is the truth while there is one; without, the last guest's (fs.json).
+ * `now` is monotonic, in milliseconds.
+ */
+export class VolumeConditions {
+  private readonly now: () => number;
+  private readonly noted = new Map<VolumeId, Known>();
+  private readonly read = new Map<VolumeId, Known>();
+
+  constructor(now: () => number = () => performance.now()) {
+    this.now = now;
+  }
+
+  /** What the guest said when it was asked; empty if all is well. */
+  note(volumeId: VolumeId, problem: string): void {
+    this.noted.set(volumeId, { problem, atMs: this.now() });
+  }
+
+  forget(volumeId: VolumeId): void {
+    this.noted.delete(volumeId);
+    this.read.delete(volumeId);
+  }
+
+  /** The problem of a volume, in a sentence; empty if none is known. Reads fs.json, unless the guest was asked lately. */
+  async problemOf(volume: FoundVolume): Promise<string> {
+    const noted = this.fresh(this.noted, volume.spec.volumeId, MAX_NOTE_AGE_MS);
+    if (noted !== undefined && noted.problem !== '') return noted.problem;
+    const problem = await readProblem(volume);
+    this.read.set(volume.spec.volumeId, { problem, atMs: this.now() });
+    return problem;
+  }
+
+  /** As problemOf, of many: what was read a moment ago is not read again. */
+  async problemsOf(volumes: readonly FoundVolume[]): Promise<string[]> {
+    return mapConcurrently(volumes, CONCURRENCY, async (volume) => {
+      const { volumeId } = volume.spec;
+      const noted = this.fresh(this.noted, volumeId, MAX_NOTE_AGE_MS);
+      const known = noted?.problem ? noted : this.fresh(this.read, volumeId, MAX_AGE_MS);
+      return known?.problem ?? this.problemOf(volume);
+    });
+  }
+
+  private fresh(known: ReadonlyMap<VolumeId, Known>, volumeId: VolumeId, maxAgeMs: number): Known | undefined {
+    const found = known.get(volumeId);
+    return found !== undefined && this.now() - found.atMs < maxAgeMs ? found : undefined;
+  }
+}
+
+/** A record that cannot be read is the volume's problem, and no reason to leave out the others. */
+async function readProblem({ pool, spec }: FoundVolume): Promise<string> {
+  try {
+    return (await pool.filesystemOf(spec.volumeId)).problem ?? '';
+  } catch (error) {
+    return `the state of the volume cannot be read: ${describeError(error)}`;
+  }
+}
