@@ -7,7 +7,7 @@ import { VOLUME_FILES, type VolumeSpec, volumeSpecRecord } from '../../proto/vol
 import type { System } from '../system/port.ts';
 import { isRunning } from '../system/process-identity.ts';
 import { listPublications } from './list-attachments.ts';
-import { listPods } from './list-pods.ts';
+import { listPods, type Pod } from './list-pods.ts';
 import type { PoolFlag } from './pool-flag.ts';
 import { type Records, readRecords } from './read-records.ts';
 
@@ -44,8 +44,9 @@ export async function listVolumes(
   }
   for (const { volumeId, volumeDirectory } of publications) directories.set(volumeId, volumeDirectory);
 
-  const users = await listUsers(system, runDirectory);
-  const unreadable: Unreadable[] = [...published.unreadable];
+  const pods = await listPods(system, runDirectory);
+  const users = await listUsers(system, pods.pods);
+  const unreadable: Unreadable[] = [...published.unreadable, ...pods.unreadable];
   const volumes: VolumeView[] = [];
   for (const [volumeId, directory] of [...directories].sort(([one], [other]) => (one < other ? -1 : 1))) {
     const read = async <T>(codec: RecordCodec<T>, file: string): Promise<T | undefined> => {
@@ -71,9 +72,9 @@ async function readOwner(system: System, path: string): Promise<VolumeLease | un
   return (await readRecords(system, volumeLeaseRecord, [path])).found[0]?.record;
 }
 
-async function listUsers(system: System, runDirectory: string): Promise<ReadonlyMap<string, SandboxId[]>> {
+async function listUsers(system: System, pods: readonly Pod[]): Promise<ReadonlyMap<string, SandboxId[]>> {
   const users = new Map<string, SandboxId[]>();
-  for (const { id, vmm, volumes } of await listPods(system, runDirectory)) {
+  for (const { id, vmm, volumes } of pods) {
     if (vmm === undefined || !(await isRunning(system, vmm))) continue;
     for (const { volumeId } of volumes) users.set(volumeId, [...(users.get(volumeId) ?? []), id]);
   }

@@ -4,6 +4,7 @@ import { createNodeSystem } from '../system/node/system.ts';
 import { type Command, formatJson, JSON_FLAG, parseFlags, RUN_DIRECTORY_FLAG } from './command.ts';
 import { formatPods } from './format-pods.ts';
 import { listPods } from './list-pods.ts';
+import { reportUnreadable } from './subcommand.ts';
 
 const FLAGS = { ...JSON_FLAG, ...RUN_DIRECTORY_FLAG } as const;
 
@@ -15,7 +16,7 @@ export const psCommand: Command = {
 Usage: berth ps [FLAGS]
 
 One line for each record below the run directory. STATE is what the pod's shim recorded last, or "dead" when the shim
-is gone and could not say so.
+is gone and could not say so. A record that cannot be read is named on standard error, with exit status 1.
 
   --json         the records themselves, as a JSON array, each with "alive"
   --run-dir DIR  default ${DEFAULT_RUN_DIRECTORY}
@@ -26,9 +27,9 @@ Example: berth ps --json | jq -r '.[] | select(.alive) | .id'
   prepare(args) {
     const { values } = parseFlags(args, { options: FLAGS });
     return async () => {
-      const pods = await listPods(createNodeSystem(), resolve(values['run-dir']));
+      const { pods, unreadable } = await listPods(createNodeSystem(), resolve(values['run-dir']));
       process.stdout.write(values.json ? formatJson(pods) : formatPods(pods, Date.now()));
-      return 0;
+      return reportUnreadable(unreadable);
     };
   },
 };

@@ -52,9 +52,10 @@ async function shakeHands(stream: ByteStream, nonce: string): Promise<ByteStream
 }
 
 function lateFault(name: string, { timeoutMs }: BootDeadline): Fault {
-  return new Fault('timeout', `the guest did not say hello on ${name} within ${timeoutMs} ms`, {
-    fields: { timeoutMs },
-  });
+  const message =
+    `the guest did not say hello on ${name} within ${timeoutMs} ms; ` +
+    'a host that is busy or emulates needs more (berth run --boot-timeout)';
+  return new Fault('timeout', message, { fields: { timeoutMs } });
 }
 
 function toHex(bytes: Uint8Array): string {

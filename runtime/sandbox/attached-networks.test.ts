@@ -6,6 +6,7 @@ import {
   networkAttachmentRecord,
 } from '../../proto/network-attachment.ts';
 import { runPaths } from '../../proto/paths.ts';
+import { silentLog } from '../system/log.ts';
 import type { System } from '../system/port.ts';
 import { readNetworks } from './attached-networks.ts';
 
@@ -28,17 +29,22 @@ const attachment = (network: string, netnsPath: string, netnsId: string): Networ
 
 const aliasOf = (network: string): string => `berth:${network}:c:eth0`;
 
-function read(attachments: readonly NetworkAttachment[], alias: string | undefined) {
+function read(
+  attachments: readonly NetworkAttachment[],
+  alias: string | undefined,
+  unreadable: readonly string[] = [],
+) {
   const files = new Map(
     attachments.map((one) => [`${networkAttachmentKey(one)}.json`, networkAttachmentRecord.encode(one)]),
   );
   const system = {
-    list: async () => [...files.keys(), 'x.json.0a1b.tmp'],
+    list: async () => [...files.keys(), ...unreadable.map((network) => `${network}:c:eth0.json`), 'x.json.0a1b.tmp'],
     readFile: async (path: string) =>
       new TextEncoder().encode(files.get(path.slice(run.networks.length + 1)) ?? 'rubbish'),
   };
-  const host = { system: system as unknown as System, readLinkAlias: () => alias };
-  return readNetworks(host, run, { path: PATH, netns: NETNS });
+  const aliases = new Map(alias === undefined ? [] : [['tap0', alias]]);
+  const host = { system: system as unknown as System, readLinkAliases: () => aliases };
+  return readNetworks(host, run, { path: PATH, netns: NETNS }, silentLog);
 }
 
 describe('networks of a namespace', () => {
@@ -48,6 +54,15 @@ describe('networks of a namespace', () => {
       aliasOf('one'),
     );
     expect(found.map(({ network }) => network)).toEqual(['one']);
+  });
+
+  it('are not in the way of a record of another pod that cannot be read', async () => {
+    const found = await read([attachment('one', PATH, '4:100')], aliasOf('one'), ['broken']);
+    expect(found.map(({ network }) => network)).toEqual(['one']);
+  });
+
+  it('are refused if it is theirs: its TAP is there', async () => {
+    await expect(read([], aliasOf('broken'), ['broken'])).rejects.toMatchObject({ code: 'malformed' });
   });
 
   it.each([

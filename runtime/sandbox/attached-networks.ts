@@ -6,6 +6,7 @@ import {
   tapAlias,
 } from '../../proto/network-attachment.ts';
 import type { RunPaths } from '../../proto/paths.ts';
+import type { Log } from '../system/log.ts';
 import type { System } from '../system/port.ts';
 import { recordFile } from '../system/record-file.ts';
 import type { Netns, SandboxHost } from './host.ts';
@@ -22,13 +23,16 @@ export interface PodNetns {
  * was promised a network must not come up without.
  */
 export async function readNetworks(
-  { system, readLinkAlias }: Pick<SandboxHost, 'system' | 'readLinkAlias'>,
+  { system, readLinkAliases }: Pick<SandboxHost, 'system' | 'readLinkAliases'>,
   run: RunPaths,
   { path, netns }: PodNetns,
+  log: Log,
 ): Promise<readonly NetworkAttachment[]> {
-  const attachments = await readAll(system, run);
+  const aliases = readLinkAliases(netns);
+  const marks = new Set(aliases.values());
+  const attachments = await readAll(system, run, (key) => marks.has(tapAlias(key)), log);
   const here = attachments.filter(({ netnsId }) => netnsId === netns.id);
-  for (const attachment of here) checkTap(attachment, readLinkAlias(netns, attachment.tap.name));
+  for (const attachment of here) checkTap(attachment, aliases.get(attachment.tap.name));
   if (here.length > 0) return here;
   const isStale = attachments.some(({ netnsPath }) => netnsPath === path);
   const found = isStale ? 'was wired, but is another namespace now' : 'has no interface that berth wired';
@@ -46,12 +50,24 @@ function checkTap(attachment: NetworkAttachment, alias: string | undefined): voi
   throw new Fault('precondition', message, { fields: { attachment: key, tap: name } });
 }
 
-async function readAll(system: System, run: RunPaths): Promise<readonly NetworkAttachment[]> {
-  const names = (await system.list(run.networks)).filter((name) => name.endsWith('.json'));
-  const loaded = await Promise.all(
-    names.map((name) =>
-      recordFile(system, networkAttachmentRecord, `${run.networks}/${name}`, { durable: false }).load(),
-    ),
-  );
-  return loaded.filter((attachment) => attachment !== undefined);
+/** A record that cannot be read is a refusal if it has a TAP here; of another pod it is only mentioned. */
+async function readAll(
+  system: System,
+  run: RunPaths,
+  isHere: (key: string) => boolean,
+  log: Log,
+): Promise<readonly NetworkAttachment[]> {
+  const found: NetworkAttachment[] = [];
+  for (const name of await system.list(run.networks)) {
+    if (!name.endsWith('.json')) continue;
+    try {
+      const path = `${run.networks}/${name}`;
+      const attachment = await recordFile(system, networkAttachmentRecord, path, { durable: false }).load();
+      if (attachment !== undefined) found.push(attachment);
+    } catch (error) {
+      if (isHere(name.slice(0, -'.json'.length))) throw error;
+      log.warn('a network attachment of another pod cannot be read', { name, error });
+    }
+  }
+  return found;
 }

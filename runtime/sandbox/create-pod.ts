@@ -115,7 +115,7 @@ function openNetns({ host, undo }: PodContext, path: string): Netns | undefined 
 }
 
 async function makePlan(
-  { host, run, paths, checkWanted }: PodContext,
+  { host, run, paths, log, checkWanted }: PodContext,
   create: CreatePod,
   request: PlanRequest,
   netns: Netns | undefined,
@@ -129,6 +129,7 @@ async function makePlan(
     driver,
     vmm: create.qemu === '' ? undefined : create.qemu,
     checkWanted,
+    log,
   });
   const result = planPod(request, facts);
   if (result.kind === 'refusal') throw result.fault;

@@ -1,13 +1,14 @@
 import type { PodPaths, RunPaths } from '../../proto/paths.ts';
 import { rootPath } from '../plan/root.ts';
 import type { PlanFacts, PlanRequest } from '../plan/types.ts';
+import type { Log } from '../system/log.ts';
 import { tracedAreas } from '../system/trace.ts';
 import type { VmmDriver } from '../vmm/port.ts';
 import { chooseAccelerator } from './accelerator.ts';
 import { type PodNetns, readNetworks } from './attached-networks.ts';
 import { readGuestImage } from './guest-image.ts';
 import type { SandboxHost } from './host.ts';
-import { isAskedFor, readPaths, readText } from './host-paths.ts';
+import { areAllFound, isAskedFor, readPaths, readText } from './host-paths.ts';
 import { readAttachments, readVolumes } from './published-volumes.ts';
 import { parseTscKhz } from './tsc-frequency.ts';
 
@@ -22,22 +23,29 @@ export interface FactSources {
   readonly vmm: string | undefined;
   /** Throws when nobody waits for the facts any more. */
   readonly checkWanted: () => void;
+  readonly log: Log;
 }
 
 /** Everything that the planner must know of this host for `request`; it changes nothing of the pod's. */
 export async function readFacts(
-  host: Pick<SandboxHost, 'system' | 'describePath' | 'locate' | 'readLinkAlias' | 'tryLock'>,
+  host: Pick<SandboxHost, 'system' | 'describePath' | 'locate' | 'readLinkAliases' | 'tryLock'>,
   request: PlanRequest,
-  { run, paths, guestDirectory, netns, driver, vmm, checkWanted }: FactSources,
+  { run, paths, guestDirectory, netns, driver, vmm, checkWanted, log }: FactSources,
 ): Promise<PlanFacts> {
   const { system } = host;
   const capabilities = await driver.probe();
   const guest = { manifest: await readGuestImage(host, guestDirectory), directory: guestDirectory };
   const { mounts, devices } = await readPaths(host, request);
-  const attachments = await readAttachments(system, run, (one) => isAskedFor(request, { mounts, devices }, one));
+  const published = await readAttachments(system, run, (one) => isAskedFor(request, { mounts, devices }, one));
+  const { attachments } = published;
+  for (const error of published.unreadable) {
+    // What a path stands for is not to be guessed: one without a record may have this one.
+    if (!areAllFound(request, { mounts, devices }, attachments)) throw error;
+    log.warn('a volume attachment of another path cannot be read', { error });
+  }
   return {
     volumes: await readVolumes(system, attachments),
-    networks: netns === undefined ? [] : await readNetworks(host, run, netns),
+    networks: netns === undefined ? [] : await readNetworks(host, run, netns, log),
     mounts,
     devices,
     root: host.describePath(rootPath(request)),

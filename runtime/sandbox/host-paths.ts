@@ -31,6 +31,17 @@ export function isAskedFor(request: Asked, { mounts, devices }: Paths, attachmen
   );
 }
 
+/** Whether each of the paths has a publication among these that explains it, so that no other record can matter. */
+export function areAllFound({ volumes }: Asked, { mounts }: Paths, attachments: readonly VolumeAttachment[]): boolean {
+  const isPlaceholder = (path: string) => mounts.get(path)?.source.startsWith(placeholderSource('')) === true;
+  const asked = [...volumes.map(({ targetPath }) => targetPath), ...[...mounts.keys()].filter(isPlaceholder)];
+  return asked.every((path) =>
+    attachments.some(
+      ({ targetPath, volumeId }) => targetPath === path || mounts.get(path)?.source === placeholderSource(volumeId),
+    ),
+  );
+}
+
 export async function readText(system: System, path: string): Promise<string> {
   return new TextDecoder().decode((await system.readFile(path)) ?? new Uint8Array(0));
 }

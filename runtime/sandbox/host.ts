@@ -14,8 +14,8 @@ export interface SandboxHost {
   locate(path: string): LocatedFile | undefined;
   /** Fault `not-found` if there is none, `invalid` if `path` is something else. */
   openNetns(path: string): Netns;
-  /** `ifalias` of an interface in the namespace, empty if it has none; undefined if there is no such interface. */
-  readLinkAlias(netns: Netns, name: string): string | undefined;
+  /** The interfaces of the namespace by name, each with its `ifalias`, empty if it has none. */
+  readLinkAliases(netns: Netns): ReadonlyMap<string, string>;
   /**
    * Takes the lock of the file, alone or with others that share it, and writes `ownerText` into it; or answers the text of
    * whoever holds it.

@@ -6,7 +6,7 @@ import { run } from '../system/native/run.ts';
 import { createStream } from '../system/native/stream.ts';
 import { CLONE, EAGAIN, LOCK, O, S_IF, S_IFMT, type Stat, sys } from '../system/native/sys.ts';
 import { createNativeSystem } from '../system/native/system.ts';
-import { findLink } from '../system/netlink/link.ts';
+import { listLinks } from '../system/netlink/link.ts';
 import { openNetlink } from '../system/netlink/socket.ts';
 import type { ByteStream } from '../system/port.ts';
 import { trace } from '../system/trace.ts';
@@ -26,7 +26,7 @@ export function createNativeHost(): SandboxHost {
     },
     locate: locateFile,
     openNetns,
-    readLinkAlias: (netns, name) => inNetns(netns, () => readAlias(name)),
+    readLinkAliases: (netns) => inNetns(netns, readAliases),
     takeLease(path, ownerText, mode) {
       const lease = acquireLease(path, ownerText, mode);
       return 'fd' in lease ? owned(lease.fd) : lease;
@@ -88,11 +88,10 @@ function inNetns<T>(netns: Netns, body: () => T): T {
   }
 }
 
-function readAlias(name: string): string | undefined {
+function readAliases(): ReadonlyMap<string, string> {
   const netlink = openNetlink();
   try {
-    const link = findLink(netlink, name);
-    return link === undefined ? undefined : (link.alias ?? '');
+    return new Map(listLinks(netlink).map(({ name, alias = '' }) => [name, alias]));
   } finally {
     netlink.close();
   }

@@ -46,7 +46,7 @@ async function findPodUid(
   if (request.podUid !== '') return parsePodUid(request.podUid, 'pod_uid');
   if (request.volumes.length === 0) return parsePodUid(id);
   const paths = await readPaths(host, request);
-  const attachments = await readAttachments(host.system, run, (one) => isAskedFor(request, paths, one));
+  const { attachments } = await readAttachments(host.system, run, (one) => isAskedFor(request, paths, one));
   return attachments.find(({ podUid }) => podUid !== NO_POD)?.podUid ?? parsePodUid(id);
 }
 

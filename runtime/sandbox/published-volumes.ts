@@ -7,25 +7,34 @@ import type { VolumeFacts } from '../plan/types.ts';
 import type { System } from '../system/port.ts';
 import { recordFile } from '../system/record-file.ts';
 
-/**
- * The attachments that are asked for, whichever pod they are for. A record that cannot be read is a refusal: it may be
- * the one that is asked for, and what a path stands for is not to be guessed.
- */
+export interface Published {
+  readonly attachments: readonly VolumeAttachment[];
+  /** Faults that name the records which cannot be read: any of them may be what is asked for. */
+  readonly unreadable: readonly Fault[];
+}
+
+/** The attachments that are asked for, whichever pod they are for. */
 export async function readAttachments(
   system: System,
   run: RunPaths,
   isAsked: (attachment: VolumeAttachment) => boolean,
-): Promise<readonly VolumeAttachment[]> {
-  const found: VolumeAttachment[] = [];
+): Promise<Published> {
+  const attachments: VolumeAttachment[] = [];
+  const unreadable: Fault[] = [];
   for (const pod of await system.list(run.volumes)) {
     for (const name of await system.list(`${run.volumes}/${pod}`)) {
       if (!name.endsWith('.json')) continue;
       const path = `${run.volumes}/${pod}/${name}`;
-      const attachment = await recordFile(system, volumeAttachmentRecord, path, { durable: false }).load();
-      if (attachment !== undefined && isAsked(attachment)) found.push(attachment);
+      try {
+        const attachment = await recordFile(system, volumeAttachmentRecord, path, { durable: false }).load();
+        if (attachment !== undefined && isAsked(attachment)) attachments.push(attachment);
+      } catch (error) {
+        if (!(error instanceof Fault)) throw error;
+        unreadable.push(error);
+      }
     }
   }
-  return found;
+  return { attachments, unreadable };
 }
 
 /** Each attachment with the records of its volume's directory. */

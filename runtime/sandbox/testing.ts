@@ -220,7 +220,7 @@ export class FakeWorld {
     } as unknown as System,
     describePath: (path) => (this.files.has(path) ? 'other' : path === `${BUNDLE}/rootfs` ? 'directory' : 'absent'),
     locate: (path) => ({ canonicalPath: path, device: DEVICE }),
-    readLinkAlias: () => undefined,
+    readLinkAliases: () => new Map(),
     openNetns: () => ({ ...this.openFd('netns'), id: '4:5' }),
     takeLease: (path, ownerText, mode) => {
       if (this.leaseHeldBy !== undefined) return { heldBy: this.leaseHeldBy };

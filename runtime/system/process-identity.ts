@@ -1,10 +1,15 @@
 import type { ProcessIdentity } from '../../proto/sandbox-record.ts';
 import type { System } from './port.ts';
 
-/** Undefined if no such process exists; also if it ends while it is looked at, which the kernel answers with ESRCH. */
+/** Fields of /proc/PID/stat behind the program's name, which may itself contain spaces and parentheses (proc(5)). */
+const STATE_FIELD = 0;
+const THREADS_FIELD = 17;
+const START_TICKS_FIELD = 19;
+
+/** Who has this pid now; undefined if nobody. One that ends while it is looked at is answered by the kernel with ESRCH. */
 export async function readProcessIdentity(system: System, pid: number): Promise<ProcessIdentity | undefined> {
   const stat = await system.readFile(`/proc/${pid}/stat`).catch(() => undefined);
-  return stat === undefined ? undefined : { pid, startTicks: parseStartTicks(new TextDecoder().decode(stat)) };
+  return stat === undefined ? undefined : parseProcess(pid, new TextDecoder().decode(stat));
 }
 
 /** A pid alone may have been reused; with the start time it names one process until the next boot. */
@@ -13,7 +18,11 @@ export async function isRunning(system: System, process: ProcessIdentity): Promi
   return found?.startTicks === process.startTicks;
 }
 
-/** Field 22 of /proc/PID/stat (proc(5)). The command name, field 2, may itself hold blanks and parentheses. */
-export function parseStartTicks(stat: string): number {
-  return Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19]);
+/** What /proc/PID/stat says; undefined of a process that has ended and waits to be reaped. */
+export function parseProcess(pid: number, stat: string): ProcessIdentity | undefined {
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  const state = fields[STATE_FIELD] ?? '';
+  // Its first thread may have ended before the others, which then hold its files and locks.
+  const hasEnded = 'ZX'.includes(state) && Number(fields[THREADS_FIELD]) <= 1;
+  return hasEnded ? undefined : { pid, startTicks: Number(fields[START_TICKS_FIELD]) };
 }

@@ -7,7 +7,7 @@ import { podPaths, runPaths } from '../../proto/paths.ts';
 import { type ProcessIdentity, sandboxRecord } from '../../proto/sandbox-record.ts';
 import { volumeAttachmentRecord } from '../../proto/volume-attachment.ts';
 import { findPrograms } from '../../runtime/cli/programs.ts';
-import { parseStartTicks } from '../../runtime/system/process-identity.ts';
+import { parseProcess } from '../../runtime/system/process-identity.ts';
 import { type CniNode, type CniPod, createCniNode } from '../support/cni-node.ts';
 
 interface Finding {
@@ -73,7 +73,9 @@ async function startVmm(name: string): Promise<ProcessIdentity> {
   const machine = ['-machine', 'none', '-nodefaults', '-display', 'none', '-daemonize', '-pidfile', pidFile];
   await node.run('qemu-system-x86_64', ...machine, '-chardev', `file,id=console,path=${console}`);
   const pid = Number(await readFile(outside(pidFile), 'utf8'));
-  return { pid, startTicks: parseStartTicks(await readFile(outside(`/proc/${pid}/stat`), 'utf8')) };
+  const found = parseProcess(pid, await readFile(outside(`/proc/${pid}/stat`), 'utf8'));
+  if (found === undefined) throw new Error(`process ${pid} has ended`);
+  return found;
 }
 
 const isAlive = ({ pid }: ProcessIdentity): Promise<boolean> =>
