@@ -15,6 +15,8 @@ export interface Command {
   readonly help: string;
   /** As parseArgs wants them. */
   readonly flags: Flags;
+  /** Exit status of what is berth's own failure, where 1 and 2 would be somebody else's. */
+  readonly failureStatus?: number;
   /** Checks the arguments after the command's name, and does nothing yet: what it throws is the caller's mistake. */
   prepare(args: readonly string[]): Prepared;
 }

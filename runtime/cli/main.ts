@@ -14,7 +14,7 @@ ${COMMANDS.map(({ name, summary }) => `  ${name.padEnd(width)}  ${summary}`).joi
 print what it does, a line of JSON each: a list of ${TRACE_AREAS.join(', ')}.
 `;
 
-/** Exit status: the command's own; 2 for a command line that is wrong, when nothing was done. */
+/** Exit status: the command's own; 1 if it failed, 2 for a command line that is wrong, when nothing was done. */
 async function main([name, ...args]: readonly string[]): Promise<number> {
   if (name === undefined || ['help', '--help', '-h'].includes(name)) return say(name === undefined ? 2 : 0, HELP);
   const command = COMMANDS.find((one) => one.name === (name === '--version' ? 'version' : name));
@@ -24,9 +24,12 @@ async function main([name, ...args]: readonly string[]): Promise<number> {
   try {
     execute = command.prepare(args);
   } catch (error) {
-    return complain(formatFailure(error), `berth ${command.name} --help`);
+    return complain(formatFailure(error), `berth ${command.name} --help`, command.failureStatus);
   }
-  return execute();
+  return execute().catch((error: unknown) => {
+    process.stderr.write(formatFailure(error));
+    return command.failureStatus ?? 1;
+  });
 }
 
 /** `--help` anywhere among the flags wins over whatever is wrong with the others. */
@@ -40,9 +43,9 @@ function say(exitCode: number, text: string): number {
   return exitCode;
 }
 
-function complain(failure: string, hint: string): number {
+function complain(failure: string, hint: string, exitCode = 2): number {
   process.stderr.write(`${failure}Try "${hint}".\n`);
-  return 2;
+  return exitCode;
 }
 
 startTrace(process.env[TRACE_VARIABLE], (line) => process.stderr.write(line));

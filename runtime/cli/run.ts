@@ -9,8 +9,9 @@ Usage: berth run BUNDLE [FLAGS]
 
 BUNDLE is an OCI bundle: a directory with config.json ("runc spec" makes one) and a root file system, which the
 guest sees read-only below a writable layer in its memory. Standard input, output and error are the container's, and
-so is the exit status (128 + n if signal n ended it). SIGINT and SIGTERM go to the container; a second one, or
-SIGHUP, ends the pod. When the command returns, nothing of the pod is left but the data on its volumes.
+so is the exit status: 128 + n if signal n ended it. 125 says that berth itself failed, as with docker and podman, and
+standard error says how. SIGINT and SIGTERM go to the container; a second one, or SIGHUP, ends the pod. When the command
+returns, nothing of the pod is left but the data on its volumes.
 
   --volume TARGET[//SUB]:/path[:ro]
                               the volume that CSI published at TARGET, mounted at /path; with SUB, only that directory
@@ -39,6 +40,7 @@ export const runCommand: Command = {
   summary: 'run a container in a pod VM of its own, with its volumes and its network',
   help: HELP,
   flags: RUN_FLAGS,
+  failureStatus: 125,
   prepare(args) {
     const options = parseRunOptions(args);
     return () => runPod(options);

@@ -106,7 +106,7 @@ describe('berth run whose shim is killed', () => {
       await lab.line(pod, 'ready');
       const { shim, vmm } = await lab.sandbox('both');
       await lab.kill(shim, vmm);
-      expect(await pod.exitCode).toBe(1);
+      expect(await pod.exitCode).toBe(125);
       expect(pod.stderr()).toMatch(/nothing of sandbox both to resume|ended before its container|killed by signal 9/);
     },
     BOOTS_MS,
@@ -118,7 +118,7 @@ describe('berth run whose shim is killed', () => {
       const pod = await lab.start('booting', 'echo never');
       await lab.waitForVmm('booting');
       await lab.kill((await lab.sandbox('booting')).shim);
-      expect(await pod.exitCode).toBe(1);
+      expect(await pod.exitCode).toBe(125);
       expect(pod.stderr()).toContain('the shim of pod booting ended before its container');
     },
     BOOTS_MS,
@@ -187,7 +187,7 @@ describe('a VMM that is killed', () => {
       const pod = await lab.start('boot', 'echo never');
       await lab.waitForVmm('boot');
       await lab.kill((await lab.sandbox('boot')).vmm);
-      expect(await pod.exitCode).toBe(1);
+      expect(await pod.exitCode).toBe(125);
       expect(pod.stderr()).toMatch(/signal 9/);
     },
     BOOTS_MS,
@@ -202,7 +202,7 @@ describe('a VMM that is killed', () => {
       await lab.kill(first.shim);
       await recordWhen('adopted', ({ shim }) => shim.pid !== first.shim);
       await lab.kill(first.vmm);
-      expect(await pod.exitCode).toBe(1);
+      expect(await pod.exitCode).toBe(125);
       expect(pod.stderr()).toMatch(/ended/);
     },
     BOOTS_MS,
@@ -218,7 +218,7 @@ describe('a VMM that is killed', () => {
       await recordWhen('stubborn', ({ state }) => state === 'stopping');
       await lab.kill(vmm);
       expect((await stopped).exitCode).toBe(0);
-      expect(await pod.exitCode).toBe(1);
+      expect(await pod.exitCode).toBe(125);
     },
     BOOTS_MS,
   );
@@ -240,7 +240,7 @@ describe("the pod's network", () => {
       const { shim, vmm } = await lab.sandbox('wired');
       // At once: a shim that has seen its VMM's end is soon gone too.
       await lab.kill(vmm, shim);
-      expect(await pod.exitCode).toBe(1);
+      expect(await pod.exitCode).toBe(125);
       expect(await look()).toBe(before);
       const next = await lab.berth(['run', await lab.bundle('next', 'ip -o link | grep -c eth0'), '--netns', netns]);
       expect(next).toMatchObject({ exitCode: 0, stdout: '1\n' });

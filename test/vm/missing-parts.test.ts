@@ -29,7 +29,7 @@ describe('a part that is missing is named with what brings it', () => {
     const { exitCode, stderr } = await lab.berth(['run', bundle, '--guest', directory]);
     expect(stderr).toContain(manifest[part].file);
     expect(stderr).toContain('npm run build');
-    expect(exitCode).toBe(1);
+    expect(exitCode).toBe(125);
     expect(await lab.remains()).toEqual([]);
   });
 
@@ -37,20 +37,20 @@ describe('a part that is missing is named with what brings it', () => {
     const { exitCode, stderr } = await lab.berth(['run', bundle, '--qemu', '/nowhere/qemu-system-x86_64']);
     expect(stderr).toContain('/nowhere/qemu-system-x86_64');
     expect(stderr).toContain('qemu-system-x86');
-    expect(exitCode).toBe(1);
+    expect(exitCode).toBe(125);
     expect(await lab.remains()).toEqual([]);
   });
 
   it('the bundle', async () => {
     const { exitCode, stderr } = await lab.berth(['run', join(lab.scratch, 'nothing')]);
     expect(stderr).toContain('config.json');
-    expect(exitCode).toBe(1);
+    expect(exitCode).toBe(125);
     expect(await lab.remains()).toEqual([]);
   });
 
   it('a command line that is wrong does nothing', async () => {
     expect(await lab.berth(['run', bundle, '--color'])).toMatchObject({
-      exitCode: 2,
+      exitCode: 125,
       stderr: expect.stringContaining("'--color'"),
     });
     expect(await lab.berth(['walk'])).toMatchObject({ exitCode: 2, stderr: expect.stringContaining('walk') });
@@ -63,7 +63,7 @@ describe('a guest that does not say hello', () => {
     await writeFile(join(directory, manifest.initrd.file), 'this is no cpio archive');
     const { exitCode, stderr } = await lab.berth(['run', bundle, '--guest', directory, ...flags]);
     expect(stderr).toMatch(/console:\n(.*\n)*.*Kernel panic/);
-    expect(exitCode).toBe(1);
+    expect(exitCode).toBe(125);
     expect(await lab.remains()).toEqual([]);
   });
 
@@ -76,7 +76,7 @@ describe('a guest that does not say hello', () => {
     const { exitCode, stderr } = await lab.berth(['run', bundle, '--guest', directory, '--boot-timeout', '8']);
     expect(performance.now() - startMs).toBeGreaterThan(8000);
     expect(stderr).toMatch(/hello/);
-    expect(exitCode).toBe(1);
+    expect(exitCode).toBe(125);
     expect(await lab.remains()).toEqual([]);
   });
 });

@@ -131,7 +131,7 @@ it('the VMM is a user that may do nothing, and has what it was handed of the hos
   expect(await readStatus(`${lab.root}/proc/${second.vmm}`)).toMatchObject({ Uid: fourTimes(FIRST_UID + second.vmm) });
   expect(second.vmm).not.toBe(vmm);
   const refused = await lab.berth(['run', bundle, '--id', 'refused', '--volume', `${volume.target}:/data`]);
-  expect(refused).toMatchObject({ exitCode: 1, stderr: expect.stringContaining('guarded') });
+  expect(refused).toMatchObject({ exitCode: 125, stderr: expect.stringContaining('guarded') });
 
   expect(await Promise.all([pod.end(), other.end()])).toEqual([0, 0]);
   expect(await volume.read('/file')).toBe('kept\n');

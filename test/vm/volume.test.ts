@@ -57,13 +57,13 @@ describe('a volume', () => {
 
     const other = await lab.bundle('other', 'echo never');
     const refused = await lab.berth(['run', other, '--id', 'other', ...at(second)]);
-    expect(refused.exitCode).toBe(1);
+    expect(refused.exitCode).toBe(125);
     expect(refused.stderr).toContain('writer');
     expect(refused.stderr).toContain('Recreate');
     await expect(volume.delete()).rejects.toThrow(/pod-a|writer|published/);
 
     await lab.kill((await lab.sandbox('writer')).vmm);
-    expect(await writer.exitCode).toBe(1);
+    expect(await writer.exitCode).toBe(125);
     expect(writer.stderr()).toMatch(/signal 9/);
 
     const reader = await lab.start('reader', 'echo "found $(cat /data/file)"', at(second));
@@ -84,7 +84,7 @@ describe('a volume', () => {
     const target = await volume.publish('pod-f');
     const bundle = await lab.bundle(`foreign-${kind}`, 'echo never');
     const { exitCode, stderr, stdout } = await lab.berth(['run', bundle, '--volume', `${target}:/data`]);
-    expect(exitCode).toBe(1);
+    expect(exitCode).toBe(125);
     expect(stderr).toMatch(new RegExp(`is not blank: it carries .*${kind}`));
     expect(stderr).toContain(volume.id);
     expect(stdout).toBe('');
