@@ -9,71 +9,113 @@ import type { System } from '../runtime/system/port.ts';
 import { type RecordFile, recordFile } from '../runtime/system/record-file.ts';
 import { ensureNoTemporaryFiles } from '../runtime/system/temporary-files.ts';
 
-/** The VolumeAttachment records: `<run directory>/volumes/<pod UID>/<hash of the target path>.json`. */
+type Place = Pick<VolumeAttachment, 'podUid' | 'targetPath'>;
+
+/**
+ * The VolumeAttachment records: `<run directory>/volumes/<pod UID>/<key of the target path>.json`. This server is their
+ * only writer, so they are read once, when it starts, and known in memory from then on.
+ */
 export class Attachments {
   private readonly system: System;
   private readonly root: string;
-  private last: Promise<unknown> = Promise.resolve();
+  private readonly byFile = new Map<string, VolumeAttachment>();
+  private readonly byVolume = new Map<string, Set<VolumeAttachment>>();
+  private readonly byTarget = new Map<string, Set<VolumeAttachment>>();
+  /** Records that could not be read, by path: each may be the one that protects a volume. */
+  private readonly unreadable = new Map<string, Fault>();
+  private readonly lastOfPod = new Map<string, Promise<unknown>>();
 
-  constructor(system: System, runDirectory: string) {
+  private constructor(system: System, root: string) {
     this.system = system;
-    this.root = runPaths(runDirectory).volumes;
+    this.root = root;
   }
 
-  /**
-   * At the start: removes what a server that was killed was writing, and directories that it left empty. A publication
-   * that another server of this node makes at the very moment fails, and is repeated.
-   */
-  async sweep(): Promise<void> {
-    for (const podUid of await this.system.list(this.root)) {
-      const directory = `${this.root}/${podUid}`;
-      await ensureNoTemporaryFiles(this.system, directory);
-      await removeIfEmpty(directory);
-    }
+  /** Reads them all, and removes what a server that was killed was writing and directories that it left empty. */
+  static async open(system: System, runDirectory: string): Promise<Attachments> {
+    const { volumes } = runPaths(runDirectory);
+    const attachments = new Attachments(system, volumes);
+    await Promise.all((await system.list(volumes)).map((podUid) => attachments.load(`${volumes}/${podUid}`)));
+    return attachments;
   }
 
-  /** A record that cannot be read is thrown, not skipped: it may be the one that protects a volume. */
-  async all(): Promise<VolumeAttachment[]> {
-    const found: VolumeAttachment[] = [];
-    for (const podUid of await this.system.list(this.root)) {
-      for (const name of await this.system.list(`${this.root}/${podUid}`)) {
-        if (!name.endsWith('.json')) continue; // a file that is being written
-        const attachment = await this.file(`${this.root}/${podUid}/${name}`).load();
-        if (attachment !== undefined) found.push(attachment);
-      }
-    }
-    return found;
+  all(): readonly VolumeAttachment[] {
+    return [...this.byFile.values()];
+  }
+
+  /** Throws why if a record cannot be read: who asks wants to know that there are no others. */
+  async ofVolume(volumeId: string): Promise<readonly VolumeAttachment[]> {
+    for (const path of this.unreadable.keys()) await this.retry(path);
+    return [...(this.byVolume.get(volumeId) ?? [])];
   }
 
   /** Of one target path. Looks at no other record, so that one which cannot be read is in nobody else's way. */
-  async at(targetPath: string): Promise<VolumeAttachment[]> {
-    const podUids = await this.system.list(this.root);
-    const files = podUids.map((podUid) => this.file(`${this.root}/${podUid}/${fileName(targetPath)}`));
-    const found = await Promise.all(files.map((file) => file.load()));
-    return found.filter((attachment) => attachment !== undefined);
+  async at(targetPath: string): Promise<readonly VolumeAttachment[]> {
+    const name = `/${targetKey(targetPath)}.json`;
+    for (const path of this.unreadable.keys()) if (path.endsWith(name)) await this.retry(path);
+    return [...(this.byTarget.get(targetPath) ?? [])];
   }
 
   async save(attachment: VolumeAttachment): Promise<void> {
-    await this.alone(async () => {
+    await this.alone(attachment, async () => {
       await this.system.makeDirectory(this.directoryOf(attachment), 0o700);
-      await this.file(this.pathOf(attachment)).save(attachment);
+      const path = this.pathOf(attachment);
+      await this.file(path).save(attachment);
+      this.learn(path, attachment);
     });
   }
 
   /** Also the pod's directory, when this was the last of its records. */
-  async remove(attachment: Pick<VolumeAttachment, 'podUid' | 'targetPath'>): Promise<void> {
-    await this.alone(async () => {
-      await this.file(this.pathOf(attachment)).remove();
-      await removeIfEmpty(this.directoryOf(attachment));
+  async remove(place: Place): Promise<void> {
+    await this.alone(place, async () => {
+      const path = this.pathOf(place);
+      await this.file(path).remove();
+      this.forget(path);
+      await removeIfEmpty(this.directoryOf(place));
     });
   }
 
-  private directoryOf({ podUid }: Pick<VolumeAttachment, 'podUid'>): string {
+  private async load(directory: string): Promise<void> {
+    await ensureNoTemporaryFiles(this.system, directory);
+    for (const name of await this.system.list(directory)) {
+      if (!name.endsWith('.json')) continue;
+      const path = `${directory}/${name}`;
+      await this.read(path).catch((fault: Fault) => this.unreadable.set(path, fault));
+    }
+    await removeIfEmpty(directory);
+  }
+
+  /** A person may have removed or mended it meanwhile. */
+  private async retry(path: string): Promise<void> {
+    await this.read(path);
+    this.unreadable.delete(path);
+  }
+
+  private async read(path: string): Promise<void> {
+    const attachment = await this.file(path).load();
+    if (attachment !== undefined) this.learn(path, attachment);
+  }
+
+  private learn(path: string, attachment: VolumeAttachment): void {
+    this.forget(path);
+    this.byFile.set(path, attachment);
+    add(this.byVolume, attachment.volumeId, attachment);
+    add(this.byTarget, attachment.targetPath, attachment);
+  }
+
+  private forget(path: string): void {
+    const known = this.byFile.get(path);
+    if (known === undefined) return;
+    this.byFile.delete(path);
+    drop(this.byVolume, known.volumeId, known);
+    drop(this.byTarget, known.targetPath, known);
+  }
+
+  private directoryOf({ podUid }: Place): string {
     return `${this.root}/${podUid}`;
   }
 
-  private pathOf(attachment: Pick<VolumeAttachment, 'podUid' | 'targetPath'>): string {
-    return `${this.directoryOf(attachment)}/${fileName(attachment.targetPath)}`;
+  private pathOf(place: Place): string {
+    return `${this.directoryOf(place)}/${targetKey(place.targetPath)}.json`;
   }
 
   private file(path: string): RecordFile<VolumeAttachment> {
@@ -81,15 +123,35 @@ export class Attachments {
   }
 
   /** Two volumes of one pod are two verbs at once: none may remove the directory that the other writes to. */
-  private alone<T>(body: () => Promise<T>): Promise<T> {
-    const result = this.last.then(body);
-    this.last = result.catch(() => undefined);
+  private alone<T>({ podUid }: Place, body: () => Promise<T>): Promise<T> {
+    const result = (this.lastOfPod.get(podUid) ?? Promise.resolve()).then(body);
+    const settled = result.then(
+      () => undefined,
+      () => undefined,
+    );
+    this.lastOfPod.set(podUid, settled);
+    void settled.then(() => {
+      if (this.lastOfPod.get(podUid) === settled) this.lastOfPod.delete(podUid);
+    });
     return result;
   }
 }
 
-function fileName(targetPath: string): string {
-  return `${createHash('sha256').update(targetPath).digest('hex').slice(0, 32)}.json`;
+/** Names files that belong to one target path. */
+export function targetKey(targetPath: string): string {
+  return createHash('sha256').update(targetPath).digest('hex').slice(0, 32);
+}
+
+function add<T>(index: Map<string, Set<T>>, key: string, value: T): void {
+  const values = index.get(key);
+  if (values === undefined) index.set(key, new Set([value]));
+  else values.add(value);
+}
+
+function drop<T>(index: Map<string, Set<T>>, key: string, value: T): void {
+  const values = index.get(key);
+  values?.delete(value);
+  if (values?.size === 0) index.delete(key);
 }
 
 async function removeIfEmpty(directory: string): Promise<void> {

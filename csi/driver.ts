@@ -7,6 +7,7 @@ import { Publications } from './controller/publications.ts';
 import { createController } from './controller.ts';
 import { EphemeralVolumes } from './ephemeral-volumes.ts';
 import type { Flags } from './flags.ts';
+import { createHealth } from './health.ts';
 import type { HostCalls } from './host-calls.ts';
 import { identity } from './identity.ts';
 import { lockDirectory } from './instance-lock.ts';
@@ -18,6 +19,7 @@ import { createNode } from './node.ts';
 import { PodShims } from './pod-shims.ts';
 import { openImageFilePool } from './pool/image-file/pool.ts';
 import type { Pool } from './pool/port.ts';
+import { startRegistration } from './registration.ts';
 import { type RunningServer, startServer } from './server.ts';
 import { VolumeConditions } from './volume-conditions.ts';
 import { toNodeKey } from './volume-id.ts';
@@ -66,10 +68,18 @@ export async function startDriver(flags: Flags, host: HostCalls, opened: Undo, l
       measurements: new Map(),
     }),
   };
-  const server = await startServer(socketPath, services, metrics, log);
+  const health = createHealth(Object.keys(services));
+  const server = await startServer(socketPath, { ...services, Health: health }, metrics, log);
   opened.defer('server', async () => {
     await server.close();
   });
+  if (flags.registrationDirectory !== undefined) {
+    const options = { directory: flags.registrationDirectory, socketPath };
+    const registration = await startRegistration(options, metrics, log);
+    opened.defer('registration', async () => {
+      await registration.close();
+    });
+  }
   log.info('ready', { ms: Math.round(performance.now() - startedAt), volumes: countOf(volumes) });
   return server;
 }

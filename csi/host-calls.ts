@@ -1,3 +1,5 @@
+import type { DeviceNumber } from './device-number.ts';
+
 /**
  * What Node cannot ask of the kernel by itself. A small process of the static binary's kind answers (host-process.ts), so
  * that no verb pays for starting a program. Every call throws a Fault that names path and errno.
@@ -20,7 +22,10 @@ export interface HostCalls {
   /** A loop device of the file, which it takes as backing file; found again by loopsOf. */
   attachLoop(path: string, options: { readonly readOnly: boolean }): Promise<LoopDevice>;
   loopsOf(path: string): Promise<readonly LoopDevice[]>;
+  /** At once, or when the last who has it open closes it. One that is not attached is no failure. */
   detachLoop(device: LoopDevice): Promise<void>;
+  /** Makes a node for the block device of this number at `path`, mode 0600. `exists` if there is something. */
+  makeDeviceNode(path: string, device: DeviceNumber): Promise<void>;
 }
 
 export interface MountCall {
@@ -46,9 +51,7 @@ export interface FileExtent {
   readonly isPlaced: boolean;
 }
 
-export interface LoopDevice {
+export interface LoopDevice extends DeviceNumber {
   /** `/dev/loop3` */
   readonly path: string;
-  readonly major: number;
-  readonly minor: number;
 }

@@ -73,6 +73,9 @@ function toHostCalls(client: Client<HostMethods>): HostCalls {
     async detachLoop(device) {
       await client.call('detachLoop', device);
     },
+    async makeDeviceNode(path, { major, minor }) {
+      await client.call('makeDeviceNode', { path, major, minor });
+    },
   };
 }
 

@@ -1,79 +1,119 @@
-import { lstat, mkdir, realpath, rmdir, statfs, writeFile } from 'node:fs/promises';
-import { basename, dirname } from 'node:path';
+import { mkdir, readFile, rmdir, statfs, writeFile } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { Fault } from '../proto/fault.ts';
 import { placeholderSource } from '../proto/volume-attachment.ts';
 import { failpoint } from '../runtime/system/failpoint.ts';
 import { errorCode } from '../runtime/system/node/errno.ts';
-import { ensureMount, ensureNoMount, type Mount, readMounts, topmostMount } from '../runtime/system/node/mounts.ts';
+import { type Mount, readMounts, topmostMount } from '../runtime/system/node/mounts.ts';
 import type { Undo } from '../runtime/system/undo.ts';
 import { ensureNoEmptyDirectories } from './empty-directories.ts';
-import { placeholderText } from './placeholder-text.ts';
+import type { HostCalls } from './host-calls.ts';
+import { isPlaceholderText, placeholderText } from './placeholder-text.ts';
+import { absentOr, findTarget, type Target, targetRefusal } from './target-path.ts';
 
 /**
  * What stands at a target path on the host: a tmpfs of one page, full. kubelet sees a mount and can make directories for
  * subPath; the runtime reads the volume's id from its source; a pod without a VM fails at the first byte it writes,
  * instead of writing beside the volume.
+ *
+ * A node may have ten thousand mounts, and the kernel takes long to list them: the text of the placeholder says whose it
+ * is, and the mount table is read only where something else is found than what berth left.
  */
 export const PLACEHOLDER_FILE = 'THIS_VOLUME_NEEDS_A_BERTH_RUNTIMECLASS';
+/** nosuid, nodev, noexec (MS_* of mount(2)). */
+const FLAGS = 0x2 | 0x4 | 0x8;
 /** Inodes for the directories of deep subPaths: a path of 34 components was seen. */
-const OPTIONS = ['size=1', 'nr_inodes=1024', 'mode=0555', 'nosuid', 'nodev', 'noexec'];
+const DATA = 'size=1,nr_inodes=1024,mode=0555';
 
 /** Undone by `undo` as far as this call made it; what was there before stays. */
-export async function ensurePlaceholder(targetPath: string, volumeId: string, undo: Undo): Promise<void> {
-  const target = await toCanonical(targetPath);
-  if (target === undefined) throw refusal(targetPath, `cannot be made: ${dirname(targetPath)} is not there`);
-  if (!target.exists) {
+export async function ensurePlaceholder(
+  host: HostCalls,
+  targetPath: string,
+  volumeId: string,
+  undo: Undo,
+): Promise<void> {
+  const target = await requireDirectory(targetPath);
+  if (target === undefined) throw targetRefusal(targetPath, `cannot be made: ${dirname(targetPath)} is not there`);
+  if (target.found === undefined) {
     undo.defer('target directory', () => removeDirectory(target.path));
     await makeDirectory(target.path);
+  } else if (await isOurs(target, volumeId)) {
+    return;
+  } else if (await holdsUnfilled(target, targetPath, volumeId)) {
+    return fill(target.path, volumeId);
   }
-
-  const top = topmostMount(await readMounts(), target.path);
-  if (top !== undefined && !isPlaceholder(top, volumeId)) throw refusal(targetPath, describeMount(top));
-  if (top === undefined) {
-    const left = await ensureNoEmptyDirectories(target.path, { keepRoot: true });
-    if (left !== undefined) throw refusal(targetPath, `holds ${left}, which the placeholder would hide`);
-    undo.defer('placeholder', async () => {
-      await ensureNoMount(target.path, (mount) => isPlaceholder(mount, volumeId));
-    });
-    const source = placeholderSource(volumeId);
-    await ensureMount({ source, target: target.path, fsType: 'tmpfs', options: OPTIONS });
-  }
-  await fill(target.path);
+  undo.defer('placeholder', async () => {
+    await ensureNoMount(host, target.path, volumeId);
+  });
+  const source = placeholderSource(volumeId);
+  await host.mount({ source, target: target.path, fsType: 'tmpfs', flags: FLAGS, data: DATA });
+  failpoint('mount.made');
+  await fill(target.path, volumeId);
 }
 
 /** Unmounts every layer that is ours and removes the directory. Fault `precondition` if anything stays at the path. */
-export async function ensureNoPlaceholder(targetPath: string, volumeId: string): Promise<void> {
-  const target = await toCanonical(targetPath);
-  if (target === undefined || !target.exists) return;
-  const left = await ensureNoMount(target.path, (mount) => isPlaceholder(mount, volumeId));
-  if (left !== undefined) throw refusal(targetPath, describeMount(left));
+export async function ensureNoPlaceholder(host: HostCalls, targetPath: string, volumeId: string): Promise<void> {
+  let target = await requireDirectory(targetPath);
+  while (target !== undefined && (await isOurs(target, volumeId))) {
+    await unmount(host, target.path);
+    target = await requireDirectory(targetPath);
+  }
+  if (target?.found === undefined || (await removeBare(target))) return;
+  const left = await ensureNoMount(host, target.path, volumeId);
+  if (left !== undefined) throw targetRefusal(targetPath, describeMount(left));
   const entry = await ensureNoEmptyDirectories(target.path, { keepRoot: false });
-  if (entry !== undefined) throw refusal(targetPath, `holds ${entry}, which is not berth's to remove`);
+  if (entry !== undefined) throw targetRefusal(targetPath, `holds ${entry}, which is not berth's to remove`);
 }
 
-/** The mount table has no symbolic links; the directory of kubelet may be one. The target itself must not. */
-async function toCanonical(targetPath: string): Promise<{ path: string; exists: boolean } | undefined> {
-  const parent = await realpath(dirname(targetPath)).catch(absentOr(`could not resolve ${dirname(targetPath)}`));
-  if (parent === undefined) return undefined;
-  const path = `${parent === '/' ? '' : parent}/${basename(targetPath)}`;
-  const found = await lstat(path).catch(absentOr(`could not look at ${path}`));
-  if (found !== undefined && !found.isDirectory()) throw refusal(targetPath, 'is not a directory');
-  return { path, exists: found !== undefined };
+async function requireDirectory(targetPath: string): Promise<Target | undefined> {
+  const target = await findTarget(targetPath);
+  if (target?.found?.isDirectory() === false) throw targetRefusal(targetPath, 'is not a directory');
+  return target;
 }
 
-function isPlaceholder(mount: Mount, volumeId: string): boolean {
+/** Whether the topmost mount is the volume's placeholder, by its text. False also for one that is not filled yet. */
+async function isOurs({ path, isMounted }: Target, volumeId: string): Promise<boolean> {
+  if (!isMounted) return false;
+  const text = await readFile(`${path}/${PLACEHOLDER_FILE}`, 'utf8').catch(absentOr(`could not read ${path}`));
+  return text !== undefined && isPlaceholderText(text, volumeId);
+}
+
+/** Whether the directory has the volume's tmpfs, of a verb that was killed before it filled it. Refuses anything else. */
+async function holdsUnfilled({ path }: Target, targetPath: string, volumeId: string): Promise<boolean> {
+  const top = topmostMount(await readMounts(), path);
+  if (top !== undefined && isSource(top, volumeId)) return true;
+  if (top !== undefined) throw targetRefusal(targetPath, describeMount(top));
+  const left = await ensureNoEmptyDirectories(path, { keepRoot: true });
+  if (left !== undefined) throw targetRefusal(targetPath, `holds ${left}, which the placeholder would hide`);
+  return false;
+}
+
+/** Unmounts layer by layer while the topmost mount is the volume's. Returns what is mounted there now. */
+async function ensureNoMount(host: HostCalls, path: string, volumeId: string): Promise<Mount | undefined> {
+  let top = topmostMount(await readMounts(), path);
+  while (top !== undefined && isSource(top, volumeId)) {
+    await unmount(host, path);
+    top = topmostMount(await readMounts(), path);
+  }
+  return top;
+}
+
+async function unmount(host: HostCalls, path: string): Promise<void> {
+  await host.unmount(path);
+  failpoint('mount.removed');
+}
+
+function isSource(mount: Mount, volumeId: string): boolean {
   return mount.fsType === 'tmpfs' && mount.source === placeholderSource(volumeId);
 }
 
-/** Takes every byte of it. Also after a crash between mount and fill. */
-async function fill(target: string): Promise<void> {
-  const before = await statfs(target);
-  if (before.bavail === 0) return;
-  const sizeBytes = before.blocks * before.bsize;
-  await writeFile(`${target}/${PLACEHOLDER_FILE}`, placeholderText(sizeBytes), { mode: 0o444 });
+/** Takes every byte of it. */
+async function fill(path: string, volumeId: string): Promise<void> {
+  const { blocks, bsize } = await statfs(path);
+  await writeFile(`${path}/${PLACEHOLDER_FILE}`, placeholderText(volumeId, blocks * bsize), { mode: 0o444 });
   failpoint('placeholder.filled');
-  const { bavail } = await statfs(target);
-  if (bavail !== 0) throw new Fault('internal', `the placeholder at ${target} still has ${bavail} free blocks`);
+  const { bavail } = await statfs(path);
+  if (bavail !== 0) throw new Fault('internal', `the placeholder at ${path} still has ${bavail} free blocks`);
 }
 
 async function makeDirectory(path: string): Promise<void> {
@@ -87,17 +127,19 @@ async function removeDirectory(path: string): Promise<void> {
   await rmdir(path).catch(absentOr(`could not remove the directory ${path}`));
 }
 
+/** Removes a directory that is empty and on which nothing is mounted; false if there is more to it. */
+async function removeBare({ path, isMounted }: Target): Promise<boolean> {
+  if (isMounted) return false;
+  try {
+    await rmdir(path);
+  } catch (error) {
+    if (errorCode(error) === 'ENOENT') return true;
+    return false;
+  }
+  failpoint('target.removed');
+  return true;
+}
+
 function describeMount({ fsType, source }: Mount): string {
   return `has something else mounted: ${fsType} from ${source}`;
-}
-
-function refusal(targetPath: string, problem: string): Fault {
-  return new Fault('precondition', `target_path ${targetPath} ${problem}`, { fields: { targetPath } });
-}
-
-function absentOr(failure: string): (cause: unknown) => undefined {
-  return (cause) => {
-    if (errorCode(cause) === 'ENOENT') return undefined;
-    throw new Fault('io', failure, { cause });
-  };
 }

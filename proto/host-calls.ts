@@ -42,6 +42,8 @@ export const hostMethods = {
   attachLoop: method('AttachLoop', message({ path: string(1), readOnly: bool(2) }), message(loopDevice)),
   loopsOf: method('LoopsOf', path, message({ loops: messages(1, message(loopDevice)) })),
   detachLoop: method('DetachLoop', message(loopDevice), empty),
+  /** A node for a block device, mode 0600. */
+  makeDeviceNode: method('MakeDeviceNode', message(loopDevice), empty),
 };
 
 export type HostMethods = typeof hostMethods;

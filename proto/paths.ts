@@ -5,6 +5,8 @@ export interface RunPaths {
   readonly root: string;
   /** VolumeAttachment records: `volumes/<pod UID>/<key>.json`. */
   readonly volumes: string;
+  /** csi's own: what stands for block volumes. */
+  readonly csi: string;
   /** NetworkAttachment records: `networks/<key>.json`. */
   readonly networks: string;
   /** One directory per pod VM: `pods/<sandbox id>/`. */
@@ -18,6 +20,7 @@ export function runPaths(root: string): RunPaths {
   return {
     root,
     volumes: `${root}/volumes`,
+    csi: `${root}/csi`,
     networks: `${root}/networks`,
     pods: `${root}/pods`,
     accelerator: `${root}/accelerator.json`,

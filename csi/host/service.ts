@@ -1,5 +1,5 @@
 import { HOST_SERVICE, type HostMethods, hostMethods } from '../../proto/host-calls.ts';
-import { sys } from '../../runtime/system/native/sys.ts';
+import { S_IF, sys } from '../../runtime/system/native/sys.ts';
 import { defineService, type Handlers } from '../../runtime/system/rpc/ttrpc-server.ts';
 import { tryLock, unlock } from './locks.ts';
 import { attachLoop, detachLoop, loopsOf } from './loops.ts';
@@ -33,6 +33,11 @@ const handlers: Handlers<HostMethods> = {
   loopsOf: async ({ path }) => ({ loops: loopsOf(path) }),
   async detachLoop(device) {
     detachLoop(device);
+    return {};
+  },
+  async makeDeviceNode({ path, major, minor }) {
+    const make = (): void => sys.mknod(path, S_IF.BLK | 0o600, major, minor);
+    orRefuse(`could not make the device node ${path}`, path, make, { EEXIST: 'exists' });
     return {};
   },
 };

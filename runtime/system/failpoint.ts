@@ -3,7 +3,7 @@ import { Fault } from '../../proto/fault.ts';
 /** By the bundler: true in the programs of crash tests, false in all others. Not there at all where nothing is bundled. */
 declare const __BERTH_FAILPOINTS__: boolean | undefined;
 
-type Program = 'csi' | 'cni' | 'shim';
+type Program = 'csi' | 'csi-node' | 'cni' | 'shim';
 
 /**
  * Moments at which a program can be made to kill itself, and the programs whose crash tests reach them. A point stands
@@ -30,6 +30,10 @@ export const FAILPOINTS = {
   'placeholder.filled': ['csi'],
   'mount.removed': ['csi'],
   'target.removed': ['csi'],
+  // What only publications of other kinds reach: in Block mode, for stock Kata
+  'loop.attached': ['csi-node'],
+  'loop.detached': ['csi-node'],
+  'kata.recorded': ['csi-node'],
   // A pod's VM, and what its guest has done
   'socket.bound': ['shim'],
   'lease.taken': ['shim'],

@@ -88,12 +88,14 @@ describe('a second server', () => {
   const other = () => ({
     endpoint: `unix://${join(node.scratch, 'csi-2.sock')}`,
     'state-dir': join(node.scratch, 'state-2'),
+    'run-dir': join(node.scratch, 'run-2'),
     pool: `main=image-file:${join(node.scratch, 'pool-2')}`,
   });
   const owner = /is in use by berth-csi of node node-1, process \d+, endpoint unix:.*csi\.sock/;
 
-  it('is refused the state directory, the pool and the socket of the first', async () => {
+  it('is refused the directories, the pool and the socket of the first', async () => {
     await expect(node.start({ ...other(), 'state-dir': join(node.scratch, 'state') })).rejects.toThrow(owner);
+    await expect(node.start({ ...other(), 'run-dir': node.runDirectory })).rejects.toThrow(owner);
     await expect(node.start({ ...other(), pool: `main=image-file:${node.pool}` })).rejects.toThrow(owner);
     await expect(node.start({ ...other(), endpoint: `unix://${first.socket}` })).rejects.toThrow(
       'another process serves',

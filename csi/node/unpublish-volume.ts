@@ -1,0 +1,55 @@
+import { ensureNoKataMountInfo } from '../kata-mount-info.ts';
+import type { Empty } from '../messages.ts';
+import { ensureNoPlaceholder } from '../placeholder.ts';
+import { ensureNoPlaceholderDevice } from '../placeholder-device.ts';
+import { findTarget } from '../target-path.ts';
+import { parsePath, parseText } from '../validate.ts';
+import type { Call } from '../verb.ts';
+import { devicePlaceholderOf } from './block-files.ts';
+import type { NodeContext } from './context.ts';
+import type { NodeUnpublishVolumeRequest } from './messages.ts';
+
+/**
+ * CSI 1.12, NodeUnpublishVolume: nothing stays, or it is an error, as kubelet believes an OK. The VM may still run and
+ * keep the disk: its lease is its own. A volume that is not there any more is no obstacle.
+ */
+export function nodeUnpublishVolume(request: NodeUnpublishVolumeRequest, context: NodeContext): Call<Empty> {
+  const volumeId = parseText(request.volume_id, 'volume_id');
+  const targetPath = parsePath(request.target_path, 'target_path');
+  return {
+    locks: [volumeId, targetPath],
+    fields: { volumeId, targetPath },
+    async run({ log }) {
+      const inline = context.ephemeral.find(volumeId);
+      await unpublish(inline?.spec.volumeId ?? volumeId, targetPath, context);
+      if (inline !== undefined) await context.ephemeral.release(inline, log);
+      return {};
+    },
+  };
+}
+
+async function unpublish(volumeId: string, targetPath: string, context: NodeContext): Promise<void> {
+  const { host, attachments, measurements, run } = context;
+  const records = (await attachments.at(targetPath)).filter((record) => record.volumeId === volumeId);
+  const [record] = records;
+  if (record?.volumeMode === 'Block' || (record === undefined && !(await isDirectory(targetPath)))) {
+    await ensureNoPlaceholderDevice(host, devicePlaceholderOf(run, targetPath), record?.device);
+  }
+  if (record?.volumeMode !== 'Block') {
+    await ensureNoPlaceholder(host, targetPath, volumeId);
+    if (mayBeOfKata(volumeId, context)) await ensureNoKataMountInfo(targetPath);
+  }
+  for (const each of records) await attachments.remove(each);
+  if (record !== undefined && (await attachments.ofVolume(volumeId)).length === 0) measurements.delete(record.volumeId);
+}
+
+/** Without a record, what was published shows in what is found: a server may have been killed between the two. */
+async function isDirectory(targetPath: string): Promise<boolean> {
+  return (await findTarget(targetPath))?.found?.isDirectory() ?? false;
+}
+
+function mayBeOfKata(volumeId: string, { volumes }: NodeContext): boolean {
+  const location = volumes.locate(volumeId);
+  const spec = location.kind === 'here' ? location.pool.find(location.volumeId) : undefined;
+  return spec === undefined || spec.class.consumer === 'kata';
+}

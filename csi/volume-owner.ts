@@ -1,0 +1,31 @@
+import { readFile } from 'node:fs/promises';
+import { Fault } from '../proto/fault.ts';
+import { type VolumeLease, volumeLeaseRecord } from '../proto/volume-lease.ts';
+import { VOLUME_FILES } from '../proto/volume-spec.ts';
+import type { PodShim, PodShims } from './pod-shims.ts';
+import { absentOr } from './target-path.ts';
+import type { FoundVolume } from './volumes.ts';
+
+/**
+ * Asks the shim of the pod whose VM has the volume, as far as the words of the lease say, for which its lock need not be
+ * touched: a look at a lock takes it for an instant, and a pod that starts at that instant is refused. Undefined when the
+ * VM does not have it, or nobody answers for it.
+ */
+export async function askOwner<T>(
+  { pool, spec: { volumeId } }: FoundVolume,
+  shims: PodShims,
+  body: (shim: PodShim) => Promise<T>,
+): Promise<T | undefined> {
+  const lease = await readLease(`${pool.directoryOf(volumeId)}/${VOLUME_FILES.lease}`);
+  if (lease === undefined) return undefined;
+  return shims.ask(lease.sandboxId, body).catch((error: unknown) => {
+    if (error instanceof Fault && error.code === 'not-found') return undefined;
+    throw error;
+  });
+}
+
+/** Undefined when nobody has ever had it, or whoever takes it is writing just now. */
+async function readLease(path: string): Promise<VolumeLease | undefined> {
+  const text = await readFile(path, 'utf8').catch(absentOr(`could not read ${path}`));
+  return text === undefined || text === '' ? undefined : volumeLeaseRecord.decode(text, path);
+}
