@@ -18,7 +18,7 @@ const judge = (changes: object, chosen: 'tcg' | 'kvm' = 'kvm') =>
   );
 
 it('is content with a QEMU that has everything and runs guests under KVM', () => {
-  expect(judge({}).map(({ status }) => status)).toEqual(['ok', 'ok', 'ok', 'ok']);
+  expect(judge({}).map(({ status }) => status)).toEqual(['ok', 'ok', 'ok', 'ok', 'ok']);
 });
 
 it('misses a device that pods need, and says what for', () => {

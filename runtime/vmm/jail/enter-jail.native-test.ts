@@ -32,8 +32,7 @@ function requestOf(directory: string, changes: Partial<JailRequest> = {}): JailR
   }
   return {
     program: SHELL,
-    kernel: `${directory}/kernel`,
-    initrd: `${directory}/initrd`,
+    guest: { kernel: `${directory}/kernel`, initrd: `${directory}/initrd` },
     shares: [],
     kvm: false,
     inherited: 3,
@@ -126,7 +125,7 @@ nativeTest('jail: reads all of a share, which nothing can be run or changed in',
 });
 
 nativeTest('jail: says which file it was not allowed to show, and starts nothing', async (directory) => {
-  const request = requestOf(directory, { kernel: `${directory}/none` });
+  const request = requestOf(directory, { shares: [{ id: 'rootfs', path: `${directory}/none` }] });
   const { code, said } = await inJail(directory, 'echo started', request);
   expectEqual([code, said], [1, `could not show ${directory}/none to the VMM`]);
 });

@@ -15,8 +15,7 @@ const MERGED: JailHost = {
 };
 const request: JailRequest = {
   program: '/usr/bin/qemu-system-x86_64',
-  kernel: '/opt/guest/vmlinux',
-  initrd: '/opt/guest/initrd',
+  guest: { kernel: '/opt/guest/vmlinux', initrd: '/opt/guest/initrd' },
   shares: [],
   kvm: false,
   inherited: 3,
@@ -32,6 +31,7 @@ describe('the root of a jail', () => {
   it('has programs, libraries and what the guest boots, of any host', () => {
     const guest = ['/opt/guest/vmlinux at /guest/kernel', '/opt/guest/initrd at /guest/initrd'];
     expect(shown()).toEqual(['/usr', '/etc/ld.so.cache', ...guest]);
+    expect(shown({ guest: undefined })).toEqual(['/usr', '/etc/ld.so.cache']);
     expect(plan().links).toContainEqual({ path: '/lib64', target: 'usr/lib64' });
     const unmerged: JailHost = {
       ...MERGED,

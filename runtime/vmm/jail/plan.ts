@@ -48,7 +48,7 @@ const READ_ONLY = MOUNT_ATTR.RDONLY | MOUNT_ATTR.NOSUID | MOUNT_ATTR.NODEV;
 const DATA = READ_ONLY | MOUNT_ATTR.NOEXEC;
 
 export function planJail(request: JailRequest, host: JailHost): JailPlan {
-  const { program, kernel, initrd, shares } = request;
+  const { program, guest, shares } = request;
   const entries = SYSTEM_DIRECTORIES.map((path) => ({ path, entry: host.entries[path] ?? null }));
   const directories = ['/usr', ...entries.filter(({ entry }) => entry === 'directory').map(({ path }) => path)];
   const isShown = directories.some((path) => program.startsWith(`${path}/`));
@@ -61,8 +61,9 @@ export function planJail(request: JailRequest, host: JailHost): JailPlan {
       ...directories.map((path) => bind(path, path, true, READ_ONLY)),
       ...(isShown ? [] : [bindProgram(program)]),
       ...data.map((path) => bind(path, path, false, DATA)),
-      bind(kernel, JAIL.kernel, false, DATA),
-      bind(initrd, JAIL.initrd, false, DATA),
+      ...(guest === undefined
+        ? []
+        : [bind(guest.kernel, JAIL.kernel, false, DATA), bind(guest.initrd, JAIL.initrd, false, DATA)]),
       ...shares.map(({ id, path }) => bind(path, JAIL.share(id), true, DATA)),
       ...(shares.length > 0 ? [bind(OWN_DESCRIPTORS, OWN_DESCRIPTORS, true, DATA)] : []),
     ],

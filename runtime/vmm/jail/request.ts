@@ -5,8 +5,8 @@ import { absolutePath, count, decodeWith, filled } from '../../../proto/record.t
 const jailRequest = v.strictObject({
   /** The VMM's file, without symbolic links on the way to it. */
   program: absolutePath,
-  kernel: absolutePath,
-  initrd: absolutePath,
+  /** What the guest boots; undefined: there is no guest. */
+  guest: v.optional(v.strictObject({ kernel: absolutePath, initrd: absolutePath })),
   shares: v.array(v.strictObject({ id: filled, path: absolutePath })),
   /** Needs /dev/kvm. */
   kvm: v.boolean(),

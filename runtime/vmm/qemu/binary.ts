@@ -6,11 +6,17 @@ import { O, S_IF, S_IFMT, sys } from '../../system/native/sys.ts';
 /** The first of the PATH, unless the operator names one. */
 export const QEMU = 'qemu-system-x86_64';
 
+export interface QemuProgram {
+  /** Path, or name in the PATH. */
+  readonly binary: string;
+  /** Command that takes a JailRequest and QEMU's arguments, and becomes QEMU: runtime/vmm/jail. */
+  readonly jail: readonly string[];
+}
+
 /** What a missing program or part says: the name, and what installs it. */
-export function missingQemu(what: string, cause?: unknown): Fault {
+export function missingQemu(what: string): Fault {
   return new Fault('environment', `${what}; apt-get install qemu-system-x86`, {
     fields: { package: 'qemu-system-x86' },
-    ...(cause === undefined ? {} : { cause }),
   });
 }
 
@@ -22,7 +28,7 @@ export function findQemu(binary: string): string {
         .split(':')
         .map((directory) => `${directory}/${binary}`);
   const found = places.find(isProgram);
-  if (found === undefined) throw missingQemu(notInstalled(binary));
+  if (found === undefined) throw missingQemu(`the virtual machine monitor ${binary} is not installed`);
   return attempt(`could not look at ${found}`, () => {
     const fd = sys.open(found, O.PATH);
     try {
@@ -36,12 +42,4 @@ export function findQemu(binary: string): string {
 function isProgram(path: string): boolean {
   const mode = sys.stat(path)?.mode ?? 0;
   return (mode & S_IFMT) === S_IF.REG && (mode & 0o111) !== 0;
-}
-
-const notInstalled = (binary: string): string => `the virtual machine monitor ${binary} is not installed`;
-
-/** A Fault `environment` of starting `binary`, with the way out; anything else as it is. */
-export function withHint(error: unknown, binary: string): unknown {
-  if (!(error instanceof Fault) || error.code !== 'environment') return error;
-  return missingQemu(notInstalled(binary), error);
 }

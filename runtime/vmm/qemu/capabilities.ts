@@ -3,8 +3,9 @@ import type { Accelerator } from '../../../proto/accelerator.ts';
 import { Fault } from '../../../proto/fault.ts';
 import { decodeWith } from '../../../proto/record.ts';
 import type { System } from '../../system/port.ts';
+import { encodeJailRequest } from '../jail/request.ts';
 import type { VmmCapabilities } from '../port.ts';
-import { missingQemu, withHint } from './binary.ts';
+import { findQemu, missingQemu, type QemuProgram } from './binary.ts';
 import { encodeQmpCommand, QmpDecoder, type QmpMessage } from './qmp-message.ts';
 
 const TIMEOUT_MS = 10_000;
@@ -30,9 +31,13 @@ export interface QemuAnswers {
   readonly ioUring: boolean;
 }
 
-/** Asks QEMU itself, in a machine of nothing, by the protocol that it serves anyway: no help text is parsed. */
-export async function probeCapabilities(system: System, binary: string): Promise<VmmCapabilities> {
-  const { version, types, ioUring } = parseAnswers(await ask(system, binary), binary);
+/**
+ * Asks QEMU itself, in a machine of nothing, by the protocol that it serves anyway: no help text is parsed. In a jail as
+ * a VM's: what the kernel lets that user do is part of the answer, and a host that can make no jail is known.
+ */
+export async function probeCapabilities(system: System, qemu: QemuProgram): Promise<VmmCapabilities> {
+  const { binary } = qemu;
+  const { version, types, ioUring } = parseAnswers(await ask(system, qemu), binary);
   const missing = NEEDED.find((name) => !types.has(name));
   if (missing !== undefined) throw missingQemu(`${binary} has no device ${missing}`);
   return {
@@ -48,11 +53,11 @@ export async function probeCapabilities(system: System, binary: string): Promise
  * Each type is asked for by name. To a question for all that there are, QEMU loads every module that it knows of, and
  * aborts at one of another build, as there is where two versions are installed or one was upgraded by half.
  */
-function planQuestions(): Uint8Array {
+function planQuestions(program: string): Uint8Array {
   const questions = [
     encodeQmpCommand('qmp_capabilities', {}, NEGOTIATE),
     encodeQmpCommand('query-version', {}, VERSION),
-    encodeQmpCommand('blockdev-add', OPENED_WITH_IO_URING, IO_URING),
+    encodeQmpCommand('blockdev-add', openedWithIoUring(program), IO_URING),
     ...TYPES.map((typename, index) => encodeQmpCommand('qom-list-properties', { typename }, FIRST_TYPE + index)),
     encodeQmpCommand('quit', {}, QUIT),
   ];
@@ -60,22 +65,28 @@ function planQuestions(): Uint8Array {
 }
 
 /** Any file will do: that QEMU has the engine is one half, that the kernel lets it in the other. */
-const OPENED_WITH_IO_URING = {
-  driver: 'file',
-  'node-name': 'probe',
-  filename: '/proc/self/exe',
-  'read-only': true,
-  locking: 'off',
-  aio: 'io_uring',
-} as const;
+function openedWithIoUring(filename: string) {
+  return {
+    driver: 'file',
+    'node-name': 'probe',
+    filename,
+    'read-only': true,
+    locking: 'off',
+    aio: 'io_uring',
+  };
+}
 
-async function ask(system: System, binary: string): Promise<Uint8Array> {
+async function ask(system: System, { binary, jail }: QemuProgram): Promise<Uint8Array> {
+  const program = findQemu(binary);
+  const [file = '', ...verb] = jail;
+  const request = { program, shares: [], kvm: false, inherited: 3, taps: [], endsWithParent: false };
   const args = ['-machine', 'none', '-nodefaults', '-no-user-config', '-display', 'none', '-qmp', 'stdio'];
-  const done = await system
-    .run({ file: binary, args, stdin: planQuestions(), timeoutMs: TIMEOUT_MS })
-    .catch((error: unknown) => {
-      throw withHint(error, binary);
-    });
+  const done = await system.run({
+    file,
+    args: [...verb, encodeJailRequest(request), ...args],
+    stdin: planQuestions(program),
+    timeoutMs: TIMEOUT_MS,
+  });
   if (done.exitCode !== 0) {
     const words = new TextDecoder().decode(done.stderr.slice(-ERROR_TAIL_BYTES)).trim();
     throw new Fault('exec', `${binary} ended with status ${done.exitCode} when asked what it can do: ${words}`);

@@ -195,6 +195,22 @@ nativeTest('QEMU: shares a read-only image, and lets no second machine near a wr
   await third.kill();
 });
 
+nativeTest('QEMU: works a disk that it was handed in every way, and sees it grow', async (directory) => {
+  const path = image(directory, 'own');
+  const ways = [
+    { cache: 'writeback', aio: 'threads', queues: 1, iothread: false, discard: false },
+    { cache: 'writeback', aio: 'io_uring', queues: 2, iothread: true, discard: true },
+  ] as const;
+  for (const tuning of ways) {
+    const vm = await start(directory, 'vm', { disks: [{ ...disk(path, false), tuning }] });
+    const sizeBytes = (sys.stat(path)?.size ?? 0) * 2;
+    await vm.resizeDisk('disk-v', sizeBytes);
+    expectEqual(sys.stat(path)?.size, sizeBytes);
+    await vm.quit();
+    expectEqual((await vm.exited).lastWords, '');
+  }
+});
+
 nativeTest('QEMU: starts again where a killed one left its sockets', async (directory) => {
   const first = await start(directory, 'vm');
   await first.kill();

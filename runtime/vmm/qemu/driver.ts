@@ -28,7 +28,7 @@ export interface QemuOptions {
 
 export function createQemuDriver({ system, log, binary = QEMU, jail = OWN_JAIL }: QemuOptions): VmmDriver {
   return {
-    probe: () => probeCapabilities(system, binary),
+    probe: () => probeCapabilities(system, { binary, jail }),
     start: (spec, options) =>
       withUndo(log, async (undo) => {
         undo.defer('sockets', async () => {

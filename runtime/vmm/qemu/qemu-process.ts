@@ -8,7 +8,7 @@ import { trace } from '../../system/trace.ts';
 import { encodeJailRequest } from '../jail/request.ts';
 import type { StartOptions, VmExit, VmSpec } from '../port.ts';
 import { planArgs } from './args.ts';
-import { findQemu } from './binary.ts';
+import { findQemu, type QemuProgram } from './binary.ts';
 import { closeDescriptors, openDescriptors, planDescriptors } from './descriptors.ts';
 
 /** Enough for QEMU's longest complaint. */
@@ -21,13 +21,6 @@ export interface QemuProcess {
   readonly exited: Promise<VmExit>;
   /** SIGKILL. Resolves when it is gone. */
   kill(): Promise<void>;
-}
-
-export interface QemuProgram {
-  /** Path, or name in the PATH. */
-  readonly binary: string;
-  /** Command that takes a JailRequest and QEMU's arguments, and becomes QEMU: runtime/vmm/jail. */
-  readonly jail: readonly string[];
 }
 
 /**
@@ -74,8 +67,7 @@ function planRequest(
 ) {
   return {
     program,
-    kernel,
-    initrd,
+    guest: { kernel, initrd },
     shares: shares.map(({ id, path }) => ({ id, path })),
     kvm: accelerator === 'kvm',
     inherited,
