@@ -118,11 +118,22 @@ nativeTest(
   },
 );
 
-nativeTest('jail: reads all of a share, which nothing can be run or changed in', async (directory) => {
-  const request = requestOf(directory, { shares: [makeShare(directory)] });
-  const { said } = await inJail(directory, 'cat /share/rootfs/secret; ls /proc/self; ls /proc', request);
-  expectEqual(said.split('\n'), ['treasure', 'fd', 'self']);
-});
+nativeTest(
+  'jail: reads all of a share, by the names of its own descriptors too, and sees no process',
+  async (directory) => {
+    const request = requestOf(directory, { shares: [makeShare(directory)] });
+    const [SETXATTR, GETXATTR] = [188, 191];
+    const set = `($path, $name, $value) = @ARGV; exit syscall(${SETXATTR}, $path, $name, $value, 5, 0)`;
+    const label = ['perl', '-e', set, `${directory}/root/secret`, 'security.berth', 'label'];
+    expectEqual((await spawnChild({ argv: label, fds: [-1, -1, 2] }).exited).code, 0);
+    const { said } = await inJail(directory, 'cat /share/rootfs/secret; ls /proc/self; ls /proc', request);
+    expectEqual(said.split('\n'), ['treasure', 'fd', 'self']);
+    // As QEMU's 9p server reads extended attributes.
+    const get = `($path, $name, $value) = @ARGV; syscall(${GETXATTR}, $path, $name, $value, 5); print $value`;
+    const script = `exec 7</share/rootfs; exec perl -e '${get}' /proc/self/fd/7/secret security.berth empty`;
+    expectEqual((await inJail(directory, script, request)).said, 'label');
+  },
+);
 
 nativeTest('jail: says which file it was not allowed to show, and starts nothing', async (directory) => {
   const request = requestOf(directory, { shares: [{ id: 'rootfs', path: `${directory}/none` }] });
