@@ -1,5 +1,5 @@
-import { copyFile, mkdir } from 'node:fs/promises';
 import type { GuestBase } from '../guest-image/guest-base.ts';
+import { copyCsiProtos } from './csi-protos.ts';
 import { writeGuestOutput } from './guest-output.ts';
 import { withMachineLock } from './machine-lock.ts';
 import { buildNative } from './native-build.ts';
@@ -18,8 +18,7 @@ export async function build(toolchain: string, guestBase: GuestBase): Promise<vo
     timed('build', async () => {
       await bundleNodeProgram('runtime/cli/main.ts', 'dist/berth.js');
       await bundleNodeProgram('csi/main.ts', 'dist/berth-csi.js');
-      await mkdir('dist/proto', { recursive: true });
-      await copyFile('proto/csi.proto', 'dist/proto/csi.proto');
+      await copyCsiProtos('dist');
       await buildNative({ entry: 'csi/host/main.ts', output: 'dist/berth-csi-host' }, toolchain);
       await buildNative({ entry: 'cni/main.ts', output: 'dist/cni/berth' }, toolchain);
       await buildNative({ entry: 'runtime/shim/main.ts', output: 'dist/shim/containerd-shim-berth-v2' }, toolchain);

@@ -2,6 +2,7 @@ import { copyFile, mkdir, readdir, readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { execa } from 'execa';
+import { copyCsiProtos } from '../../deploy/setup/csi-protos.ts';
 import { bundleNodeProgram } from '../../deploy/setup/node-bundle.ts';
 import { type Mount, parseMountinfo } from '../../runtime/system/node/mounts.ts';
 import { type CsiClient, connectCsi } from './csi-client.ts';
@@ -148,8 +149,7 @@ async function buildCsi(directory: string): Promise<string> {
   await bundleNodeProgram('csi/main.ts', program);
   const helper = await buildCsiHost();
   await copyFile(helper, join(directory, 'berth-csi-host'));
-  await mkdir(join(directory, 'proto'));
-  await copyFile('proto/csi.proto', join(directory, 'proto/csi.proto'));
+  await copyCsiProtos(directory);
   return program;
 }
 

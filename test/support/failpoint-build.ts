@@ -1,6 +1,7 @@
-import { copyFile, mkdir } from 'node:fs/promises';
-import { dirname, join, resolve } from 'node:path';
+import { copyFile } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
 import { WITH_FAILPOINTS } from '../../deploy/setup/constants.ts';
+import { copyCsiProtos } from '../../deploy/setup/csi-protos.ts';
 import { withMachineLock } from '../../deploy/setup/machine-lock.ts';
 import { buildNative } from '../../deploy/setup/native-build.ts';
 import { bundleNodeProgram } from '../../deploy/setup/node-bundle.ts';
@@ -20,9 +21,7 @@ const BUILDS = {
     const output = join(DIRECTORY, 'berth-csi.js');
     await bundleNodeProgram('csi/main.ts', output, WITH_FAILPOINTS);
     await copyFile(await buildCsiHost(), join(DIRECTORY, 'berth-csi-host'));
-    const protocol = join(DIRECTORY, 'proto/csi.proto');
-    await mkdir(dirname(protocol), { recursive: true });
-    await copyFile('proto/csi.proto', protocol);
+    await copyCsiProtos(DIRECTORY);
     return output;
   },
   cni: () => buildBinary('cni/main.ts', 'cni/berth'),
