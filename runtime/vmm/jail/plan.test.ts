@@ -86,6 +86,7 @@ describe('the request of a jail', () => {
     ['{', 'is no JSON'],
     [JSON.stringify({ ...request, program: 'qemu' }), 'program'],
     [JSON.stringify({ ...request, taps: [{ name: 't', queues: 0 }] }), 'taps.0.queues'],
+    [JSON.stringify({ ...request, taps: [{ name: 'sixteen-letters-', queues: 1 }] }), 'is no name of an interface'],
     [JSON.stringify({ ...request, uid: 0 }), 'uid is an unknown key'],
   ])('%s is refused', (text, message) => {
     expect(() => parseJailRequest(text)).toThrow(message);

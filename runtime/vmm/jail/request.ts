@@ -2,6 +2,9 @@ import * as v from 'valibot';
 import { Fault } from '../../../proto/fault.ts';
 import { absolutePath, count, decodeWith, filled } from '../../../proto/record.ts';
 
+/** What fits into struct ifreq, with the zero byte that ends it. */
+const interfaceName = v.pipe(v.string(), v.regex(/^[!-~]{1,15}$/, 'is no name of an interface'));
+
 const jailRequest = v.strictObject({
   /** The VMM's file, without symbolic links on the way to it. */
   program: absolutePath,
@@ -13,7 +16,7 @@ const jailRequest = v.strictObject({
   /** Descriptors that the VMM inherits: 0 to one less than this. Those of the TAPs follow. */
   inherited: count,
   /** A descriptor for each queue of each, in this order. */
-  taps: v.array(v.strictObject({ name: filled, queues: v.pipe(v.number(), v.integer(), v.minValue(1)) })),
+  taps: v.array(v.strictObject({ name: interfaceName, queues: v.pipe(v.number(), v.integer(), v.minValue(1)) })),
   /** The VMM is killed when the parent of this process ends. */
   endsWithParent: v.boolean(),
 });

@@ -11,11 +11,11 @@ const SIZE = 'mode=0755,size=64k';
  * All of it ends with the process.
  */
 export function enterRoot({ links, binds, devices }: JailPlan, uid: number): void {
-  attempt('could not make a mount namespace for the VMM', () => {
+  attempt('could not make a mount namespace for the VMM; the root of this process must be a mount', () => {
     sys.unshare(CLONE.NEWNS);
     sys.mount(null, '/', null, MS.REC | MS.PRIVATE, null);
-    sys.mount('berth-jail', STAGE, 'tmpfs', 0, SIZE);
   });
+  attempt(`could not begin the VMM's root on ${STAGE}`, () => sys.mount('berth-jail', STAGE, 'tmpfs', 0, SIZE));
   const umask = sys.umask(0);
   for (const { path, target } of links) sys.symlink(target, `${STAGE}${path}`);
   for (const bind of binds) applyBind(bind);
@@ -30,7 +30,7 @@ export function enterRoot({ links, binds, devices }: JailPlan, uid: number): voi
   attempt("could not make the VMM's root read-only", () =>
     sys.mountSetattr(STAGE, 0, MOUNT_ATTR.RDONLY | MOUNT_ATTR.NOSUID | MOUNT_ATTR.NOEXEC),
   );
-  attempt("could not change to the VMM's root; this process's own must be a mount, not that of an initramfs", () => {
+  attempt("could not change to the VMM's root; that of this process must not be an initramfs's", () => {
     sys.chdir(STAGE);
     // The old root comes to lie on top of the new one, and goes: no directory is needed for it (pivot_root(2)).
     sys.pivotRoot('.', '.');

@@ -25,7 +25,7 @@ export function openTap({ name, queues }: JailRequest['taps'][number]): number[]
 /** struct ifreq: the name, ended by zero bytes, and the flags in host order. */
 function toRequest(name: string, hasQueues: boolean): Uint8Array {
   const request = new Uint8Array(IFREQ_BYTES);
-  request.set(sys.utf8Encode(name).subarray(0, FLAGS_AT - 1));
+  request.set(sys.utf8Encode(name));
   const flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR | (hasQueues ? IFF_MULTI_QUEUE : 0);
   new DataView(request.buffer).setUint16(FLAGS_AT, flags, true);
   return request;
