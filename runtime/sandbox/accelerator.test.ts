@@ -77,8 +77,6 @@ function driver(behaviour: Behaviour): Pick<VmmDriver, 'start'> {
         throttleDisk: async () => {},
         resume: async () => {},
         onDiskError: () => {},
-        status: async () => ({ state: 'running', reason: '' }),
-        quit: async () => {},
         async kill() {
           kill();
           await listener.close();

@@ -273,8 +273,6 @@ export class FakeWorld {
     return {
       process: VMM,
       exited,
-      status: async () => ({ state: 'running', reason: '' }),
-      quit: kill,
       kill,
       disks: async () => this.disks,
       resizeDisk: async (id, sizeBytes) => void this.journal.push(`${id} resized to ${sizeBytes}`),

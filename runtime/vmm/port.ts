@@ -132,8 +132,6 @@ export interface Vm {
   readonly process: ProcessIdentity;
   /** Resolves when the process is gone, whatever ended it. */
   readonly exited: Promise<VmExit>;
-  /** `running`, or `stopped` when the VMM has stopped the guest (out of space, I/O error), with the reason. */
-  status(): Promise<{ readonly state: 'running' | 'stopped'; readonly reason: string }>;
   /** What the VMM says of its disks. */
   disks(): Promise<readonly DiskStatus[]>;
   /** The image has the size already: has the guest see it. A disk never shrinks: nothing happens if it is as large. */
@@ -144,8 +142,6 @@ export interface Vm {
   resume(): Promise<void>;
   /** From now on `listener` hears of every disk error; those before are in disks(). One listener. */
   onDiskError(listener: (error: DiskError) => void): void;
-  /** Ends the VMM at once, flushing its files; falls back to kill(). Resolves when it is gone. */
-  quit(): Promise<void>;
-  /** SIGKILL. Resolves when it is gone. Forgives one that is gone already. */
+  /** SIGKILL: what the guest has flushed is kept. Resolves when it is gone. Forgives one that is gone already. */
   kill(): Promise<void>;
 }

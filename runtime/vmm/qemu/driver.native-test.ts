@@ -4,7 +4,7 @@ import { silentLog } from '../../system/log.ts';
 import { replaceFile } from '../../system/native/file.ts';
 import { acquireLease } from '../../system/native/lease.ts';
 import { isAlive } from '../../system/native/process-identity.ts';
-import { S_IF, S_IFMT, SIG, sys } from '../../system/native/sys.ts';
+import { O, S_IF, S_IFMT, SIG, sys } from '../../system/native/sys.ts';
 import { createNativeSystem } from '../../system/native/system.ts';
 import {
   expect,
@@ -104,16 +104,42 @@ nativeTest('QEMU: one that is not installed is named with its package, by probe 
   expectEqual(sockets(directory), []);
 });
 
-nativeTest('QEMU: starts, runs, and ends when it is asked to', async (directory) => {
+nativeTest('QEMU: starts, serves its sockets, and is killed as often as one likes', async (directory) => {
   const vm = await start(directory, 'vm');
   expect(isAlive(vm.process), 'the process is the one that is named');
-  expectEqual(await vm.status(), { state: 'running', reason: 'running' });
+  expectEqual(await vm.disks(), []);
   (await system.connect(`${directory}/vm.control`)).close();
-  await vm.quit();
-  const { code, signal } = await vm.exited;
-  expectEqual([code, signal], [0, 0]);
+  await vm.kill();
+  const { signal } = await vm.exited;
+  expectEqual(signal, SIG.KILL);
   expect(!isAlive(vm.process), 'the process is gone');
-  await vm.quit();
+  await vm.kill();
+});
+
+nativeTest('QEMU: a disk that runs grows with its image, and never shrinks', async (directory) => {
+  const path = image(directory, 'own');
+  const tuning = { cache: 'none', aio: 'native', queues: 1, iothread: true, discard: true } as const;
+  const vm = await start(directory, 'vm', { disks: [{ ...disk(path, false), tuning }] });
+  const status = { id: 'disk-v', sizeBytes: 1 << 20, isOutOfSpace: false };
+  expectEqual(await vm.disks(), [status]);
+  const grownBytes = 3 << 20;
+  const fd = sys.open(path, O.RDWR);
+  sys.ftruncate(fd, grownBytes);
+  sys.close(fd);
+  for (const sizeBytes of [grownBytes, grownBytes, 1 << 20]) {
+    await vm.resizeDisk('disk-v', sizeBytes);
+    expectEqual(await vm.disks(), [{ ...status, sizeBytes: grownBytes }]);
+    expectEqual(sys.stat(path)?.size, grownBytes);
+  }
+  await vm.kill();
+});
+
+nativeTest('QEMU: a disk that runs takes limits, and is without them again', async (directory) => {
+  const vm = await start(directory, 'vm', { disks: [disk(image(directory, 'own'), false)] });
+  await vm.throttleDisk('disk-v', { iops: 100, bandwidthBytes: 1 << 20 });
+  await vm.throttleDisk('disk-v', { iops: 0, bandwidthBytes: 0 });
+  await expectThrows('exec', () => vm.throttleDisk('disk-w', { iops: 1, bandwidthBytes: 0 }));
+  await vm.resume();
   await vm.kill();
 });
 
@@ -123,7 +149,7 @@ nativeTest('QEMU: finds nothing deprecated in a machine with one of everything',
     disks: [disk(shared, true), { ...disk(own, false), id: 'own' }],
     nics: [{ id: 'nic0', tap: 'berth-test', mac: '02:00:00:00:00:01', mtu: 1450 }],
   });
-  await vm.quit();
+  await vm.kill();
   expectEqual((await vm.exited).lastWords, '');
 });
 
@@ -164,7 +190,7 @@ nativeTest('QEMU: a death that nobody asked for is seen at once', async (directo
   sys.kill(vm.process.pid, SIG.KILL);
   const { code, signal } = await vm.exited;
   expectEqual([code, signal], [-1, SIG.KILL]);
-  await expectThrows('io', () => vm.status());
+  await expectThrows('io', () => vm.disks());
   await vm.kill();
 });
 
@@ -206,7 +232,7 @@ nativeTest('QEMU: works a disk that it was handed in every way, and sees it grow
     const sizeBytes = (sys.stat(path)?.size ?? 0) * 2;
     await vm.resizeDisk('disk-v', sizeBytes);
     expectEqual(sys.stat(path)?.size, sizeBytes);
-    await vm.quit();
+    await vm.kill();
     expectEqual((await vm.exited).lastWords, '');
   }
 });
@@ -216,5 +242,5 @@ nativeTest('QEMU: starts again where a killed one left its sockets', async (dire
   await first.kill();
   expect(sys.lstat(`${directory}/vm.qmp`) !== null, 'a killed QEMU leaves its socket');
   const second = await start(directory, 'vm');
-  await second.quit();
+  await second.kill();
 });

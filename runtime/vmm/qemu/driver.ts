@@ -40,11 +40,11 @@ export function createQemuDriver({ system, log, binary = QEMU, jail = OWN_JAIL }
         if (identity === undefined) throw endedFault(await qemu.exited);
         await options.onProcess(identity);
         const monitor = await openMonitor(system, spec.controlSocket, qemu, log);
-        return new QemuVm(qemu, identity, monitor, log);
+        return new QemuVm(qemu, identity, monitor);
       }),
     async adopt({ process, controlSocket, log: words }) {
       const monitor = await connectMonitor(system, controlSocket, log);
-      return new QemuVm(adoptQemu(system, process, monitor.closed, words), process, monitor, log);
+      return new QemuVm(adoptQemu(system, process, monitor.closed, words), process, monitor);
     },
   };
 }

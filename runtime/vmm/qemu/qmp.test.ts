@@ -45,8 +45,8 @@ class FakeQemu implements ByteStream {
 }
 
 const done = (id: number): string => `{"return": {}, "id": ${id}}\r\n`;
-const status = (id: number, text: string): string =>
-  `{"return": {"running": true, "singlestep": false, "status": "${text}"}, "id": ${id}}\r\n`;
+const disks = (id: number, node: string): string =>
+  `{"return": [{"inserted": {"node-name": "${node}", "image": {"virtual-size": 7}}}], "id": ${id}}\r\n`;
 
 function connect(qemu: FakeQemu, events: string[] = [], timeoutMs = 5000): Promise<QmpClient> {
   return QmpClient.connect(qemu, { timeoutMs, onEvent: (name) => events.push(name) });
@@ -56,12 +56,12 @@ describe('QmpClient', () => {
   it('negotiates, asks, and gets its answers among events', async () => {
     const events: string[] = [];
     const qemu = new FakeQemu(GREETING, (command, id) => {
-      if (command !== 'query-status') return done(id);
-      return `{"event": "STOP"}\r\n${status(id, 'paused')}{"event": "RESUME", "data": {}}\r\n`;
+      if (command !== 'query-block') return done(id);
+      return `{"event": "STOP"}\r\n${disks(id, 'disk-v')}{"event": "RESUME", "data": {}}\r\n`;
     });
     const client = await connect(qemu, events);
-    expect(await client.execute('query-status')).toMatchObject({ running: true, status: 'paused' });
-    expect(qemu.commands).toEqual(['qmp_capabilities', 'query-status']);
+    expect(await client.execute('query-block')).toMatchObject([{ inserted: { 'node-name': 'disk-v' } }]);
+    expect(qemu.commands).toEqual(['qmp_capabilities', 'query-block']);
     expect(events).toEqual(['STOP', 'RESUME']);
   });
 
@@ -74,20 +74,21 @@ describe('QmpClient', () => {
         ? ''
         : asked
             .toReversed()
-            .map((each) => status(each, `of ${each}`))
+            .map((each) => disks(each, `of ${each}`))
             .join('');
     });
     const client = await connect(qemu);
-    const [first, second] = await Promise.all([client.execute('query-status'), client.execute('query-status')]);
-    expect([first.status, second.status]).toEqual(asked.map((id) => `of ${id}`));
+    const [first, second] = await Promise.all([client.execute('query-block'), client.execute('query-block')]);
+    const names = [...first, ...second].map(({ inserted }) => inserted?.['node-name']);
+    expect(names).toEqual(asked.map((id) => `of ${id}`));
   });
 
   it('passes on a refusal in QEMU words and goes on', async () => {
     const qemu = new FakeQemu(GREETING, (command, id) =>
-      command === 'quit' ? `{"id": ${id}, "error": {"class": "GenericError", "desc": "not now"}}\r\n` : done(id),
+      command === 'cont' ? `{"id": ${id}, "error": {"class": "GenericError", "desc": "not now"}}\r\n` : done(id),
     );
     const client = await connect(qemu);
-    await expect(client.execute('quit')).rejects.toMatchObject({ code: 'exec', message: 'QEMU refused: not now' });
+    await expect(client.execute('cont')).rejects.toMatchObject({ code: 'exec', message: 'QEMU refused: not now' });
     await client.execute('qmp_capabilities');
   });
 
@@ -98,8 +99,8 @@ describe('QmpClient', () => {
       message: 'QMP: QEMU did not answer to the greeting within 10 ms',
     });
     expect(mute.isClosed).toBe(true);
-    const client = await connect(new FakeQemu(GREETING, (command, id) => (command === 'quit' ? '' : done(id))), [], 10);
-    await expect(client.execute('quit')).rejects.toMatchObject({ code: 'timeout' });
+    const client = await connect(new FakeQemu(GREETING, (command, id) => (command === 'cont' ? '' : done(id))), [], 10);
+    await expect(client.execute('cont')).rejects.toMatchObject({ code: 'timeout' });
   });
 
   it('fails every call, those that wait and those to come, when QEMU goes or says nonsense', async () => {
@@ -108,21 +109,21 @@ describe('QmpClient', () => {
       [(qemu: FakeQemu) => qemu.say('nonsense\n'), 'malformed'],
       [(qemu: FakeQemu) => qemu.say('{"error": {"class": "GenericError", "desc": "bad JSON"}}\n'), 'exec'],
     ] as const) {
-      const qemu = new FakeQemu(GREETING, (command, id) => (command === 'quit' ? '' : done(id)));
+      const qemu = new FakeQemu(GREETING, (command, id) => (command === 'cont' ? '' : done(id)));
       const client = await connect(qemu);
-      const waiting = client.execute('quit');
+      const waiting = client.execute('cont');
       end(qemu);
       await expect(waiting).rejects.toMatchObject({ code });
-      await expect(client.execute('query-status')).rejects.toMatchObject({ code });
+      await expect(client.execute('query-block')).rejects.toMatchObject({ code });
       expect(qemu.isClosed).toBe(true);
     }
   });
 
   it('refuses an answer of another shape', async () => {
     const client = await connect(new FakeQemu(GREETING, (_command, id) => done(id)));
-    await expect(client.execute('query-status')).rejects.toMatchObject({
+    await expect(client.execute('query-block')).rejects.toMatchObject({
       code: 'malformed',
-      message: expect.stringContaining('answer to query-status: running'),
+      message: expect.stringContaining('answer to query-block'),
     });
   });
 });

@@ -8,7 +8,6 @@ import { encodeQmpCommand, QmpDecoder, type QmpMessage } from './qmp-message.ts'
 /** The commands that berth gives, each with the part of its answer that berth reads. */
 const ANSWERS = {
   qmp_capabilities: v.unknown(),
-  'query-status': v.looseObject({ running: v.boolean(), status: v.string() }),
   'query-block': v.array(
     v.looseObject({
       'io-status': v.optional(v.picklist(['ok', 'failed', 'nospace'])),
@@ -23,7 +22,6 @@ const ANSWERS = {
   block_resize: v.unknown(),
   block_set_io_throttle: v.unknown(),
   cont: v.unknown(),
-  quit: v.unknown(),
 } as const;
 type Command = keyof typeof ANSWERS;
 type Answer<C extends Command> = v.InferOutput<(typeof ANSWERS)[C]>;

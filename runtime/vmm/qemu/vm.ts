@@ -1,14 +1,10 @@
 import type { ProcessIdentity } from '../../../proto/sandbox-record.ts';
 import type { VolumeLimits } from '../../../proto/volume-class.ts';
-import type { Log } from '../../system/log.ts';
 import type { DiskError, DiskStatus, Vm, VmExit } from '../port.ts';
 import { diskBackendPath } from './disk-args.ts';
 import { parseDiskError } from './disk-error.ts';
 import type { QemuProcess } from './qemu-process.ts';
 import type { QmpClient } from './qmp.ts';
-
-/** QEMU flushes its images before it ends; a disk that does not take them in this time is waited for no longer. */
-const QUIT_TIMEOUT_MS = 10_000;
 
 /** A virtual machine in QEMU, and QEMU's monitor. */
 export class QemuVm implements Vm {
@@ -16,19 +12,12 @@ export class QemuVm implements Vm {
   readonly exited: Promise<VmExit>;
   private readonly qemu: QemuProcess;
   private readonly monitor: QmpClient;
-  private readonly log: Log;
 
-  constructor(qemu: QemuProcess, identity: ProcessIdentity, monitor: QmpClient, log: Log) {
+  constructor(qemu: QemuProcess, identity: ProcessIdentity, monitor: QmpClient) {
     this.process = identity;
     this.exited = qemu.exited;
     this.qemu = qemu;
     this.monitor = monitor;
-    this.log = log;
-  }
-
-  async status(): Promise<{ readonly state: 'running' | 'stopped'; readonly reason: string }> {
-    const { running, status } = await this.monitor.execute('query-status');
-    return { state: running ? 'running' : 'stopped', reason: status };
   }
 
   async disks(): Promise<readonly DiskStatus[]> {
@@ -63,17 +52,6 @@ export class QemuVm implements Vm {
     this.monitor.onEvent((name, data) => {
       if (name === 'BLOCK_IO_ERROR') listener(parseDiskError(data));
     });
-  }
-
-  async quit(): Promise<void> {
-    const late = setTimeout(() => {
-      this.log.warn('QEMU did not end in time and is killed', { pid: this.process.pid, timeoutMs: QUIT_TIMEOUT_MS });
-      void this.kill();
-    }, QUIT_TIMEOUT_MS);
-    // The monitor closes after the images were flushed, so that without an answer nothing is left to be waited for.
-    this.monitor.execute('quit').catch(() => this.kill());
-    await this.exited;
-    clearTimeout(late);
   }
 
   kill(): Promise<void> {
