@@ -26,7 +26,8 @@ export async function startMetricsServer(
     }
     const collected = last.then(collect);
     last = collected.catch(() => undefined);
-    response.writeHead(200, { 'content-type': EXPOSITION_TYPE }).end(formatMetrics(await collected));
+    const text = formatMetrics(await collected);
+    response.writeHead(200, { 'content-type': EXPOSITION_TYPE }).end(text);
   };
   const server = createServer((request, response) => {
     answer(request, response).catch((error: unknown) => {
