@@ -13,6 +13,7 @@ import {
 } from './controller/publish-volume.ts';
 import { validateVolumeCapabilities } from './controller/validate-volume-capabilities.ts';
 import type * as messages from './messages.ts';
+import { SNAPSHOT_CAPABILITIES, snapshotVerbs } from './snapshots/service.ts';
 import { constant, type Service } from './verb.ts';
 
 const CAPABILITIES = [
@@ -31,7 +32,7 @@ const PUBLISH_CAPABILITIES = ['PUBLISH_UNPUBLISH_VOLUME', 'PUBLISH_READONLY', 'L
 /** The Controller service: volumes come into being, grow and cease. */
 export function createController(context: ControllerContext) {
   const { publications } = context;
-  const capabilities: messages.ControllerCapability[] = [...CAPABILITIES];
+  const capabilities: messages.ControllerCapability[] = [...CAPABILITIES, ...SNAPSHOT_CAPABILITIES];
   if (publications !== undefined) capabilities.push(...PUBLISH_CAPABILITIES);
   return {
     CreateVolume: (request: messages.CreateVolumeRequest) => createVolume(request, context),
@@ -45,6 +46,7 @@ export function createController(context: ControllerContext) {
       controllerExpandVolume(request, context),
     ControllerModifyVolume: (request: messages.ControllerModifyVolumeRequest) =>
       controllerModifyVolume(request, context),
+    ...snapshotVerbs(context),
     ControllerGetCapabilities: constant<messages.ControllerGetCapabilitiesResponse>({
       capabilities: capabilities.map((type) => ({ rpc: { type } })),
     }),

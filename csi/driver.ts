@@ -7,6 +7,9 @@ import { Publications } from './controller/publications.ts';
 import { createController } from './controller.ts';
 import { EphemeralVolumes } from './ephemeral-volumes.ts';
 import type { Flags } from './flags.ts';
+import { clearUnfinishedGroups } from './group-controller/clear-group.ts';
+import { createGroupController } from './group-controller/service.ts';
+import { UnfinishedGroups } from './group-controller/unfinished-groups.ts';
 import { createHealth } from './health.ts';
 import type { HostCalls } from './host-calls.ts';
 import { identity } from './identity.ts';
@@ -21,6 +24,8 @@ import { openImageFilePool } from './pool/image-file/pool.ts';
 import type { Pool } from './pool/port.ts';
 import { startRegistration } from './registration.ts';
 import { type RunningServer, startServer } from './server.ts';
+import { createSnapshotMetadata } from './snapshot-metadata/service.ts';
+import { Snapshots } from './snapshots/snapshots.ts';
 import { VolumeConditions } from './volume-conditions.ts';
 import { toNodeKey } from './volume-id.ts';
 import { Volumes } from './volumes.ts';
@@ -51,6 +56,10 @@ export async function startDriver(flags: Flags, host: HostCalls, opened: Undo, l
   const conditions = new VolumeConditions();
   const publications = flags.isControllerPublish ? await Publications.load(volumes) : undefined;
   const shims = new PodShims(system, run);
+  const unfinished = await UnfinishedGroups.open(system, `${stateDirectory}/groups`);
+  const snapshots = new Snapshots(volumes, unfinished);
+  const groups = { volumes, snapshots, shims, unfinished };
+  await clearUnfinishedGroups(groups, log);
 
   const metrics = new RpcMetrics();
   if (flags.metricsAddress !== undefined) {
@@ -61,8 +70,10 @@ export async function startDriver(flags: Flags, host: HostCalls, opened: Undo, l
   const services = {
     Identity: identity,
     Controller: createController({
-      ...{ nodeId, volumes, attachments, conditions, shims, publications, maxVolumesPerNode },
+      ...{ nodeId, volumes, snapshots, attachments, conditions, shims, publications, maxVolumesPerNode },
     }),
+    GroupController: createGroupController(groups),
+    SnapshotMetadata: createSnapshotMetadata(snapshots),
     Node: createNode({
       ...{ nodeId, run, host, volumes, ephemeral, attachments, conditions, shims, maxVolumesPerNode },
       measurements: new Map(),

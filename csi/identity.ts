@@ -13,6 +13,8 @@ export const identity = {
     capabilities: [
       { service: { type: 'CONTROLLER_SERVICE' } },
       { service: { type: 'VOLUME_ACCESSIBILITY_CONSTRAINTS' } },
+      { service: { type: 'GROUP_CONTROLLER_SERVICE' } },
+      { service: { type: 'SNAPSHOT_METADATA_SERVICE' } },
       { volume_expansion: { type: 'ONLINE' } },
     ],
   }),

@@ -1,7 +1,9 @@
+import { dirname } from 'node:path';
 import * as v from 'valibot';
 import { Fault } from '../../proto/fault.ts';
 import { parseSnapshotId, type SnapshotId } from '../../proto/ids.ts';
 import { defineRecord, filled, id } from '../../proto/record.ts';
+import { syncDirectory } from '../../runtime/system/node/system.ts';
 import type { Files } from '../../runtime/system/port.ts';
 import { type RecordFile, recordFile } from '../../runtime/system/record-file.ts';
 import { ensureNoTemporaryFiles } from '../../runtime/system/temporary-files.ts';
@@ -33,6 +35,7 @@ export class UnfinishedGroups {
   static async open(files: Files, directory: string): Promise<UnfinishedGroups> {
     const opened = new UnfinishedGroups(files, directory);
     await files.makeDirectory(directory, 0o700);
+    await syncDirectory(dirname(directory));
     await ensureNoTemporaryFiles(files, directory);
     for (const name of await files.list(directory)) {
       if (name.endsWith(SUFFIX)) await opened.load(name.slice(0, -SUFFIX.length));

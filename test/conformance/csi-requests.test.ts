@@ -318,6 +318,8 @@ describe('capabilities', () => {
     expect((await client.call('Identity', 'GetPluginCapabilities')).capabilities).toMatchObject([
       { service: { type: 'CONTROLLER_SERVICE' } },
       { service: { type: 'VOLUME_ACCESSIBILITY_CONSTRAINTS' } },
+      { service: { type: 'GROUP_CONTROLLER_SERVICE' } },
+      { service: { type: 'SNAPSHOT_METADATA_SERVICE' } },
       { volume_expansion: { type: 'ONLINE' } },
     ]);
     const types = async (service: 'Controller' | 'Node', verb: 'ControllerGetCapabilities' | 'NodeGetCapabilities') => {
@@ -328,16 +330,26 @@ describe('capabilities', () => {
     };
     expect((await types('Controller', 'ControllerGetCapabilities')).sort()).toEqual([
       'CLONE_VOLUME',
+      'CREATE_DELETE_SNAPSHOT',
       'CREATE_DELETE_VOLUME',
       'EXPAND_VOLUME',
       'GET_CAPACITY',
+      'GET_SNAPSHOT',
       'GET_VOLUME',
+      'LIST_SNAPSHOTS',
       'LIST_VOLUMES',
       'MODIFY_VOLUME',
       'SINGLE_NODE_MULTI_WRITER',
       'VOLUME_CONDITION',
     ]);
-    expect(await types('Node', 'NodeGetCapabilities')).toEqual(['STAGE_UNSTAGE_VOLUME', 'SINGLE_NODE_MULTI_WRITER']);
+    expect((await types('Node', 'NodeGetCapabilities')).sort()).toEqual([
+      'EXPAND_VOLUME',
+      'GET_VOLUME_STATS',
+      'SINGLE_NODE_MULTI_WRITER',
+      'STAGE_UNSTAGE_VOLUME',
+      'VOLUME_CONDITION',
+      'VOLUME_MOUNT_GROUP',
+    ]);
     expect(await client.call('Node', 'NodeGetInfo')).toMatchObject({ node_id: 'node-1' });
   });
 
