@@ -96,6 +96,8 @@ nativeTest('binds: a read-only or frozen volume gets no new directory', (directo
   withVolume(directory, async (root, volumes) => {
     await volumes.freeze(['v'], 20_000);
     await expectThrows('busy', () => bind(volumes, 'new'));
+    await bind(volumes, '', 'lost+found');
+    ensureNoBinds(CONTAINER);
     volumes.thaw(['v']);
     volumes.unmountAll();
     await volumes.mount(storage(root, { readOnly: true }));

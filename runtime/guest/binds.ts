@@ -34,7 +34,7 @@ export function ensureNoBinds(containerId: string): void {
 
 /** Without an await between the look at a freeze and the end: nothing can freeze the volume meanwhile. */
 function mountBind(target: string, { serial, subPath }: BindRequest, volumes: Volumes): void {
-  const place = openPlace({ serial, subPath, root: volumes.rootOf(serial) });
+  const place = openPlace({ serial, subPath, ...volumes.rootOf(serial) });
   try {
     const isDirectory = (sys.fstat(place).mode & S_IFMT) === S_IF.DIR;
     ensureDirectory(isDirectory ? target : target.slice(0, target.lastIndexOf('/')), 0o755);

@@ -118,6 +118,9 @@ export class Freezer {
   }
 }
 
+export const frozenFault = (serial: string): Fault =>
+  new Fault('busy', `the disk ${serial} is frozen for a snapshot; try again`, { fields: { serial } });
+
 /** False if it was not frozen: somebody else in the guest has thawed it. */
 function thaw(mountPoint: string): boolean {
   const fd = sys.open(mountPoint, O.RDONLY | O.DIRECTORY);

@@ -1,6 +1,7 @@
 import { Fault } from '../../proto/fault.ts';
 import { ioFault, isErrno } from '../system/native/errors.ts';
 import { O, RESOLVE, type Stat, sys } from '../system/native/sys.ts';
+import { frozenFault } from './freezer.ts';
 
 /** What mkdir(2) heeds of a mode. */
 const DIRECTORY_MODE = 0o1777;
@@ -11,6 +12,8 @@ const ATTEMPTS = 32;
 export interface VolumePlace {
   readonly serial: string;
   readonly root: string;
+  /** Then nothing is made: `busy`. */
+  readonly isFrozen: boolean;
   /** Relative; empty for the whole volume. */
   readonly subPath: string;
 }
@@ -69,6 +72,7 @@ function makeBelow(place: VolumePlace, root: number, names: readonly string[]): 
 
 /** By the parent's descriptor, whatever its path leads to now; neither call follows a link of the new name. */
 function makeDirectory(place: VolumePlace, root: number, parent: number, path: readonly string[], like: Stat): number {
+  if (place.isFrozen) throw frozenFault(place.serial);
   const entry = `/proc/self/fd/${parent}/${path.at(-1)}`;
   const umask = sys.umask(0);
   try {

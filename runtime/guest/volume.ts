@@ -11,7 +11,7 @@ import { checkFilesystem } from './check-volume.ts';
 import { awaitDisk, diskBytes, hasZeroEnds, readDeviceNumber } from './disk.ts';
 import { ensureUnmounted } from './files.ts';
 import { mkfsCommand, parseFilesystem, toUuid } from './filesystem.ts';
-import { Freezer } from './freezer.ts';
+import { Freezer, frozenFault } from './freezer.ts';
 import { MS } from './mount-flags.ts';
 import { grow, mountVolume } from './mount-volume.ts';
 import { blkidCommand, parseSignature } from './signature.ts';
@@ -100,11 +100,10 @@ export class Volumes {
     return this.measure(storage.serial);
   }
 
-  /** Where the file system of a disk is mounted, to be used at once: `busy` while a write would wait for a thaw. */
-  rootOf(serial: string): string {
+  /** Where the file system of a disk is mounted, to be used at once; a write to a frozen one would wait for its thaw. */
+  rootOf(serial: string): { readonly root: string; readonly isFrozen: boolean } {
     const { mountPoint } = this.find(serial);
-    if (!this.freezer.isFrozen(mountPoint)) return mountPoint;
-    throw new Fault('busy', `the disk ${serial} is frozen for a snapshot; try again`, { fields: { serial } });
+    return { root: mountPoint, isFrozen: this.freezer.isFrozen(mountPoint) };
   }
 
   /** The number of a disk's device node. */
@@ -127,7 +126,7 @@ export class Volumes {
     const volume = this.mounted.get(serial);
     if (volume === undefined) return { deviceBytes, capacityBytes: 0 };
     if (!volume.readOnly) {
-      this.rootOf(serial);
+      this.refuseFrozen(serial, volume);
       await grow(this.system, volume);
       this.log.info('volume grown', { serial, deviceBytes });
     }
@@ -151,7 +150,7 @@ export class Volumes {
 
   /** Tells the disk which blocks are free; answers how many bytes that were. */
   async trim(serial: string): Promise<number> {
-    const mountPoint = this.rootOf(serial);
+    const { mountPoint } = this.refuseFrozen(serial, this.find(serial));
     return parseTrimmedBytes(serial, await runTool(this.system, ['fstrim', '--verbose', mountPoint], TRIM_TIMEOUT_MS));
   }
 
@@ -234,6 +233,11 @@ export class Volumes {
     const volume = this.mounted.get(serial);
     if (volume !== undefined) return volume;
     throw new Fault('precondition', `the disk ${serial} is not mounted in this guest`, { fields: { serial } });
+  }
+
+  private refuseFrozen(serial: string, volume: MountedVolume): MountedVolume {
+    if (!this.freezer.isFrozen(volume.mountPoint)) return volume;
+    throw frozenFault(serial);
   }
 
   private refuseMounted(serial: string, verb: string): void {
