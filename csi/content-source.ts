@@ -1,11 +1,16 @@
 import { Fault } from '../proto/fault.ts';
-import { parseSnapshotId, parseVolumeId } from '../proto/ids.ts';
 import type { Filesystem, VolumeSpec } from '../proto/volume-spec.ts';
 import type { ContentSourceMessage } from './messages.ts';
 import type { Pool, PoolSource } from './pool/port.ts';
+import type { Snapshots } from './snapshots/snapshots.ts';
 import { invalid, parseText } from './validate.ts';
-import { placeOf } from './volume-id.ts';
 import type { Volumes } from './volumes.ts';
+
+/** Where sources are looked for. */
+export interface Places {
+  readonly volumes: Volumes;
+  readonly snapshots: Snapshots;
+}
 
 /** A source, and what it means for the volume that is made of it. */
 export interface FoundSource {
@@ -42,42 +47,40 @@ export function toAskedSource(source: VolumeSpec['source']): AskedSource | undef
   return { kind: source.kind, id: source.kind === 'snapshot' ? source.snapshotId : source.volumeId };
 }
 
-/** Copies stay in their source's pool, which its id names; undefined if this node has none of the name. */
-export function poolOfSource(source: AskedSource | undefined, volumes: Volumes): string | undefined {
-  const pool = source === undefined ? undefined : placeOf(source.id)?.pool;
-  return pool !== undefined && volumes.pools.has(pool) ? pool : undefined;
+/** The pool that has the source, in which its copies stay; undefined if this server has none such. */
+export function poolOfSource(asked: AskedSource | undefined, places: Places): string | undefined {
+  const location = asked && locate(asked, places);
+  return location?.kind === 'here' ? location.pool.name : undefined;
 }
 
 /**
  * The source in `pool`. Fault `not-found` if there is none; `exhausted` if another node has it, so that the scheduler
  * looks there; `invalid` if another pool of this node has it.
  */
-export function findSource(asked: AskedSource, pool: Pool, volumes: Volumes): FoundSource {
+export function findSource(asked: AskedSource, pool: Pool, places: Places): FoundSource {
   const noun = `${asked.kind} ${asked.id}`;
   const fields = { field: 'volume_content_source' };
-  const place = placeOf(asked.id);
-  if (place === undefined) throw new Fault('not-found', `there is no ${noun}`, { fields });
-  const found = look(asked, pool);
-  if (found !== undefined) return found;
-  const { nodeKey } = volumes;
-  if (place.nodeKey !== nodeKey) {
-    throw new Fault('exhausted', `${noun} lives on the node of key ${place.nodeKey}, but this is ${nodeKey}`, {
-      fields,
-    });
+  const location = locate(asked, places);
+  if (location.kind === 'elsewhere') throw new Fault('exhausted', location.reason, { fields });
+  if (location.kind === 'here' && location.pool !== pool) {
+    throw invalid('volume_content_source', `${noun} is in pool ${location.pool.name}, and can be copied only there`);
   }
-  if (place.pool !== pool.name) {
-    throw invalid('volume_content_source', `${noun} is in pool ${place.pool}, and can be copied only there`);
-  }
-  throw new Fault('not-found', `there is no ${noun}`, { fields });
+  const found = look(asked, places);
+  if (found === undefined) throw new Fault('not-found', `there is no ${noun}`, { fields });
+  return found;
 }
 
-function look({ kind, id }: AskedSource, pool: Pool): FoundSource | undefined {
+function locate({ kind, id }: AskedSource, { volumes, snapshots }: Places) {
+  return kind === 'snapshot' ? snapshots.locate(id) : volumes.locate(id);
+}
+
+function look({ kind, id }: AskedSource, { volumes, snapshots }: Places): FoundSource | undefined {
   if (kind === 'snapshot') {
-    const snapshotId = parseSnapshotId(id);
-    const snapshot = pool.findSnapshot(snapshotId);
-    return snapshot && { source: { kind, snapshotId }, sizeBytes: snapshot.sizeBytes, fsType: snapshot.fsType };
+    const snapshot = snapshots.find(id)?.snapshot;
+    if (snapshot === undefined) return undefined;
+    const { snapshotId, sizeBytes, fsType } = snapshot;
+    return { source: { kind, snapshotId }, sizeBytes, fsType };
   }
-  const volumeId = parseVolumeId(id);
-  const spec = pool.find(volumeId);
-  return spec && { source: { kind, volumeId }, sizeBytes: spec.capacityBytes, fsType: spec.fsType };
+  const spec = volumes.find(id)?.spec;
+  return spec && { source: { kind, volumeId: spec.volumeId }, sizeBytes: spec.capacityBytes, fsType: spec.fsType };
 }

@@ -17,7 +17,6 @@ const NODE_KEY = /^[0-9a-f]{12}$/;
 const VERBATIM_NAME = /^[a-z0-9][a-z0-9-]{0,62}$/;
 /** `_` is not in the alphabet of verbatim names, so that no name can pose as the hash of another. */
 const HASHED_NAME = /^x_[0-9a-f]{40}$/;
-const ANY_ID = /^([a-z0-9][a-z0-9-]{0,30})\.([0-9a-f]{12})\.[a-z0-9_-]{1,80}$/;
 
 export function toVolumeId(pool: string, nodeKey: string, requestName: string): VolumeId {
   const name = VERBATIM_NAME.test(requestName) ? requestName : `x_${sha256(requestName).slice(0, 40)}`;
@@ -30,12 +29,6 @@ export function splitVolumeId(volumeId: string): VolumeIdParts | undefined {
   if (pool === undefined || nodeKey === undefined || name === undefined || rest.length > 0) return undefined;
   if (!POOL_NAME.test(pool) || !NODE_KEY.test(nodeKey)) return undefined;
   return VERBATIM_NAME.test(name) || HASHED_NAME.test(name) ? { pool, nodeKey, name } : undefined;
-}
-
-/** Of an id of any kind that a berth-csi can have made, volumes and snapshots alike. */
-export function placeOf(id: string): Pick<VolumeIdParts, 'pool' | 'nodeKey'> | undefined {
-  const [, pool, nodeKey] = ANY_ID.exec(id) ?? [];
-  return pool === undefined || nodeKey === undefined ? undefined : { pool, nodeKey };
 }
 
 /** Short and stable: a node keeps its volumes for as long as it keeps its id. */

@@ -42,13 +42,19 @@ export class Volumes {
     return { kind: 'here', pool, volumeId: parseVolumeId(volumeId) };
   }
 
+  find(volumeId: string): FoundVolume | undefined {
+    const location = this.locate(volumeId);
+    const spec = location.kind === 'here' ? location.pool.find(location.volumeId) : undefined;
+    return location.kind === 'here' && spec !== undefined ? { pool: location.pool, spec } : undefined;
+  }
+
   /** Fault `not-found` says why. */
   require(volumeId: string): FoundVolume {
+    const found = this.find(volumeId);
+    if (found !== undefined) return found;
     const location = this.locate(volumeId);
-    if (location.kind === 'elsewhere') throw new Fault('not-found', location.reason, { fields: { volumeId } });
-    const spec = location.kind === 'here' ? location.pool.find(location.volumeId) : undefined;
-    if (location.kind === 'here' && spec !== undefined) return { pool: location.pool, spec };
-    throw new Fault('not-found', `there is no volume ${volumeId}`, { fields: { volumeId } });
+    const reason = location.kind === 'elsewhere' ? location.reason : `there is no volume ${volumeId}`;
+    throw new Fault('not-found', reason, { fields: { volumeId } });
   }
 
   /** By the name of CreateVolume, whatever pool it went to. */

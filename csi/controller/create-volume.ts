@@ -13,6 +13,7 @@ import { describeMismatch } from '../volume-mismatch.ts';
 import type { FoundVolume } from '../volumes.ts';
 import { choosePool } from './choose-pool.ts';
 import type { ControllerContext } from './context.ts';
+import { createFrom } from './create-from.ts';
 import { toVolumeMessage } from './volume-message.ts';
 
 const DEFAULT_FILESYSTEM: Filesystem = 'ext4';
@@ -36,12 +37,13 @@ export function createVolume(request: CreateVolumeRequest, context: ControllerCo
   const wanted = parseRequest(request);
   const { name, source } = wanted;
   requireAccessible(request, nodeId);
-  const pool = choosePool(volumes.pools, wanted.parameters.pool ?? poolOfSource(source, volumes));
+  const pool = choosePool(volumes.pools, wanted.parameters.pool ?? poolOfSource(source, context));
   const volumeId = toVolumeId(pool.name, volumes.nodeKey, name);
 
   return {
-    locks: [volumeId],
-    shares: source === undefined ? [] : [source.id],
+    // A guest that has the source may have to be frozen for the copy, for which it cannot be shared.
+    locks: source?.kind === 'volume' ? [volumeId, source.id] : [volumeId],
+    shares: source?.kind === 'snapshot' ? [source.id] : [],
     fields: { volumeId, name, pool: pool.name, content: describeContent(source) },
     async run({ log }) {
       const existing = volumes.findByName(name);
@@ -49,7 +51,7 @@ export function createVolume(request: CreateVolumeRequest, context: ControllerCo
         requireSame(existing, wanted, pool);
         return { volume: toVolumeMessage(existing.spec, nodeId) };
       }
-      const found = source && findSource(source, pool, volumes);
+      const found = source && findSource(source, pool, context);
       const fsType = wanted.fsType ?? found?.fsType ?? DEFAULT_FILESYSTEM;
       if (found !== undefined && found.fsType !== fsType) {
         throw validate.invalid(
@@ -64,7 +66,7 @@ export function createVolume(request: CreateVolumeRequest, context: ControllerCo
         ...{ limits: wanted.parameters.limits, isEphemeral: false, createdAtMs: Date.now() },
         ...(found === undefined ? {} : { source: found.source }),
       };
-      await pool.create(spec, found?.source, log);
+      await createFrom(found?.source, { pool, spec }, context.shims, log);
       log.info('volume created', { capacityBytes: spec.capacityBytes, fsType });
       return { volume: toVolumeMessage(spec, nodeId) };
     },

@@ -31,7 +31,7 @@ async function requireUnpublished(volumeId: string, { attachments, publications 
     const message = `volume ${volumeId} is published to node ${attached.nodeId}; ControllerUnpublishVolume comes first`;
     throw new Fault('precondition', message, { fields: { volumeId, nodeId: attached.nodeId } });
   }
-  const published = (await attachments.all()).find((attachment) => attachment.volumeId === volumeId);
+  const [published] = await attachments.ofVolume(volumeId);
   if (published === undefined) return;
   const { podUid, targetPath } = published;
   const message = `volume ${volumeId} is published for ${describePod(podUid)} at ${targetPath}; unpublish it first`;

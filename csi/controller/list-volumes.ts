@@ -2,7 +2,7 @@ import { Fault } from '../../proto/fault.ts';
 import type { ListVolumesRequest, ListVolumesResponse } from '../messages.ts';
 import { invalid } from '../validate.ts';
 import type { Call } from '../verb.ts';
-import { placeOf } from '../volume-id.ts';
+import { splitVolumeId } from '../volume-id.ts';
 import type { ControllerContext } from './context.ts';
 import { toVolumeMessage, toVolumeStatus } from './volume-message.ts';
 
@@ -17,7 +17,7 @@ export function listVolumes(request: ListVolumesRequest, context: ControllerCont
   const { max_entries: maxEntries, starting_token: token } = request;
   if (maxEntries < 0) throw invalid('max_entries', 'is negative');
   // CSI 1.12, "ListVolumes Errors": an invalid token is ABORTED.
-  if (token !== '' && placeOf(token) === undefined) {
+  if (token !== '' && splitVolumeId(token) === undefined) {
     throw new Fault('busy', 'starting_token is none of this driver; begin again without', {
       fields: { field: 'starting_token' },
     });

@@ -1,14 +1,11 @@
 import { Fault } from '../../proto/fault.ts';
-import type { VolumeSpec } from '../../proto/volume-spec.ts';
 import type { ControllerModifyVolumeRequest, Empty } from '../messages.ts';
 import { parseMutableParameters } from '../parameters.ts';
 import { invalid, parseText } from '../validate.ts';
 import type { Call } from '../verb.ts';
+import { askOwner } from '../volume-owner.ts';
 import type { FoundVolume } from '../volumes.ts';
 import type { ControllerContext } from './context.ts';
-
-/** A guest has no part in it, so the shim answers at once, or is in trouble. */
-const SHIM_TIMEOUT_MS = 5000;
 
 /**
  * CSI 1.12, ControllerModifyVolume: limits, first in the record and then in the VM that has the volume. What the request
@@ -40,22 +37,13 @@ export function controllerModifyVolume(
   };
 }
 
-async function throttle({ pool, spec }: FoundVolume, shims: ControllerContext['shims']): Promise<void> {
-  const owner = await pool.ownerOf(spec.volumeId);
+async function throttle(volume: FoundVolume, shims: ControllerContext['shims']): Promise<void> {
+  const { volumeId, limits } = volume.spec;
+  const told = await askOwner(volume, shims, (shim) => shim.call('throttleVolume', { volumeId, ...limits }));
+  if (told !== undefined) return;
+  const owner = await volume.pool.ownerOf(volumeId);
   if (owner.kind !== 'vm') return; // the next VM begins with what the record says
-  const told = await shims
-    .ask(owner.sandboxId, (shim) =>
-      shim.call('throttleVolume', { volumeId: spec.volumeId, ...spec.limits }, { timeoutMs: SHIM_TIMEOUT_MS }),
-    )
-    .catch((error: unknown) => {
-      if (error instanceof Fault && error.code === 'not-found') return undefined;
-      throw error;
-    });
-  if (told === undefined) throw unsettled(spec, owner.podUid);
-}
-
-/** A VM that begins may have read the record before it was changed; one that ends, or lost its shim, is gone soon. */
-function unsettled({ volumeId }: VolumeSpec, podUid: string): Fault {
-  const message = `the VM of pod ${podUid} has volume ${volumeId}, but cannot be told of its limits now; try again`;
-  return new Fault('busy', message, { fields: { volumeId, podUid } });
+  // It begins, and may have read the record before it was changed; or it ends, or has lost its shim, and is gone soon.
+  const message = `the VM of pod ${owner.podUid} has volume ${volumeId}, but cannot be told of its limits now; try again`;
+  throw new Fault('busy', message, { fields: { volumeId, podUid: owner.podUid } });
 }

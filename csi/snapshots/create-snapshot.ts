@@ -4,7 +4,7 @@ import type { Pool } from '../pool/port.ts';
 import { toSnapshotId } from '../snapshot-id.ts';
 import * as validate from '../validate.ts';
 import type { Call, CallContext } from '../verb.ts';
-import { placeOf } from '../volume-id.ts';
+import { splitVolumeId } from '../volume-id.ts';
 import type { FoundVolume } from '../volumes.ts';
 import type { SnapshotContext } from './context.ts';
 import type { CreateSnapshotRequest, CreateSnapshotResponse } from './messages.ts';
@@ -18,7 +18,7 @@ export function createSnapshot(request: CreateSnapshotRequest, context: Snapshot
   const name = validate.parseName(request.name, 'name');
   const volumeId = validate.parseText(request.source_volume_id, 'source_volume_id');
   const { allowCopy } = parseSnapshotParameters(request.parameters, 'parameters');
-  const pool = placeOf(volumeId)?.pool;
+  const pool = splitVolumeId(volumeId)?.pool;
   const snapshotIds = pool === undefined ? [] : [toSnapshotId(pool, volumes.nodeKey, name)];
 
   return {

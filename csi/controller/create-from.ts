@@ -1,0 +1,32 @@
+import type { Log } from '../../runtime/system/log.ts';
+import type { PodShims } from '../pod-shims.ts';
+import type { PoolSource } from '../pool/port.ts';
+import { GuestFreeze } from '../snapshots/guest-freeze.ts';
+import type { FoundVolume } from '../volumes.ts';
+
+/**
+ * Makes a volume, blank or as a copy. A volume that a VM has is copied while its guest is frozen, as its snapshot would
+ * be; where that cannot be, the copy is as after a power cut, and the log says so. A pool that cannot copy a volume in use
+ * refuses by itself.
+ */
+export async function createFrom(
+  source: PoolSource | undefined,
+  { pool, spec }: FoundVolume,
+  shims: PodShims,
+  log: Log,
+): Promise<void> {
+  const owner = source?.kind === 'volume' ? await pool.ownerOf(source.volumeId) : undefined;
+  if (source?.kind !== 'volume' || owner?.kind !== 'vm' || pool.features.snapshots !== 'instant') {
+    await pool.create(spec, source, log);
+    return;
+  }
+  const freeze = new GuestFreeze(shims, owner.sandboxId, [source.volumeId], log);
+  try {
+    await freeze.begin();
+    await pool.create(spec, source, log);
+  } finally {
+    await freeze.thaw();
+  }
+  const { consistency, remark } = freeze.trustOf(source.volumeId);
+  if (consistency === 'crash') log.warn('the copy is as after a power cut', { remark });
+}
