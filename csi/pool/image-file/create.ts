@@ -1,68 +1,85 @@
-import { mkdir, open, rename, rm, statfs } from 'node:fs/promises';
-import { Fault } from '../../../proto/fault.ts';
-import { volumeFilesystemRecord } from '../../../proto/volume-filesystem.ts';
+import type { VolumeId } from '../../../proto/ids.ts';
+import { type VolumeFilesystem, volumeFilesystemRecord } from '../../../proto/volume-filesystem.ts';
+import { SNAPSHOT_FILES } from '../../../proto/volume-snapshot.ts';
 import { VOLUME_FILES, type VolumeSpec, volumeSpecRecord } from '../../../proto/volume-spec.ts';
-import { failpoint } from '../../../runtime/system/failpoint.ts';
-import { isOutOfSpace } from '../../../runtime/system/node/errno.ts';
-import { syncDirectory } from '../../../runtime/system/node/system.ts';
-import { type ImageFilePaths, uniqueName } from './paths.ts';
+import type { Log } from '../../../runtime/system/log.ts';
+import { formatForKata } from '../../kata-format.ts';
+import type { PoolSource } from '../port.ts';
+import { build, writeNew } from './build.ts';
+import { extendImage, makeImage } from './image.ts';
+import { copyWithFilesystem } from './inherit.ts';
+import { type PoolState, volumePlace } from './state.ts';
 
-/**
- * Builds the volume in `incoming`, syncs it, and renames it into place: at any instruction there is the whole volume or
- * none. A crash leaves at most something in `incoming`, which the next start sweeps.
- */
-export async function createVolume(paths: ImageFilePaths, spec: VolumeSpec): Promise<void> {
-  await requireRoom(paths.root, spec);
-  const building = `${paths.incoming}/${uniqueName(spec.volumeId)}`;
-  try {
-    await build(building, spec);
-    await rename(building, `${paths.volumes}/${spec.volumeId}`);
-    failpoint('volume.placed');
-    await syncDirectory(paths.volumes);
-    await syncDirectory(paths.incoming);
-  } catch (cause) {
-    await rm(building, { recursive: true, force: true });
-    const fields = { volumeId: spec.volumeId };
-    if (isOutOfSpace(cause)) {
-      throw new Fault('exhausted', `the pool in ${paths.root} has no space for volume ${spec.volumeId}`, {
-        fields,
-        cause,
-      });
-    }
-    throw new Fault('io', `could not create volume ${spec.volumeId} in ${paths.root}`, { fields, cause });
-  }
-}
-
-/** Thin, so free space may be promised more than once; but no volume is larger than its file system can ever hold. */
-async function requireRoom(root: string, { volumeId, capacityBytes }: VolumeSpec): Promise<void> {
-  const { blocks, bsize } = await statfs(root);
-  const totalBytes = blocks * bsize;
-  if (capacityBytes <= totalBytes) return;
-  throw new Fault(
-    'exhausted',
-    `volume ${volumeId} of ${capacityBytes} bytes cannot fit the file system of ${root}, which has ${totalBytes} in all`,
-    { fields: { volumeId, capacityBytes, totalBytes } },
+export async function createBlank(pool: PoolState, spec: VolumeSpec, log: Log): Promise<void> {
+  await create(
+    pool,
+    spec,
+    async (image) => {
+      await makeImage(pool.host, image, shapeOf(spec));
+      return { state: 'never' };
+    },
+    log,
   );
 }
 
-async function build(directory: string, spec: VolumeSpec): Promise<void> {
-  await mkdir(directory, { mode: 0o700 });
-  failpoint('volume.begun');
-  await writeSynced(`${directory}/${VOLUME_FILES.spec}`, volumeSpecRecord.encode(spec));
-  await writeSynced(`${directory}/${VOLUME_FILES.filesystem}`, volumeFilesystemRecord.encode({ state: 'never' }));
-  await writeSynced(`${directory}/${VOLUME_FILES.lease}`, '');
-  await writeSynced(`${directory}/${VOLUME_FILES.image}`, '', spec.capacityBytes);
-  await syncDirectory(directory);
+/** Shares the content of the source until one of them is written: instant, and of a volume that a guest writes too. */
+export async function createClone(pool: PoolState, spec: VolumeSpec, source: PoolSource, log: Log): Promise<void> {
+  const from = sourceFiles(pool, source);
+  await create(
+    pool,
+    spec,
+    async (image) => {
+      const filesystem = await copyWithFilesystem(pool.files, from.filesystem, () =>
+        pool.host.clone(from.image, image),
+      );
+      await extendImage(pool.host, image, shapeOf(spec));
+      return filesystem;
+    },
+    log,
+  );
 }
 
-async function writeSynced(path: string, text: string, sizeBytes?: number): Promise<void> {
-  const handle = await open(path, 'wx', 0o600);
-  try {
-    await handle.writeFile(text);
-    if (sizeBytes !== undefined) await handle.truncate(sizeBytes); // sparse
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
-  failpoint('volume.file-written');
+/** Files of a volume that has its image and its spec. */
+export async function writeVolumeFiles(directory: string, filesystem: VolumeFilesystem): Promise<void> {
+  await writeNew(`${directory}/${VOLUME_FILES.filesystem}`, volumeFilesystemRecord.encode(filesystem));
+  await writeNew(`${directory}/${VOLUME_FILES.lease}`, '');
+}
+
+/** Stock Kata formats nothing, so a volume for it begins with a file system. */
+export async function formatIfForKata(
+  image: string,
+  spec: VolumeSpec,
+  filesystem: VolumeFilesystem,
+): Promise<VolumeFilesystem> {
+  if (spec.class.consumer !== 'kata' || filesystem.state !== 'never') return filesystem;
+  return { state: 'formatted', uuid: await formatForKata(image, spec), formattedAtMs: Date.now() };
+}
+
+export function sourceFiles({ paths }: PoolState, source: PoolSource): { image: string; filesystem: string } {
+  const directory =
+    source.kind === 'snapshot' ? `${paths.snapshots}/${source.snapshotId}` : `${paths.volumes}/${source.volumeId}`;
+  const files = source.kind === 'snapshot' ? SNAPSHOT_FILES : VOLUME_FILES;
+  return { image: `${directory}/${files.image}`, filesystem: `${directory}/${files.filesystem}` };
+}
+
+export function shapeOf({ capacityBytes, class: { provisioning } }: VolumeSpec) {
+  return { sizeBytes: capacityBytes, isThick: provisioning === 'thick' };
+}
+
+async function create(
+  pool: PoolState,
+  spec: VolumeSpec,
+  fillImage: (image: string) => Promise<VolumeFilesystem>,
+  log: Log,
+): Promise<void> {
+  const id: VolumeId = spec.volumeId;
+  const fill = async (building: string): Promise<void> => {
+    const image = `${building}/${VOLUME_FILES.image}`;
+    const filesystem = await formatIfForKata(image, spec, await fillImage(image));
+    await writeNew(`${building}/${VOLUME_FILES.spec}`, volumeSpecRecord.encode(spec));
+    await writeVolumeFiles(building, filesystem);
+  };
+  const plan = { target: volumePlace(pool, id), bytes: spec.capacityBytes, what: `create volume ${id}` };
+  await build(pool, plan, fill, log);
+  pool.volumes.put(spec);
 }

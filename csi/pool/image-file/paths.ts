@@ -9,8 +9,12 @@ export interface ImageFilePaths {
   readonly snapshots: string;
   /** What is being made. */
   readonly incoming: string;
+  /** What is being copied, which may take many starts: by the id that it will have, with `progress.json`. */
+  readonly copies: string;
   /** What is being freed. */
   readonly trash: string;
+  /** A file: see Reserve. */
+  readonly reserve: string;
 }
 
 export function imageFilePaths(root: string): ImageFilePaths {
@@ -19,7 +23,9 @@ export function imageFilePaths(root: string): ImageFilePaths {
     volumes: `${root}/volumes`,
     snapshots: `${root}/snapshots`,
     incoming: `${root}/incoming`,
+    copies: `${root}/copies`,
     trash: `${root}/trash`,
+    reserve: `${root}/reserve`,
   };
 }
 

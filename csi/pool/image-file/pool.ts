@@ -1,23 +1,28 @@
-import { readdir, rm, stat, statfs } from 'node:fs/promises';
-import { Fault } from '../../../proto/fault.ts';
+import { readdir, rm } from 'node:fs/promises';
+import { describeError, Fault } from '../../../proto/fault.ts';
 import type { SnapshotId, VolumeId } from '../../../proto/ids.ts';
-import { volumeFilesystemRecord } from '../../../proto/volume-filesystem.ts';
 import { SNAPSHOT_FILES, type VolumeSnapshot, volumeSnapshotRecord } from '../../../proto/volume-snapshot.ts';
 import { VOLUME_FILES, type VolumeSpec, volumeSpecRecord } from '../../../proto/volume-spec.ts';
 import type { Log } from '../../../runtime/system/log.ts';
+import { exec } from '../../../runtime/system/node/exec.ts';
 import { createNodeSystem, syncDirectory } from '../../../runtime/system/node/system.ts';
 import type { System } from '../../../runtime/system/port.ts';
-import { recordFile } from '../../../runtime/system/record-file.ts';
 import type { HostCalls } from '../../host-calls.ts';
 import { lockDirectory } from '../../instance-lock.ts';
 import { ensurePoolIdentity } from '../identity.ts';
 import { OrderedIndex } from '../ordered-index.ts';
 import type { Pool, PoolOptions } from '../port.ts';
-import { createVolume } from './create.ts';
-import { loadRecords } from './load.ts';
+import { Budget } from './budget.ts';
+import { Copies } from './copies.ts';
+import { DirectorySync } from './directory-sync.ts';
+import { ImageFilePool } from './image-file-pool.ts';
+import { Leases } from './leases.ts';
+import { type Loaded, loadRecords } from './load.ts';
 import { type ImageFilePaths, imageFilePaths } from './paths.ts';
+import { fileSystemOf, probeFeatures, requireLocks } from './probe.ts';
 import { qualify } from './qualify.ts';
-import { removeVolume } from './remove.ts';
+import { Reserve, withReserve } from './reserve.ts';
+import type { PoolState } from './state.ts';
 
 export interface ImageFilePoolOptions extends PoolOptions {
   readonly host: HostCalls;
@@ -30,14 +35,17 @@ export interface ImageFilePoolOptions extends PoolOptions {
   readonly owner: string;
 }
 
-/** Volumes as raw images in a directory of a local file system. Opening sweeps what a crash left half-way. */
+/** Opening sweeps what a crash left half-way, and goes on with copies that can be gone on with. */
 export async function openImageFilePool(options: ImageFilePoolOptions, log: Log): Promise<Pool> {
   const { host, name, directory, allowUnfit, owner } = options;
   await qualify(name, directory, allowUnfit);
   const lock = await lockDirectory(host, directory, `pool ${name}:`, owner);
   try {
-    const pool = await open(options, log);
-    return { ...pool, close: () => lock.release() };
+    await requireLocks(host, name, `${directory}/lock`);
+    const state = await open(options, log);
+    const copies = new Copies(state, log);
+    await copies.resume();
+    return new ImageFilePool(state, copies, lock);
   } catch (cause) {
     await lock.release();
     if (cause instanceof Fault) throw cause;
@@ -45,107 +53,82 @@ export async function openImageFilePool(options: ImageFilePoolOptions, log: Log)
   }
 }
 
-async function open(options: ImageFilePoolOptions, log: Log): Promise<Omit<Pool, 'close'>> {
-  const { host, name } = options;
-  const paths = imageFilePaths(options.directory);
+async function open(options: ImageFilePoolOptions, log: Log): Promise<PoolState> {
+  const { host, name, directory, overcommit = 1 } = options;
+  const paths = imageFilePaths(directory);
   const system = createNodeSystem();
-  await ensurePoolIdentity(system, options);
-  await layOut(system, paths);
+  const reserve = new Reserve(host, paths.reserve);
+  await ensurePoolIdentity(withReserve(system, reserve), options);
+  await layOut(system, paths, log);
   await sweep(paths.incoming, log);
   await sweep(paths.trash, log);
-  const loadedVolumes = await loadRecords(
-    { parent: paths.volumes, file: VOLUME_FILES.spec, codec: volumeSpecRecord, idOf: volumeIdOf },
-    log,
-  );
-  const loadedSnapshots = await loadRecords(
-    { parent: paths.snapshots, file: SNAPSHOT_FILES.record, codec: volumeSnapshotRecord, idOf: snapshotIdOf },
-    log,
-  );
-  const volumes = new OrderedIndex<VolumeId, VolumeSpec>(loadedVolumes.records, volumeIdOf);
-  const snapshots = new OrderedIndex<SnapshotId, VolumeSnapshot>(loadedSnapshots.records, snapshotIdOf);
-  const unreadable = new Map([...loadedVolumes.unreadable, ...loadedSnapshots.unreadable]);
-  const directoryOf = (volumeId: VolumeId): string => `${paths.volumes}/${volumeId}`;
-  const requireReadable = (id: string): void => {
-    const fault = unreadable.get(id);
-    if (fault !== undefined) throw fault;
-  };
-  const notYet = (what: string): Fault => new Fault('unsupported', `pool ${name} cannot ${what}`);
+  const features = await reserve.lend(() => probeFeatures(host, paths, log));
+  await reserve.fill(log);
+  log.info('pool opened', { directory, ...features });
 
+  const files = withReserve(system, reserve);
+  const { volumes, snapshots } = await loadAll(paths, log);
+  const budget = new Budget(name, directory, overcommit);
+  const leases = new Leases(host, paths.volumes);
+  await budget.begin(promisesOf(volumes, snapshots), allocatedBytesOf(volumes) + allocatedBytesOf(snapshots));
   return {
-    name,
-    features: { snapshots: 'copy', directIo: true, reason: 'image files' },
-    volumes: () => volumes.all(),
-    snapshots: () => snapshots.all(),
-    unreadable,
-    directoryOf,
-    files: system,
-    find(volumeId) {
-      requireReadable(volumeId);
-      return volumes.get(volumeId);
-    },
-    findSnapshot(snapshotId) {
-      requireReadable(snapshotId);
-      return snapshots.get(snapshotId);
-    },
-    async filesystemOf(volumeId) {
-      const path = `${directoryOf(volumeId)}/${VOLUME_FILES.filesystem}`;
-      const found = await recordFile(system, volumeFilesystemRecord, path, { durable: true }).load();
-      if (found === undefined) throw new Fault('not-found', `there is no ${path}`, { fields: { volumeId } });
-      return found;
-    },
-    async space() {
-      const { blocks, bavail, bsize } = await statfs(paths.root);
-      const freeBytes = bavail * bsize;
-      const totalBytes = blocks * bsize;
-      return { totalBytes, availableBytes: freeBytes, maximumVolumeBytes: totalBytes, freeBytes };
-    },
-    async allocatedBytes(volumeId) {
-      return (await stat(`${directoryOf(volumeId)}/${VOLUME_FILES.image}`)).blocks * 512;
-    },
-    async create(spec, source) {
-      if (source !== undefined) throw notYet('copy volumes');
-      await createVolume(paths, spec);
-      volumes.put(spec);
-    },
-    async grow() {
-      throw notYet('grow volumes');
-    },
-    async update() {
-      throw notYet('change volumes');
-    },
-    async remove(volumeId, callLog) {
-      const removed = await removeVolume(paths, host, volumeId, callLog);
-      volumes.delete(volumeId);
-      return removed;
-    },
-    async ownerOf(volumeId) {
-      const lock = await host.tryLock(`${directoryOf(volumeId)}/${VOLUME_FILES.lease}`);
-      await lock?.release();
-      return lock === undefined ? { kind: 'other', words: 'another process' } : { kind: 'free' };
-    },
-    lease: (volumeId) => host.tryLock(`${directoryOf(volumeId)}/${VOLUME_FILES.lease}`),
-    async createSnapshot() {
-      throw notYet('make snapshots');
-    },
-    async removeSnapshot() {
-      return false;
-    },
-    async extents() {
-      throw notYet('tell where data are');
-    },
+    ...{ name, paths, host, features, files, reserve, budget, leases },
+    volumes: new OrderedIndex<VolumeId, VolumeSpec>(volumes.records, volumeIdOf),
+    snapshots: new OrderedIndex<SnapshotId, VolumeSnapshot>(snapshots.records, snapshotIdOf),
+    unreadable: new Map([...volumes.unreadable, ...snapshots.unreadable]),
+    volumesSync: new DirectorySync(paths.volumes),
+    snapshotsSync: new DirectorySync(paths.snapshots),
   };
+}
+
+async function loadAll({ volumes, snapshots }: ImageFilePaths, log: Log) {
+  return {
+    volumes: await loadRecords(
+      { parent: volumes, file: VOLUME_FILES.spec, codec: volumeSpecRecord, idOf: volumeIdOf },
+      log,
+    ),
+    snapshots: await loadRecords(
+      { parent: snapshots, file: SNAPSHOT_FILES.record, codec: volumeSnapshotRecord, idOf: snapshotIdOf },
+      log,
+    ),
+  };
+}
+
+/** To a volume its whole size, to a snapshot, which is never written, what it can come to hold alone. */
+function promisesOf(volumes: Loaded<VolumeSpec>, snapshots: Loaded<VolumeSnapshot>): Map<string, number> {
+  return new Map([
+    ...[...volumes.images].map(([id, { sizeBytes }]) => [id, sizeBytes] as const),
+    ...[...snapshots.images].map(([id, { allocatedBytes }]) => [id, allocatedBytes] as const),
+  ]);
+}
+
+function allocatedBytesOf({ images }: Loaded<unknown>): number {
+  return [...images.values()].reduce((sum, { allocatedBytes }) => sum + allocatedBytes, 0);
 }
 
 const volumeIdOf = ({ volumeId }: VolumeSpec): VolumeId => volumeId;
 const snapshotIdOf = ({ snapshotId }: VolumeSnapshot): SnapshotId => snapshotId;
 
 /** A predecessor may have been killed between a rename and its sync: what is found now is answered as durable. */
-async function layOut(system: System, { root, volumes, snapshots, incoming, trash }: ImageFilePaths): Promise<void> {
-  for (const directory of [volumes, snapshots, incoming, trash]) {
+async function layOut(system: System, paths: ImageFilePaths, log: Log): Promise<void> {
+  const { root, volumes, snapshots, incoming, copies, trash } = paths;
+  for (const directory of [volumes, snapshots, incoming, copies, trash]) {
     await system.makeDirectory(directory, 0o700);
     await syncDirectory(directory);
   }
   await syncDirectory(root);
+  if ((await fileSystemOf(root)) === 'btrfs') {
+    for (const directory of [incoming, copies]) await ensureNoCopyOnWrite(directory, log);
+  }
+}
+
+/** What is made in the directory is written in place, for a disk's random writes would scatter it; clones share all the same. */
+async function ensureNoCopyOnWrite(directory: string, log: Log): Promise<void> {
+  try {
+    await exec('chattr', ['+C', directory]);
+  } catch (error) {
+    log.warn('images in this pool will fragment', { directory, reason: describeError(error) });
+  }
 }
 
 async function sweep(directory: string, log: Log): Promise<void> {

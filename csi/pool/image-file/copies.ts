@@ -1,0 +1,165 @@
+import { readdir, readFile, rm } from 'node:fs/promises';
+import { setTimeout } from 'node:timers/promises';
+import { Fault } from '../../../proto/fault.ts';
+import type { SnapshotId } from '../../../proto/ids.ts';
+import { VOLUME_FILES, type VolumeSpec, volumeSpecRecord } from '../../../proto/volume-spec.ts';
+import type { Log } from '../../../runtime/system/log.ts';
+import { errorCode } from '../../../runtime/system/node/errno.ts';
+import type { PoolSource } from '../port.ts';
+import { takeBack } from './build.ts';
+import { progressFile, runCopy } from './copy-job.ts';
+import { type CopyOrder, orderVolume } from './copy-order.ts';
+import { type PoolState, toPoolFault } from './state.ts';
+
+/** How long a verb waits for a copy before it answers how far it is. */
+const PATIENCE_MS = 3000;
+
+interface Job {
+  readonly order: CopyOrder;
+  readonly abort: AbortController;
+  readonly progress: { copiedBytes: number; totalBytes: number };
+  /** Never rejects: what went wrong is for the one who asks next. */
+  readonly ended: Promise<void>;
+}
+
+/** Reasons to stop. */
+const CANCELLED = new Fault('busy', 'the copy was cancelled, as its target is being deleted');
+const CLOSING = new Fault('busy', 'the driver is stopping; the copy goes on at its next start');
+
+/** Copies that outlive the verbs which asked for them, by the id of what they make. */
+export class Copies {
+  private readonly pool: PoolState;
+  private readonly log: Log;
+  private readonly jobs = new Map<string, Job>();
+  private readonly failures = new Map<string, Fault>();
+
+  constructor(pool: PoolState, log: Log) {
+    this.pool = pool;
+    this.log = log;
+  }
+
+  /** Resolves when the copy is there; `busy`, with the progress, while it takes longer. A repeated order finds its job. */
+  async run(order: CopyOrder): Promise<void> {
+    const { id } = order.target;
+    this.throwFailure(id);
+    const job = this.jobs.get(id) ?? (await this.start(order));
+    if (job.order.key !== order.key) {
+      throw new Fault('exists', `${id} is being made otherwise than it is asked for now`, { fields: { id } });
+    }
+    if (!(await endsSoon(job))) throw describeProgress(job);
+    this.throwFailure(id);
+  }
+
+  /** Ends the copy that makes `id`, and removes what there is of it. False if there was none, or if it is whole by now. */
+  async cancel(id: string): Promise<boolean> {
+    const job = this.jobs.get(id);
+    job?.abort.abort(CANCELLED);
+    await job?.ended;
+    return this.failures.delete(id);
+  }
+
+  /** Fault `precondition` while a copy reads the snapshot. */
+  requireUnread(snapshotId: SnapshotId): void {
+    for (const { order } of this.jobs.values()) {
+      if (order.source.kind !== 'snapshot' || order.source.snapshotId !== snapshotId) continue;
+      const { id } = order.target;
+      const message = `snapshot ${snapshotId} is being copied to ${id}; wait until that is there, or delete it`;
+      throw new Fault('precondition', message, { fields: { snapshotId, target: id } });
+    }
+  }
+
+  /**
+   * At the start: goes on with copies of snapshots, which have not changed. A volume's lease ended with the server that
+   * held it: a guest may have written since, so its copy begins anew when it is asked for again.
+   */
+  async resume(): Promise<void> {
+    for (const id of await readdir(this.pool.paths.copies)) {
+      const spec = await this.readResumable(id);
+      if (spec === undefined) {
+        this.log.warn('removing a copy that cannot be gone on with', { id });
+        await rm(`${this.pool.paths.copies}/${id}`, { recursive: true });
+      } else {
+        this.log.info('going on with a copy', { id });
+        this.pool.budget.add(id, spec.capacityBytes);
+        this.launch(orderVolume(this.pool, spec, spec.source));
+      }
+    }
+  }
+
+  /** Stops them; the next start goes on. */
+  async close(): Promise<void> {
+    for (const { abort } of this.jobs.values()) abort.abort(CLOSING);
+    await Promise.all([...this.jobs.values()].map(({ ended }) => ended));
+  }
+
+  private async start(order: CopyOrder): Promise<Job> {
+    await this.pool.budget.take(order.target.id, order.shape.sizeBytes);
+    return this.launch(order);
+  }
+
+  private launch(order: CopyOrder): Job {
+    const { id } = order.target;
+    const abort = new AbortController();
+    const progress = { copiedBytes: 0, totalBytes: 0 };
+    const watch = {
+      signal: abort.signal,
+      onTotal: (bytes: number) => {
+        progress.totalBytes = bytes;
+      },
+      onCopied: (bytes: number) => {
+        progress.copiedBytes += bytes;
+      },
+    };
+    const ended = runCopy(this.pool, order, watch)
+      .catch((cause: unknown) => this.fail(order, cause))
+      .finally(() => this.jobs.delete(id));
+    const job = { order, abort, progress, ended };
+    this.jobs.set(id, job);
+    return job;
+  }
+
+  private async fail(order: CopyOrder, cause: unknown): Promise<void> {
+    const { id } = order.target;
+    this.failures.set(id, toPoolFault(this.pool, cause, `copy to ${id}`, id));
+    if (cause === CLOSING) return;
+    this.log.error('a copy failed', { id, error: cause });
+    this.pool.budget.forget(id);
+    await takeBack(this.pool.paths, `${this.pool.paths.copies}/${id}`, order.target, this.log);
+  }
+
+  private throwFailure(id: string): void {
+    const fault = this.failures.get(id);
+    if (fault === undefined) return;
+    this.failures.delete(id);
+    throw fault;
+  }
+
+  private async readResumable(id: string): Promise<(VolumeSpec & { source: PoolSource }) | undefined> {
+    try {
+      const path = `${this.pool.paths.copies}/${id}/${VOLUME_FILES.spec}`;
+      const { source, ...spec } = volumeSpecRecord.decode(await readFile(path, 'utf8'), path);
+      const isThere = source?.kind === 'snapshot' && this.pool.snapshots.has(source.snapshotId);
+      const progress = await progressFile(this.pool, id).load();
+      if (source === undefined || !isThere || progress === undefined || spec.volumeId !== id) return undefined;
+      return { ...spec, source };
+    } catch (error) {
+      if (errorCode(error) !== 'ENOENT') this.log.warn('a copy cannot be read', { id, error });
+      return undefined;
+    }
+  }
+}
+
+async function endsSoon({ ended }: Job): Promise<boolean> {
+  const waiting = new AbortController();
+  const patience = setTimeout(PATIENCE_MS, false, { signal: waiting.signal }).catch(() => false);
+  const hasEnded = await Promise.race([ended.then(() => true), patience]);
+  waiting.abort();
+  return hasEnded;
+}
+
+function describeProgress({ order, progress: { copiedBytes, totalBytes } }: Job): Fault {
+  const { id } = order.target;
+  const percent = totalBytes === 0 ? 0 : Math.floor((copiedBytes / totalBytes) * 100);
+  const message = `${id} is being copied: ${percent} % of ${totalBytes} bytes are done; ask again`;
+  return new Fault('busy', message, { fields: { id, percent, totalBytes } });
+}

@@ -1,0 +1,51 @@
+import { type VolumeFilesystem, volumeFilesystemRecord } from '../../../proto/volume-filesystem.ts';
+import { SNAPSHOT_FILES, type VolumeSnapshot, volumeSnapshotRecord } from '../../../proto/volume-snapshot.ts';
+import { VOLUME_FILES, type VolumeSpec, volumeSpecRecord } from '../../../proto/volume-spec.ts';
+import type { PoolSource } from '../port.ts';
+import { type Place, writeNew } from './build.ts';
+import { formatIfForKata, shapeOf, writeVolumeFiles } from './create.ts';
+import type { PoolState } from './state.ts';
+import { snapshotPlace, volumePlace } from './state.ts';
+
+/** A volume or snapshot that is to be made by copying. */
+export interface CopyOrder {
+  readonly target: Place;
+  readonly source: PoolSource;
+  readonly shape: { readonly sizeBytes: number; readonly isThick: boolean };
+  readonly record: { readonly name: string; readonly text: string };
+  /** What makes two orders for one id the same. */
+  readonly key: string;
+  /** Writes what belongs beside image and record, once the image is whole. */
+  finish(directory: string, filesystem: VolumeFilesystem): Promise<void>;
+  /** It is there. */
+  onPlaced(): void;
+}
+
+export function orderVolume(pool: PoolState, spec: VolumeSpec, source: PoolSource): CopyOrder {
+  return {
+    target: volumePlace(pool, spec.volumeId),
+    source,
+    shape: shapeOf(spec),
+    record: { name: VOLUME_FILES.spec, text: volumeSpecRecord.encode(spec) },
+    key: volumeSpecRecord.encode({ ...spec, createdAtMs: 0 }),
+    async finish(directory, inherited) {
+      const filesystem = await formatIfForKata(`${directory}/${VOLUME_FILES.image}`, spec, inherited);
+      await writeVolumeFiles(directory, filesystem);
+    },
+    onPlaced: () => pool.volumes.put(spec),
+  };
+}
+
+export function orderSnapshot(pool: PoolState, snapshot: VolumeSnapshot): CopyOrder {
+  return {
+    target: snapshotPlace(pool, snapshot.snapshotId),
+    source: { kind: 'volume', volumeId: snapshot.sourceVolumeId },
+    shape: { sizeBytes: snapshot.sizeBytes, isThick: false },
+    record: { name: SNAPSHOT_FILES.record, text: volumeSnapshotRecord.encode(snapshot) },
+    key: volumeSnapshotRecord.encode({ ...snapshot, createdAtMs: 0 }),
+    async finish(directory, filesystem) {
+      await writeNew(`${directory}/${SNAPSHOT_FILES.filesystem}`, volumeFilesystemRecord.encode(filesystem));
+    },
+    onPlaced: () => pool.snapshots.put(snapshot),
+  };
+}

@@ -1,0 +1,33 @@
+import { volumeFilesystemRecord } from '../../../proto/volume-filesystem.ts';
+import { SNAPSHOT_FILES, type VolumeSnapshot, volumeSnapshotRecord } from '../../../proto/volume-snapshot.ts';
+import type { Log } from '../../../runtime/system/log.ts';
+import type { SnapshotOptions } from '../port.ts';
+import { build, writeNew } from './build.ts';
+import { sourceFiles } from './create.ts';
+import { allocatedBytesOf } from './image.ts';
+import { copyWithFilesystem } from './inherit.ts';
+import { type PoolState, snapshotPlace } from './state.ts';
+
+/** An instant snapshot: shares the volume's content. What the guest waits for comes first and alone. */
+export async function createInstantSnapshot(
+  pool: PoolState,
+  wanted: VolumeSnapshot,
+  { settle }: SnapshotOptions,
+  log: Log,
+): Promise<VolumeSnapshot> {
+  const { snapshotId, sourceVolumeId } = wanted;
+  const from = sourceFiles(pool, { kind: 'volume', volumeId: sourceVolumeId });
+  const bytes = await allocatedBytesOf(from.image);
+  const fill = async (building: string): Promise<VolumeSnapshot> => {
+    const image = `${building}/${SNAPSHOT_FILES.image}`;
+    const filesystem = await copyWithFilesystem(pool.files, from.filesystem, () => pool.host.clone(from.image, image));
+    const snapshot = { ...wanted, ...(await settle?.()) };
+    await writeNew(`${building}/${SNAPSHOT_FILES.record}`, volumeSnapshotRecord.encode(snapshot));
+    await writeNew(`${building}/${SNAPSHOT_FILES.filesystem}`, volumeFilesystemRecord.encode(filesystem));
+    return snapshot;
+  };
+  const plan = { target: snapshotPlace(pool, snapshotId), bytes, what: `take snapshot ${snapshotId}` };
+  const snapshot = await build(pool, plan, fill, log);
+  pool.snapshots.put(snapshot);
+  return snapshot;
+}
