@@ -1,5 +1,5 @@
 import { Fault } from '../../proto/fault.ts';
-import { parseCapability, parseCapacityRange, parsePath, parseText } from '../validate.ts';
+import { invalid, parseCapability, parseCapacityRange, parseText } from '../validate.ts';
 import type { Call } from '../verb.ts';
 import { askOwner } from '../volume-owner.ts';
 import type { FoundVolume } from '../volumes.ts';
@@ -16,7 +16,9 @@ export function nodeExpandVolume(
   { volumes, shims }: NodeContext,
 ): Call<NodeExpandVolumeResponse> {
   const volumeId = parseText(request.volume_id, 'volume_id');
-  const path = parsePath(request.volume_path, 'volume_path');
+  // Nothing is looked for there: the volume is found by its id, so that one that is not there is NOT_FOUND.
+  const path = request.volume_path;
+  if (path === '') throw invalid('volume_path', 'is required');
   const range = parseCapacityRange(request.capacity_range, 'capacity_range');
   if (request.volume_capability !== null) parseCapability(request.volume_capability, 'volume_capability');
   return {
