@@ -35,7 +35,9 @@ export class Budget {
 
   /** To `id`, beside what it has. Fault `exhausted` if there is not as much. */
   async take(id: string, bytes: number): Promise<void> {
-    const { availableBytes } = await this.space();
+    const device = await this.device();
+    // No await from here on: two that are asked for at once do not both get the last of it.
+    const { availableBytes } = toSpace(device, this.promised());
     if (bytes > availableBytes) {
       const message =
         `pool ${this.pool} can promise ${availableBytes} bytes more, and ${id} takes ${bytes}; ` +
@@ -55,8 +57,13 @@ export class Budget {
   }
 
   async space(): Promise<PoolSpace> {
+    const device = await this.device();
+    return toSpace(device, this.promised());
+  }
+
+  private promised(): Promised {
     const { promisedBytes, othersBytes, overcommit } = this;
-    return toSpace(await this.device(), { promisedBytes, othersBytes, overcommit });
+    return { promisedBytes, othersBytes, overcommit };
   }
 
   private async device(): Promise<Device> {
