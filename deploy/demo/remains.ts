@@ -33,8 +33,11 @@ async function findProcesses(proc: string): Promise<string[]> {
 /** Empty for a process that has just ended. */
 const readExecutable = (proc: string, pid: string): Promise<string> => readlink(`${proc}/${pid}/exe`).catch(() => '');
 
-/** What `--accelerator auto` came to, and the lock beside it, are the host's, until it boots anew. */
-const isOfPod = (path: string): boolean => !/\/accelerator(\.json|\/lock)$/.test(path);
+/**
+ * What `--accelerator auto` came to, and the lock beside it, are the host's, until it boots anew; the CSI driver's own lock
+ * is the driver's, for its life.
+ */
+const isOfPod = (path: string): boolean => !/\/(accelerator(\.json|\/lock)|csi\/lock)$/.test(path);
 
 /** Records, sockets, logs: any file below the directory. Empty directories are scaffolding. */
 async function findFiles(directory: string): Promise<string[]> {
