@@ -9,7 +9,7 @@ import { createNodeSystem } from '../runtime/system/node/system.ts';
 import type { ByteStream, Listener } from '../runtime/system/port.ts';
 import { defineService, type Handlers, serve } from '../runtime/system/rpc/ttrpc-server.ts';
 
-/** A run directory in which tests stand in for the shims of pods: real sockets, real ttrpc, no VM. */
+/** Tests stand in for the shims of pods: real sockets, real ttrpc, no VM. */
 export interface TestShims {
   readonly run: RunPaths;
   /** The shim of a sandbox listens; calls that `handlers` lacks are refused. */
@@ -19,9 +19,10 @@ export interface TestShims {
   close(): Promise<void>;
 }
 
-export async function createTestShims(): Promise<TestShims> {
+/** In the run directory, or in one of their own. */
+export async function createTestShims(runDirectory?: string): Promise<TestShims> {
   const system = createNodeSystem();
-  const root = await mkdtemp(join(tmpdir(), 'berth-shims-'));
+  const root = runDirectory ?? (await mkdtemp(join(tmpdir(), 'berth-shims-')));
   const run = runPaths(root);
   const listeners: Listener[] = [];
   const listen = async (sandboxId: string, accept: (stream: ByteStream) => void): Promise<Listener> => {
@@ -40,7 +41,7 @@ export async function createTestShims(): Promise<TestShims> {
     startDeaf: (sandboxId) => listen(sandboxId, () => {}),
     async close() {
       for (const listener of listeners) await listener.close();
-      await rm(root, { recursive: true });
+      if (runDirectory === undefined) await rm(root, { recursive: true });
     },
   };
 }

@@ -99,7 +99,8 @@ function toHandler(
       };
       serve({ name, call, begin, run: send }, hall).then(
         () => call.end(),
-        (error: unknown) => call.destroy(Object.assign(new Error(name), toServiceError(error))),
+        // Not destroy(): a stream that is destroyed never sends the status that grpc-js makes of the event.
+        (error: unknown) => call.emit('error', Object.assign(new Error(name), toServiceError(error))),
       );
     };
   }
