@@ -3,7 +3,7 @@ import { mkdir, open, readdir, rm, statfs, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import type { HostCalls } from '../../csi/host-calls.ts';
-import type { PoolBench } from '../../csi/pool/contract.ts';
+import type { PoolBench } from '../../csi/pool/contract/bench.ts';
 import { openImageFilePool } from '../../csi/pool/image-file/pool.ts';
 import { parsePodUid, parseSandboxId } from '../../proto/ids.ts';
 import { volumeLeaseRecord } from '../../proto/volume-lease.ts';
@@ -55,7 +55,7 @@ export async function openPoolBench(host: HostCalls, { root, world }: LoopFileSy
   const stateDirectory = join(world.scratch, 'state');
   await mkdir(directory);
   return {
-    open: (options = {}) =>
+    open: (options) =>
       openImageFilePool(
         { host, name: 'main', directory, stateDirectory, allowUnfit: false, owner: 'a test', ...options },
         silentLog,
