@@ -50,7 +50,7 @@ export function createController(context: ControllerContext) {
     ControllerGetCapabilities: constant<messages.ControllerGetCapabilitiesResponse>({
       capabilities: capabilities.map((type) => ({ rpc: { type } })),
     }),
-    ...(publications === undefined ? {} : publishVerbs({ ...context, publications })),
+    ...(publications === undefined ? NO_VERBS : publishVerbs({ ...context, publications })),
   } satisfies Service;
 }
 
@@ -60,3 +60,4 @@ const publishVerbs = (context: PublishContext) => ({
   ControllerUnpublishVolume: (request: messages.ControllerUnpublishVolumeRequest) =>
     controllerUnpublishVolume(request, context),
 });
+const NO_VERBS: Partial<ReturnType<typeof publishVerbs>> = {};

@@ -235,7 +235,7 @@ describe('CreateVolume', () => {
     const large = create({ name: 'n', capacity_range: { required_bytes: 2 ** 50 } });
     await expect(large).rejects.toMatchObject({
       code: status.RESOURCE_EXHAUSTED,
-      details: expect.stringContaining('cannot fit the file system'),
+      details: expect.stringContaining('pool main can promise'),
     });
     expect(await node.remains()).toEqual([]);
   });
