@@ -1,4 +1,4 @@
-import { Fault } from '../../proto/fault.ts';
+import { describeError, Fault } from '../../proto/fault.ts';
 import type { Filesystem } from '../../proto/volume-spec.ts';
 import { isErrno } from '../system/native/errors.ts';
 import { ensureDirectory } from '../system/native/file.ts';
@@ -22,21 +22,25 @@ export async function checkFilesystem(
   system: System,
   { fsType, device, repair }: CheckTask,
 ): Promise<{ isClean: boolean; words: string }> {
-  const { replaysLog, command, wholeExits } = planCheck(fsType, device, parseRepair(repair));
-  const replay = replaysLog ? replayLog(fsType, device) : '';
-  const completed = await runTool(system, command);
-  return { isClean: isWhole(completed, wholeExits), words: `${replay}${wordsOf(completed)}` };
+  const { replaysLog, command, wholeExits, mostRuns } = planCheck(fsType, device, parseRepair(repair));
+  const words = replaysLog ? replayLog(fsType, device) : [];
+  for (let runs = 1; ; runs += 1) {
+    const completed = await runTool(system, command);
+    words.push(wordsOf(completed));
+    const isClean = isWhole(completed, wholeExits);
+    if (isClean || runs === mostRuns) return { isClean, words: words.join('\n') };
+  }
 }
 
 /** By mounting and unmounting; what it could not do is for the check to tell, after these words. */
-function replayLog(fsType: Filesystem, device: string): string {
+function replayLog(fsType: Filesystem, device: string): string[] {
   ensureDirectory(REPLAY_POINT, 0o700);
   try {
     sys.mount(device, REPLAY_POINT, fsType, 0, null);
-    return '';
+    return [];
   } catch (error) {
     if (!isErrno(error, 'EUCLEAN', 'EBADMSG', 'EINVAL', 'EIO')) throw error;
-    return `its log could not be replayed by mounting it: ${error instanceof Error ? error.message : error}\n`;
+    return [`its log could not be replayed by mounting it: ${describeError(error)}`];
   } finally {
     ensureUnmounted(REPLAY_POINT);
     ensureNoDirectory(REPLAY_POINT);

@@ -13,6 +13,8 @@ export interface CheckPlan {
   readonly command: readonly string[];
   /** Exit statuses, as bits, that leave a whole file system behind. */
   readonly wholeExits: number;
+  /** Until it is whole: e2fsck stops when it has put another superblock in the place of the first. */
+  readonly mostRuns: number;
 }
 
 /** e2fsck(8), EXIT STATUS: errors corrected; corrected, and a root file system would want a reboot. */
@@ -27,6 +29,7 @@ export function planCheck(fsType: Filesystem, device: string, repair: Repair): C
         replaysLog: false,
         command: ['e2fsck', '-f', { none: '-n', safe: '-p', full: '-y' }[repair], device],
         wholeExits: repair === 'none' ? 0 : CORRECTED,
+        mostRuns: repair === 'full' ? 3 : 1,
       };
     case 'xfs':
       // Never -L, which drops a log that cannot be replayed: that is a person's decision.
@@ -34,6 +37,7 @@ export function planCheck(fsType: Filesystem, device: string, repair: Repair): C
         replaysLog: repair !== 'none',
         command: ['xfs_repair', ...(repair === 'full' ? [] : ['-n']), device],
         wholeExits: 0,
+        mostRuns: 1,
       };
     case 'btrfs':
       if (repair === 'full') {
@@ -43,6 +47,7 @@ export function planCheck(fsType: Filesystem, device: string, repair: Repair): C
         replaysLog: repair !== 'none',
         command: ['btrfs', 'check', '--readonly', device],
         wholeExits: 0,
+        mostRuns: 1,
       };
   }
 }

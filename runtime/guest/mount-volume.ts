@@ -19,6 +19,8 @@ import { requireTool, runTool } from './tool.ts';
 /** Grow with the disk: the host's own deadline is the one that counts. */
 const PREEN_TIMEOUT_MS = 280_000;
 const GROW_TIMEOUT_MS = 280_000;
+/** A sentence's share of what a checking program said. */
+const FOUND_LENGTH = 500;
 
 export interface MountContext {
   readonly system: System;
@@ -81,7 +83,8 @@ function mount(task: MountTask): void {
 
 /** A person must decide: nothing was changed that the check did not find safe. */
 function damageFault({ serial, fsType, device }: MountTask, found: string, cause?: unknown): Fault {
-  const message = `the ${fsType} of disk ${serial} is damaged beyond what is safe to repair: ${found.trim()}`;
+  const words = found.replaceAll(/\s+/g, ' ').slice(-FOUND_LENGTH);
+  const message = `the ${fsType} of disk ${serial} is damaged beyond what is safe to repair: ${words}`;
   return new Fault('precondition', `${message}; it was not mounted: look at it with berth volume fsck`, {
     fields: { serial, device, fsType },
     cause,
