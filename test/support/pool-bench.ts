@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { execa } from 'execa';
 import type { HostCalls } from '../../csi/host-calls.ts';
 import type { PoolBench } from '../../csi/pool/contract/bench.ts';
-import { openImageFilePool } from '../../csi/pool/image-file/pool.ts';
+import { type ImageFilePoolOptions, openImageFilePool } from '../../csi/pool/image-file/pool.ts';
 import { parsePodUid, parseSandboxId } from '../../proto/ids.ts';
 import { volumeLeaseRecord } from '../../proto/volume-lease.ts';
 import { SNAPSHOT_FILES } from '../../proto/volume-snapshot.ts';
@@ -21,7 +21,7 @@ export interface LoopFileSystem {
 }
 
 const MKFS = {
-  ext4: ['mkfs.ext4', '-q'],
+  ext4: ['mkfs.ext4', '-q', '-m', '0'], // root may use what is reserved, and full is full
   xfs: ['mkfs.xfs', '-q', '-m', 'reflink=1'],
   btrfs: ['mkfs.btrfs', '-q'],
 } as const;
@@ -50,14 +50,18 @@ export async function mountLoop(kind: LoopFileSystem['kind'], sizeBytes: number)
 }
 
 /** Pools on a file system, one after another. */
-export async function openPoolBench(host: HostCalls, { root, world }: LoopFileSystem): Promise<PoolBench> {
+export async function openPoolBench(
+  host: HostCalls,
+  { root, world }: LoopFileSystem,
+  always: Partial<ImageFilePoolOptions> = {},
+): Promise<PoolBench> {
   const directory = join(root, 'pool');
   const stateDirectory = join(world.scratch, 'state');
   await mkdir(directory);
   return {
     open: (options) =>
       openImageFilePool(
-        { host, name: 'main', directory, stateDirectory, allowUnfit: false, owner: 'a test', ...options },
+        { host, name: 'main', directory, stateDirectory, allowUnfit: false, owner: 'a test', ...options, ...always },
         silentLog,
       ),
     imageOfSnapshot: (snapshotId) => join(directory, 'snapshots', snapshotId, SNAPSHOT_FILES.image),

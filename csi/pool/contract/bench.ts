@@ -55,6 +55,11 @@ export class OpenBench {
 
   async reopen(options: PoolOptions = UNLIMITED): Promise<void> {
     await this.pool.close();
+    await this.openAgain(options);
+  }
+
+  /** After its pool was closed. */
+  async openAgain(options: PoolOptions = UNLIMITED): Promise<void> {
     this.pool = await this.bench.open(options);
   }
 

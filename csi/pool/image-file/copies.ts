@@ -11,9 +11,6 @@ import { progressFile, runCopy } from './copy-job.ts';
 import { type CopyOrder, orderVolume } from './copy-order.ts';
 import { type PoolState, toPoolFault } from './state.ts';
 
-/** How long a verb waits for a copy before it answers how far it is. */
-const PATIENCE_MS = 3000;
-
 interface Job {
   readonly order: CopyOrder;
   readonly abort: AbortController;
@@ -29,12 +26,15 @@ const CLOSING = new Fault('busy', 'the driver is stopping; the copy goes on at i
 /** Copies that outlive the verbs which asked for them, by the id of what they make. */
 export class Copies {
   private readonly pool: PoolState;
+  private readonly patienceMs: number;
   private readonly log: Log;
   private readonly jobs = new Map<string, Job>();
   private readonly failures = new Map<string, Fault>();
 
-  constructor(pool: PoolState, log: Log) {
+  /** A verb waits so long for a copy before it answers how far it is. */
+  constructor(pool: PoolState, patienceMs: number, log: Log) {
     this.pool = pool;
+    this.patienceMs = patienceMs;
     this.log = log;
   }
 
@@ -46,7 +46,7 @@ export class Copies {
     if (job.order.key !== order.key) {
       throw new Fault('exists', `${id} is being made otherwise than it is asked for now`, { fields: { id } });
     }
-    if (!(await endsSoon(job))) throw describeProgress(job);
+    if (!(await endsWithin(job, this.patienceMs))) throw describeProgress(job);
     this.throwFailure(id);
   }
 
@@ -149,9 +149,9 @@ export class Copies {
   }
 }
 
-async function endsSoon({ ended }: Job): Promise<boolean> {
+async function endsWithin({ ended }: Job, patienceMs: number): Promise<boolean> {
   const waiting = new AbortController();
-  const patience = setTimeout(PATIENCE_MS, false, { signal: waiting.signal }).catch(() => false);
+  const patience = setTimeout(patienceMs, false, { signal: waiting.signal }).catch(() => false);
   const hasEnded = await Promise.race([ended.then(() => true), patience]);
   waiting.abort();
   return hasEnded;
@@ -160,6 +160,6 @@ async function endsSoon({ ended }: Job): Promise<boolean> {
 function describeProgress({ order, progress: { copiedBytes, totalBytes } }: Job): Fault {
   const { id } = order.target;
   const percent = totalBytes === 0 ? 0 : Math.floor((copiedBytes / totalBytes) * 100);
-  const message = `${id} is being copied: ${percent} % of ${totalBytes} bytes are done; ask again`;
-  return new Fault('busy', message, { fields: { id, percent, totalBytes } });
+  const progress = totalBytes === 0 ? 'it has just begun' : `${percent} % of ${totalBytes} bytes are done`;
+  return new Fault('busy', `${id} is being copied: ${progress}; ask again`, { fields: { id, percent, totalBytes } });
 }

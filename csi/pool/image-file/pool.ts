@@ -33,17 +33,21 @@ export interface ImageFilePoolOptions extends PoolOptions {
   readonly allowUnfit: boolean;
   /** Who holds the pool, for the server that finds it taken. */
   readonly owner: string;
+  /** How long a verb waits for a copy before it is `busy`. */
+  readonly patienceMs?: number;
 }
+
+const PATIENCE_MS = 3000;
 
 /** Opening sweeps what a crash left half-way, and goes on with copies that can be gone on with. */
 export async function openImageFilePool(options: ImageFilePoolOptions, log: Log): Promise<Pool> {
-  const { host, name, directory, allowUnfit, owner } = options;
+  const { host, name, directory, allowUnfit, owner, patienceMs = PATIENCE_MS } = options;
   await qualify(name, directory, allowUnfit);
   const lock = await lockDirectory(host, directory, `pool ${name}:`, owner);
   try {
     await requireLocks(host, name, `${directory}/lock`);
     const state = await open(options, log);
-    const copies = new Copies(state, log);
+    const copies = new Copies(state, patienceMs, log);
     await copies.resume();
     return new ImageFilePool(state, copies, lock);
   } catch (cause) {
