@@ -1,5 +1,6 @@
 import type { VolumeId } from '../../proto/ids.ts';
 import type { VolumeSnapshot } from '../../proto/volume-snapshot.ts';
+import { failpoint } from '../../runtime/system/failpoint.ts';
 import type { Log } from '../../runtime/system/log.ts';
 import { Undo } from '../../runtime/system/undo.ts';
 import type { PodShims } from '../pod-shims.ts';
@@ -30,6 +31,7 @@ export async function takeSnapshots(
   const still = new Undo(log);
   try {
     const freezes = await holdStill(wanted, shims, still, log);
+    failpoint('volumes.still');
     signal.throwIfAborted();
     return await copyAll(wanted, freezes, log);
   } finally {
@@ -70,7 +72,9 @@ async function copyAll(
   const copied = new Barrier(wanted.length);
   const settle = async (volumeId: VolumeId): Promise<Trust> => {
     await copied.arrive();
+    failpoint('volumes.copied');
     await Promise.all([...freezes.values()].map((freeze) => freeze.thaw()));
+    failpoint('guests.thawed');
     return freezes.get(volumeId)?.trustOf(volumeId) ?? DETACHED;
   };
   const copies = wanted.map(async ({ pool, snapshot }) => {

@@ -3,7 +3,7 @@ import { Fault } from '../../proto/fault.ts';
 /** By the bundler: true in the programs of crash tests, false in all others. Not there at all where nothing is bundled. */
 declare const __BERTH_FAILPOINTS__: boolean | undefined;
 
-type Program = 'csi' | 'csi-node' | 'cni' | 'shim';
+type Program = 'csi' | 'csi-node' | 'csi-snapshots' | 'cni' | 'shim';
 
 /**
  * Moments at which a program can be made to kill itself, and the programs whose crash tests reach them. A point stands
@@ -24,6 +24,10 @@ export const FAILPOINTS = {
   'volume.lease-taken': ['csi'],
   'volume.discarded': ['csi'],
   'volume.freed': ['csi'],
+  // Volumes that are held still for a copy
+  'volumes.still': ['csi-snapshots'],
+  'volumes.copied': ['csi-snapshots'],
+  'guests.thawed': ['csi-snapshots'],
   // What stands at a target path on the host
   'target.made': ['csi'],
   'mount.made': ['csi'],

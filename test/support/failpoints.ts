@@ -16,7 +16,7 @@ export function parsePasses(stderr: string): Pass[] {
 }
 
 /** The points that a program's crash tests have to reach. */
-export const failpointsOf = (program: 'csi' | 'csi-node' | 'cni' | 'shim'): Failpoint[] =>
+export const failpointsOf = (program: 'csi' | 'csi-node' | 'csi-snapshots' | 'cni' | 'shim'): Failpoint[] =>
   names.filter((name) => FAILPOINTS[name].some((reached) => reached === program)).sort();
 
 /** Each of them once. */
