@@ -52,6 +52,24 @@ const create = message({
 });
 export type CreatePod = MessageType<typeof create>;
 
+const maintain = message({
+  /** The volume's directory in its pool. */
+  volumeDirectory: string(1),
+  /** `check`: fsck, with `repair` none, safe or full. `trim`: free blocks are given back to the pool. */
+  task: string(2),
+  repair: string(3),
+  /** The others as in Create. */
+  guestDirectory: string(4),
+  memoryMib: uint(5),
+  accelerator: string(6),
+  bootTimeoutMs: uint(7),
+  qemu: string(8),
+});
+export type MaintainVolume = MessageType<typeof maintain>;
+/** What the task has to say: `isClean` and `words` of the check, or what was trimmed. */
+const maintained = message({ isClean: bool(1), words: string(2), trimmedBytes: uint(3), notices: strings(4) });
+export type MaintainedVolume = MessageType<typeof maintained>;
+
 const phase = message({ name: string(1), milliseconds: uint(2) });
 
 export const shimMethods = {
@@ -60,6 +78,8 @@ export const shimMethods = {
    * `notices` are sentences that whoever asked should read: what works, but not as well as it could.
    */
   create: method('Create', create, message({ phases: messages(1, phase), reasons: strings(2), notices: strings(3) })),
+  /** In place of Create: works on a volume that no VM has, in a VM of its own. Nothing of it is left when it answers. */
+  maintain: method('Maintain', maintain, maintained),
   start: method('Start', empty, empty),
   wait: method('Wait', empty, message({ exitCode: uint(1) })),
   /**

@@ -22,7 +22,12 @@ interface Devices {
   readonly shares: readonly Share[];
 }
 
-export function planVm(request: PlanRequest, facts: PlanFacts, devices: Devices): VmSpec {
+/** What a VM is, whatever it is for. */
+type Machine = Pick<PlanRequest, 'id' | 'vcpus' | 'memoryMib'>;
+/** What the host offers for one. */
+export type MachineFacts = Pick<PlanFacts, 'guest' | 'capabilities' | 'accelerator' | 'paths' | 'tscKhz' | 'trace'>;
+
+export function planVm(request: Machine, facts: MachineFacts, devices: Devices): VmSpec {
   checkSize(request);
   checkAccelerator(facts);
   checkSockets(facts.paths);
@@ -55,7 +60,7 @@ export function planVm(request: PlanRequest, facts: PlanFacts, devices: Devices)
   };
 }
 
-function checkSize({ vcpus, memoryMib }: PlanRequest): void {
+function checkSize({ vcpus, memoryMib }: Machine): void {
   if (!Number.isSafeInteger(memoryMib) || memoryMib < MIN_MEMORY_MIB) {
     const message = `memory is ${memoryMib} MiB, but a pod VM needs a whole number of at least ${MIN_MEMORY_MIB} MiB`;
     throw new Fault('invalid', message, { fields: { field: 'memoryMib', limit: MIN_MEMORY_MIB } });
@@ -66,7 +71,7 @@ function checkSize({ vcpus, memoryMib }: PlanRequest): void {
   }
 }
 
-function checkAccelerator({ accelerator, capabilities }: PlanFacts): void {
+function checkAccelerator({ accelerator, capabilities }: MachineFacts): void {
   const { chosen } = accelerator;
   if (capabilities.accelerators.includes(chosen)) return;
   const offered = capabilities.accelerators.join(', ') || 'none';

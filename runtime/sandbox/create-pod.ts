@@ -1,5 +1,3 @@
-import type { SandboxId } from '../../proto/ids.ts';
-import type { RunPaths } from '../../proto/paths.ts';
 import type { CreatePod } from '../../proto/shim.ts';
 import { VOLUME_FILES, volumeSpecRecord } from '../../proto/volume-spec.ts';
 import { type ContainerStdio, coupleStdio } from '../guest-client/container-stdio.ts';
@@ -10,26 +8,15 @@ import { StdioMux } from '../system/channel/stdio-mux.ts';
 import { failpoint } from '../system/failpoint.ts';
 import { recordFile } from '../system/record-file.ts';
 import type { Vm, VmmDriver } from '../vmm/port.ts';
+import { noticesOf } from './accelerator.ts';
 import { readFacts } from './facts.ts';
-import { connectAgent, connectStdio, type GuestContext, openStreams, STDIO_ID } from './guest-connection.ts';
+import { connectAgent, connectStdio, openStreams, STDIO_ID } from './guest-connection.ts';
 import type { HeldLease, Netns } from './host.ts';
 import { takeLease } from './lease.ts';
-import { Phases } from './phases.ts';
+import { type Phase, Phases } from './phases.ts';
 import { readPodRequest } from './pod-request.ts';
-import type { SandboxStore } from './store.ts';
+import { type PodContext, startVm } from './start-vm.ts';
 import { prepareVolume } from './volume-filesystem.ts';
-
-export interface PodContext extends GuestContext {
-  readonly id: SandboxId;
-  readonly run: RunPaths;
-  readonly store: SandboxStore;
-  /** `qemu` is the path of the VMM; undefined: the first of the PATH. */
-  readonly createDriver: (qemu: string | undefined) => VmmDriver;
-  /** Throws when the pod is not wanted any more. */
-  readonly checkWanted: () => void;
-  /** The VM is there: whoever stops the pod before it is complete ends it. */
-  readonly onVm: (vm: Vm) => void;
-}
 
 /** A pod VM with its container. */
 export interface Pod {
@@ -43,6 +30,19 @@ export interface Pod {
 export interface NewPod extends Pod {
   readonly plan: Plan;
   readonly phases: Phases;
+}
+
+export interface CreatedPod {
+  readonly phases: readonly Phase[];
+  /** What the planner chose, and why: one line for each source. */
+  readonly reasons: readonly string[];
+  readonly notices: readonly string[];
+}
+
+/** For whoever asked for the pod; `wish` is the accelerator that was wished for. */
+export function describeCreated({ plan, phases }: NewPod, wish: string): CreatedPod {
+  const reasons = plan.choices.map(({ source, chosen, reason }) => `${source}: ${chosen}; ${reason}`);
+  return { phases: phases.end(), reasons, notices: noticesOf(wish, plan.choices) };
 }
 
 /**
@@ -63,7 +63,10 @@ export async function createPod(context: PodContext, create: CreatePod): Promise
   phases.begin('vmm');
   const leases = takeLeases(context, plan, request);
   checkWanted();
-  const vm = await startVm(context, driver, plan, netns, leases);
+  const vm = await startVm(context, driver, plan.vm, {
+    netns,
+    leases: leases.map(({ lease }) => lease),
+  });
   netns?.close();
   await applyLimits(context, plan, vm);
   checkWanted();
@@ -168,28 +171,11 @@ function takeLeases({ host, id, undo }: PodContext, plan: Plan, request: PlanReq
     for (const { lease } of leased) lease.close();
   });
   for (const volume of plan.guest.volumes) {
-    leased.push({ volume, lease: takeLease(host, volume, owner) });
+    const { spec, attachment } = volume.facts;
+    const wanted = { volumeId: spec.volumeId, directory: attachment.volumeDirectory, readOnly: volume.readOnly };
+    leased.push({ volume, lease: takeLease(host, wanted, owner) });
   }
   return leased;
-}
-
-async function startVm(
-  { undo, paths, store, onVm }: PodContext,
-  driver: VmmDriver,
-  plan: Plan,
-  netns: Netns | undefined,
-  leases: readonly LeasedVolume[],
-): Promise<Vm> {
-  let vm: Vm | undefined;
-  undo.defer('VMM', () => vm?.kill());
-  vm = await driver.start(plan.vm, {
-    netns: netns?.fd,
-    held: leases.map(({ lease }) => lease.fd),
-    log: paths.vmmLog,
-    onProcess: (vmm) => store.update({ vmm }),
-  });
-  onVm(vm);
-  return vm;
 }
 
 /** Before the guest has seen its disks. Read under the lease: what was planned with may have been modified since. */

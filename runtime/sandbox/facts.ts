@@ -1,6 +1,8 @@
+import type { AcceleratorWish } from '../../proto/accelerator.ts';
 import type { PodPaths, RunPaths } from '../../proto/paths.ts';
 import { rootPath } from '../plan/root.ts';
 import type { PlanFacts, PlanRequest } from '../plan/types.ts';
+import type { MachineFacts } from '../plan/vm-spec.ts';
 import type { Log } from '../system/log.ts';
 import { tracedAreas } from '../system/trace.ts';
 import type { VmmDriver } from '../vmm/port.ts';
@@ -26,17 +28,14 @@ export interface FactSources {
   readonly log: Log;
 }
 
+type Host = Pick<SandboxHost, 'system' | 'describePath' | 'locate' | 'readLinkAliases' | 'tryLock'>;
+
 /** Everything that the planner must know of this host for `request`; it changes nothing of the pod's. */
-export async function readFacts(
-  host: Pick<SandboxHost, 'system' | 'describePath' | 'locate' | 'readLinkAliases' | 'tryLock'>,
-  request: PlanRequest,
-  { run, paths, guestDirectory, netns, driver, vmm, checkWanted, log }: FactSources,
-): Promise<PlanFacts> {
-  const { system } = host;
-  const capabilities = await driver.probe();
-  const guest = { manifest: await readGuestImage(host, guestDirectory), directory: guestDirectory };
+export async function readFacts(host: Host, request: PlanRequest, sources: FactSources): Promise<PlanFacts> {
+  const { run, netns, log } = sources;
+  const machine = await readMachine(host, request.accelerator, sources);
   const { mounts, devices } = await readPaths(host, request);
-  const published = await readAttachments(system, run, (one) => isAskedFor(request, { mounts, devices }, one));
+  const published = await readAttachments(host.system, run, (one) => isAskedFor(request, { mounts, devices }, one));
   const { attachments } = published;
   for (const error of published.unreadable) {
     // What a path stands for is not to be guessed: one without a record may have this one.
@@ -44,23 +43,29 @@ export async function readFacts(
     log.warn('a volume attachment of another path cannot be read', { error });
   }
   return {
-    volumes: await readVolumes(system, attachments),
+    ...machine,
+    volumes: await readVolumes(host.system, attachments),
     networks: netns === undefined ? [] : await readNetworks(host, run, netns, log),
     mounts,
     devices,
     root: host.describePath(rootPath(request)),
+  };
+}
+
+/** What any VM on this host can be. */
+export async function readMachine(
+  host: Host,
+  wish: AcceleratorWish,
+  { run, paths, guestDirectory, driver, vmm, checkWanted }: Omit<FactSources, 'netns' | 'log'>,
+): Promise<MachineFacts> {
+  const capabilities = await driver.probe();
+  const guest = { manifest: await readGuestImage(host, guestDirectory), directory: guestDirectory };
+  return {
     guest,
     capabilities,
-    accelerator: await chooseAccelerator(host, request.accelerator, {
-      run,
-      driver,
-      vmm,
-      capabilities,
-      guest,
-      checkWanted,
-    }),
+    accelerator: await chooseAccelerator(host, wish, { run, driver, vmm, capabilities, guest, checkWanted }),
     trace: tracedAreas(),
     paths,
-    tscKhz: parseTscKhz(await readText(system, '/proc/cpuinfo')),
+    tscKhz: parseTscKhz(await readText(host.system, '/proc/cpuinfo')),
   };
 }

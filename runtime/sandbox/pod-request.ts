@@ -63,14 +63,15 @@ async function readSpec(system: System, bundle: string): Promise<OciSpec> {
   return parseOciSpec(value, path);
 }
 
-function absolute(field: string, path: string): string {
+export function absolute(field: string, path: string): string {
   if (path.startsWith('/')) return path;
   throw new Fault('invalid', `${field} is ${JSON.stringify(path)}, but must be an absolute path`, {
     fields: { field },
   });
 }
 
-function parseAccelerator(value: string): AcceleratorWish {
+/** Empty is `auto`. */
+export function parseAccelerator(value: string): AcceleratorWish {
   const known = ACCELERATOR_WISHES.find((one) => one === (value || 'auto'));
   if (known !== undefined) return known;
   const message = `accelerator is ${JSON.stringify(value)}, but must be one of ${ACCELERATOR_WISHES.join(', ')}`;

@@ -1,18 +1,18 @@
 import { describeError, Fault } from '../../proto/fault.ts';
 import type { Sandbox as SandboxRecord } from '../../proto/sandbox-record.ts';
-import type { CreatePod } from '../../proto/shim.ts';
+import type { CreatePod, MaintainedVolume, MaintainVolume } from '../../proto/shim.ts';
 import type { HandedOn } from '../guest-client/container-stdio.ts';
 import { failpoint } from '../system/failpoint.ts';
 import { Undo } from '../system/undo.ts';
 import type { Vm } from '../vmm/port.ts';
-import { noticesOf } from './accelerator.ts';
-import { createPod, type Pod, type PodContext } from './create-pod.ts';
+import { type CreatedPod, createPod, describeCreated, type Pod } from './create-pod.ts';
 import { within } from './deadline.ts';
 import { DiskWatch } from './disk-watch.ts';
 import { ExitStatus } from './exit-status.ts';
-import type { Phase } from './phases.ts';
+import { maintainVolume } from './maintain-volume.ts';
 import { type PodParts, PodVolumes } from './pod-volumes.ts';
 import { type ResumedPod, resumePod } from './resume-pod.ts';
+import type { PodContext } from './start-vm.ts';
 import { StateMachine } from './state.ts';
 import { stopPod } from './stop-pod.ts';
 import { explainVmFailure } from './vm-failure.ts';
@@ -20,13 +20,6 @@ import { explainVmFailure } from './vm-failure.ts';
 export interface SandboxOptions extends Omit<PodContext, 'undo' | 'checkWanted' | 'onVm'> {
   /** Removes the last of the pod: its directory. Runs once, when everything else is gone. */
   readonly release: () => Promise<void>;
-}
-
-export interface CreatedPod {
-  readonly phases: readonly Phase[];
-  /** What the planner chose, and why: one line for each source. */
-  readonly reasons: readonly string[];
-  readonly notices: readonly string[];
 }
 
 /**
@@ -40,7 +33,7 @@ export class Sandbox {
   private readonly state = new StateMachine();
   private readonly undo: Undo;
   private readonly exit = new ExitStatus();
-  private creation: Promise<CreatedPod> | undefined;
+  private creation: Promise<unknown> | undefined;
   private vm: Vm | undefined;
   private watch: DiskWatch | undefined;
   private pod: Pod | undefined;
@@ -59,11 +52,20 @@ export class Sandbox {
 
   /** Once: a shim has one pod, and a failed Create ends it, with everything undone. */
   create(request: CreatePod): Promise<CreatedPod> {
-    if (this.creation !== undefined || this.state.current !== 'creating') {
-      throw new Fault('exists', `sandbox ${this.options.id} is ${this.state.current}; it cannot be created again`);
-    }
-    this.creation = this.createOnce(request);
-    return this.creation;
+    this.checkUnused();
+    const creation = this.orEnd(this.createOnce(request));
+    this.creation = creation;
+    return creation;
+  }
+
+  /** Instead of create(): works on a volume that no VM has. Nothing is left when it answers, however it ends. */
+  async maintain(request: MaintainVolume): Promise<MaintainedVolume> {
+    this.checkUnused();
+    const work = this.orEnd(maintainVolume(this.podContext(), request));
+    this.creation = work;
+    const maintained = await work;
+    if (this.state.transition(['creating'], 'stopping')) await this.end(this.stoppedFault());
+    return maintained;
   }
 
   /**
@@ -134,29 +136,38 @@ export class Sandbox {
   }
 
   private async createOnce(request: CreatePod): Promise<CreatedPod> {
-    const { log, store } = this.options;
+    const pod = await createPod(this.podContext(), request);
+    if (!this.state.transition(['creating'], 'running')) throw this.stoppedFault();
+    this.pod = pod;
+    const { stdin, stdout, stderr } = request;
+    await this.options.store.update({ state: 'running', container: { stdin, stdout, stderr, isStartAsked: false } });
+    void pod.vm.exited.then(() => this.vmEnded());
+    const created = describeCreated(pod, request.accelerator);
+    this.options.log.info('pod created', { reasons: created.reasons });
+    return created;
+  }
+
+  private podContext(): PodContext {
+    return {
+      ...this.options,
+      undo: this.undo,
+      checkWanted: () => this.checkWanted(),
+      onVm: (vm) => void this.watchVm(vm),
+    };
+  }
+
+  private checkUnused(): void {
+    if (this.creation === undefined && this.state.current === 'creating') return;
+    throw new Fault('exists', `sandbox ${this.options.id} is ${this.state.current}; it cannot be created again`);
+  }
+
+  /** What fails on the way takes everything back, and says what the guest said last. */
+  private async orEnd<T>(work: Promise<T>): Promise<T> {
     try {
-      const pod = await createPod(
-        {
-          ...this.options,
-          undo: this.undo,
-          checkWanted: () => this.checkWanted(),
-          onVm: (vm) => void this.watchVm(vm),
-        },
-        request,
-      );
-      if (!this.state.transition(['creating'], 'running')) throw this.stoppedFault();
-      this.pod = pod;
-      const { stdin, stdout, stderr } = request;
-      await store.update({ state: 'running', container: { stdin, stdout, stderr, isStartAsked: false } });
-      void pod.vm.exited.then(() => this.vmEnded());
-      const reasons = pod.plan.choices.map(({ source, chosen, reason }) => `${source}: ${chosen}; ${reason}`);
-      const notices = noticesOf(request.accelerator, pod.plan.choices);
-      log.info('pod created', { reasons });
-      return { phases: pod.phases.end(), reasons, notices };
+      return await work;
     } catch (error) {
       const fault = await this.explain(error);
-      log.error('pod not created', { error: fault });
+      this.options.log.error('pod not created', { error: fault });
       this.state.transition(['creating', 'running'], 'failed');
       await this.end(fault);
       throw fault;

@@ -11,6 +11,7 @@ export function shimService(sandbox: Sandbox): Service {
   const { volumes } = sandbox;
   return defineService(SHIM_SERVICE, shimMethods, {
     create: (request) => sandbox.create(request),
+    maintain: (request) => sandbox.maintain(request),
     async start() {
       await sandbox.start();
       return {};
