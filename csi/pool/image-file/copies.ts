@@ -120,11 +120,13 @@ export class Copies {
 
   private async fail(order: CopyOrder, cause: unknown): Promise<void> {
     const { id } = order.target;
+    if (cause !== CLOSING) {
+      this.log.error('a copy failed', { id, error: cause });
+      this.pool.budget.forget(id);
+      await takeBack(this.pool.paths, `${this.pool.paths.copies}/${id}`, order.target, this.log);
+    }
+    // Last: who is told may begin anew at once.
     this.failures.set(id, toPoolFault(this.pool, cause, `copy to ${id}`, id));
-    if (cause === CLOSING) return;
-    this.log.error('a copy failed', { id, error: cause });
-    this.pool.budget.forget(id);
-    await takeBack(this.pool.paths, `${this.pool.paths.copies}/${id}`, order.target, this.log);
   }
 
   private throwFailure(id: string): void {
