@@ -80,25 +80,27 @@ export function parseFlags(argv: readonly string[]): Flags | 'help' | 'version' 
   };
 }
 
+export const FLAG_OPTIONS = {
+  endpoint: { type: 'string' },
+  'node-id': { type: 'string' },
+  'state-dir': { type: 'string' },
+  'run-dir': { type: 'string' },
+  pool: { type: 'string', multiple: true },
+  'log-level': { type: 'string' },
+  'allow-unfit-pool': { type: 'boolean' },
+  'controller-publish': { type: 'boolean' },
+  'max-volumes-per-node': { type: 'string' },
+  'metrics-address': { type: 'string' },
+  'kubelet-registration-dir': { type: 'string' },
+  version: { type: 'boolean' },
+  help: { type: 'boolean', short: 'h' },
+} as const;
+
 function parseWords(argv: readonly string[]) {
   try {
     return parseArgs({
       args: [...argv],
-      options: {
-        endpoint: { type: 'string' },
-        'node-id': { type: 'string' },
-        'state-dir': { type: 'string' },
-        'run-dir': { type: 'string' },
-        pool: { type: 'string', multiple: true },
-        'log-level': { type: 'string' },
-        'allow-unfit-pool': { type: 'boolean' },
-        'controller-publish': { type: 'boolean' },
-        'max-volumes-per-node': { type: 'string' },
-        'metrics-address': { type: 'string' },
-        'kubelet-registration-dir': { type: 'string' },
-        version: { type: 'boolean' },
-        help: { type: 'boolean', short: 'h' },
-      },
+      options: FLAG_OPTIONS,
     }).values;
   } catch (cause) {
     throw new Fault('invalid', 'the command line is wrong', { cause });

@@ -104,6 +104,19 @@ it('lets verbs end when it stops, and takes no others', async () => {
   expect(await closed).toBe(true);
 });
 
+it('says that verbs did not end, and tells them', async () => {
+  await server.close();
+  const services = { Controller: { DeleteVolume: (): Call<object> => ({ run: gate.run }) } };
+  const limits = { graceMs: 1, windUpMs: 1 };
+  const impatient = await startServer(`${directory}/csi.sock`, services, metrics, silentLog, limits);
+  const running = call('DeleteVolume');
+  const { signal } = await gate.begun;
+  expect(await impatient.close()).toBe(false);
+  expect(signal.reason).toMatchObject({ message: 'berth-csi stops; try again' });
+  gate.open();
+  expect(await running.answer).toEqual({});
+});
+
 it('counts what it served by status', async () => {
   const running = call('DeleteVolume');
   await gate.begun;

@@ -28,10 +28,11 @@ export interface RunningServer {
   close(): Promise<boolean>;
 }
 
-/** How long a stop waits for running verbs; then they are told, and waited for a little longer. */
-const GRACE_MS = 20_000;
-/** With the grace less than the 30 s after which Kubernetes kills a container. */
-const WIND_UP_MS = 3000;
+/**
+ * How long a stop waits for running verbs, and, once they have been told, a little longer: together less than the 30 s
+ * after which Kubernetes kills a container.
+ */
+const STOP_LIMITS = { graceMs: 20_000, windUpMs: 3000 };
 
 /** What verbs share. */
 interface Hall {
@@ -48,6 +49,7 @@ export async function startServer(
   services: Readonly<Record<string, Service>>,
   metrics: RpcMetrics,
   log: Log,
+  limits = STOP_LIMITS,
 ): Promise<RunningServer> {
   const server = new Server();
   const hall: Hall = { locks: new VolumeLocks(), metrics, stopping: new AbortController(), log };
@@ -73,7 +75,7 @@ export async function startServer(
   let stopped: Promise<boolean> | undefined;
   return {
     close() {
-      stopped ??= stop(server, hall);
+      stopped ??= stop(server, hall, limits);
       return stopped;
     },
   };
@@ -163,12 +165,12 @@ function toLoggable(error: unknown): unknown {
   return error instanceof Error && !(error instanceof Fault) ? (error.stack ?? error.message) : error;
 }
 
-async function stop(server: Server, { stopping, log }: Hall): Promise<boolean> {
+async function stop(server: Server, { stopping, log }: Hall, limits: typeof STOP_LIMITS): Promise<boolean> {
   const ended = promisify(server.tryShutdown.bind(server))().then(() => true);
-  if (await within(ended, GRACE_MS)) return true;
+  if (await within(ended, limits.graceMs)) return true;
   log.warn('verbs still run; telling them to end');
   stopping.abort(new Fault('busy', 'berth-csi stops; try again'));
-  return within(ended, WIND_UP_MS);
+  return within(ended, limits.windUpMs);
 }
 
 /** False if it did not end in time. */

@@ -1,7 +1,10 @@
 import { mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { get } from 'node:http';
 import { join } from 'node:path';
+import { text as readText } from 'node:stream/consumers';
 import { status } from '@grpc/grpc-js';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { FLAG_OPTIONS } from '../../csi/flags.ts';
 import { VOLUME_FILES } from '../../proto/volume-spec.ts';
 import { type CsiNode, type CsiProcess, createCsiNode } from '../support/csi-node.ts';
 
@@ -13,11 +16,17 @@ beforeEach(async () => {
 });
 afterEach(() => node.close());
 
+function httpGet(socketPath: string, path: string): Promise<string> {
+  return new Promise((resolve, reject) => {
+    get({ socketPath, path, agent: false }, (response) => resolve(readText(response))).once('error', reject);
+  });
+}
+
 describe('berth-csi', () => {
   it('explains every flag', async () => {
     const { exitCode, stdout } = await node.startToEnd('--help');
     expect(exitCode).toBe(0);
-    const flags = ['endpoint', 'node-id', 'state-dir', 'pool', 'run-dir', 'log-level', 'allow-unfit-pool', 'version'];
+    const flags = Object.keys(FLAG_OPTIONS);
     for (const flag of flags) expect(stdout).toContain(`--${flag}`);
   });
 
@@ -32,6 +41,36 @@ describe('berth-csi', () => {
     expect((await stat(driver.socket)).mode & 0o777).toBe(0o600);
     expect(await driver.stop()).toBe(0);
     await expect(stat(driver.socket)).rejects.toMatchObject({ code: 'ENOENT' });
+  });
+
+  it('ends when its helper process does, whose locks are free then', async () => {
+    const driver = await node.start();
+    await node.run('sh', '-c', 'kill -9 $(pidof berth-csi-host)');
+    await driver.ended();
+    expect(driver.log.join('\n')).toContain('ending at once: the helper process berth-csi-host has ended');
+    const next = await node.start();
+    expect(await next.stop()).toBe(0);
+  });
+
+  it('serves metrics of its verbs, volumes and pools', async () => {
+    const path = join(node.scratch, 'metrics.sock');
+    const driver = await node.start({ 'metrics-address': `unix://${path}` });
+    const { volume } = await driver.client.call('Controller', 'CreateVolume', {
+      name: 'measured',
+      volume_capabilities: [writer],
+    });
+    const text = await httpGet(path, '/metrics');
+    const ofVolume = `{volume_id="${volume.volume_id}",pool="main"}`;
+    for (const line of [
+      'berth_csi_rpc_total{rpc="CreateVolume",code="OK"} 1',
+      `berth_csi_volume_capacity_bytes${ofVolume} ${1024 ** 3}`,
+      `berth_csi_volume_allocated_bytes${ofVolume} 0`,
+      `berth_csi_volume_abnormal${ofVolume} 0`,
+      'berth_csi_pool_volumes{pool="main"} 1',
+    ]) {
+      expect(text.split('\n')).toContain(line);
+    }
+    await driver.stop();
   });
 
   it('takes the place of a server that was killed', async () => {
