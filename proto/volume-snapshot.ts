@@ -7,7 +7,7 @@ import { FILESYSTEMS } from './volume-spec.ts';
  * How far the content of a snapshot can be trusted: `frozen`, the guest's file systems were frozen until the copy was
  * whole; `detached`, no VM had the volume; `crash`, as after a power cut (a freeze that did not last, or a raw disk).
  */
-export const CONSISTENCIES = ['frozen', 'detached', 'crash'] as const;
+const CONSISTENCIES = ['frozen', 'detached', 'crash'] as const;
 
 /**
  * `snapshot.json` in a snapshot's directory, `<pool>/snapshots/<snapshot id>/`, beside `image.raw` and `fs.json` (the

@@ -65,7 +65,9 @@ export class GuestFreeze {
   /** A guest that does not even answer how full its disks are is not kept from its writes as well. */
   private async freeze(shim: PodShim): Promise<true> {
     const measured = await Promise.all(this.volumeIds.map((volumeId) => shim.call('measureVolume', { volumeId })));
-    this.raw = new Set(this.volumeIds.filter((_id, index) => measured[index]?.capacityBytes === 0));
+    // A VM that stands still cannot say how large its file systems are, either; then there is a problem.
+    const isRaw = (index: number) => measured[index]?.capacityBytes === 0 && measured[index].problem === '';
+    this.raw = new Set(this.volumeIds.filter((_id, index) => isRaw(index)));
     const volumeIds = this.volumeIds.filter((volumeId) => !this.raw.has(volumeId));
     if (volumeIds.length === 0) return true;
     this.asked = volumeIds;

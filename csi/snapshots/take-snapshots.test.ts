@@ -103,6 +103,17 @@ describe('of one volume', () => {
       ['freeze box: a', 'copy a'],
     ],
     [
+      'stands still',
+      {
+        measureVolume: async () => ({ problem: 'the pool is out of space' }),
+        freezeVolumes: async () => {
+          throw new Fault('busy', 'the VM waits for space in the pool');
+        },
+      },
+      'its guest could not be frozen: the VM waits for space in the pool',
+      ['thaw box: a', 'copy a'],
+    ],
+    [
       'has a raw disk',
       { measureVolume: async () => ({ deviceBytes: 1 << 20 }) },
       'the guest has it as a block device, of which nothing can be frozen',
