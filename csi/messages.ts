@@ -146,31 +146,6 @@ export interface ControllerModifyVolumeRequest {
   readonly mutable_parameters: Strings;
 }
 
-export interface NodeStageVolumeRequest {
-  readonly volume_id: string;
-  readonly staging_target_path: string;
-  readonly volume_capability: VolumeCapabilityMessage | null;
-}
-
-export interface NodeUnstageVolumeRequest {
-  readonly volume_id: string;
-  readonly staging_target_path: string;
-}
-
-export interface NodePublishVolumeRequest {
-  readonly volume_id: string;
-  readonly staging_target_path: string;
-  readonly target_path: string;
-  readonly volume_capability: VolumeCapabilityMessage | null;
-  readonly readonly: boolean;
-  readonly volume_context: Strings;
-}
-
-export interface NodeUnpublishVolumeRequest {
-  readonly volume_id: string;
-  readonly target_path: string;
-}
-
 export interface GetPluginInfoResponse {
   readonly name: string;
   readonly vendor_version: string;
@@ -214,10 +189,4 @@ export type ControllerCapability =
   | 'GET_SNAPSHOT';
 export interface ControllerGetCapabilitiesResponse {
   readonly capabilities: readonly RpcCapability<ControllerCapability>[];
-}
-export interface NodeGetCapabilitiesResponse {
-  readonly capabilities: readonly RpcCapability<'STAGE_UNSTAGE_VOLUME' | 'SINGLE_NODE_MULTI_WRITER'>[];
-}
-export interface NodeGetInfoResponse {
-  readonly node_id: string;
 }
