@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { parsePodUid, parseSandboxId, parseVolumeId } from '../../proto/ids.ts';
+import { parsePodUid, parseSandboxId, parseSnapshotId, parseVolumeId } from '../../proto/ids.ts';
 import { DEFAULT_CLASS, NO_LIMITS } from '../../proto/volume-class.ts';
 import { volumeSpecRecord } from '../../proto/volume-spec.ts';
 import { formatSize, formatVolume, formatVolumes } from './format-volumes.ts';
@@ -42,6 +42,7 @@ const view: VolumeView = {
     },
   ],
   usedBy: [parseSandboxId('p1')],
+  snapshots: [],
 };
 const bare: VolumeView = {
   ...view,
@@ -70,7 +71,40 @@ describe('volumes', () => {
     expect(text).toMatch(/^formatted +formatted f00$/m);
     expect(text).toMatch(/^lease last taken +1970-01-01T00:00:00.000Z by sandbox p1 of pod u1$/m);
     expect(text).toMatch(/^published +for pod u1 at \/t, SINGLE_NODE_WRITER, read-only$/m);
+    expect(text).toMatch(/^class +thin, cache writeback, aio threads, a queue for each CPU, discard$/m);
+    expect(text).toMatch(/^limits +none$/m);
+    expect(text).not.toMatch(/^(problem|snapshot|made of)/m);
     expect(formatVolume(bare)).toMatch(/^used by +no VM$/m);
+  });
+
+  it('tell what is wrong with them, what slows them down, where they come from and what is kept of them', () => {
+    const snapshotId = parseSnapshotId('pool.node.s_one');
+    const { spec } = view;
+    const text = formatVolume({
+      ...view,
+      ...(spec === undefined
+        ? {}
+        : {
+            spec: { ...spec, limits: { iops: 9, bandwidthBytes: 1 << 20 }, source: { kind: 'snapshot', snapshotId } },
+          }),
+      filesystem: { state: 'formatted', problem: 'it wants a person' },
+      snapshots: [
+        {
+          snapshotId,
+          name: 'one',
+          sourceVolumeId: ID,
+          sizeBytes: 1,
+          fsType: 'ext4',
+          createdAtMs: 0,
+          consistency: 'frozen',
+          remark: '',
+        },
+      ],
+    });
+    expect(text).toMatch(/^limits +9 operations\/s, 1 MiB\/s$/m);
+    expect(text).toMatch(/^made of +snapshot pool\.node\.s_one$/m);
+    expect(text).toMatch(/^problem +it wants a person$/m);
+    expect(text).toMatch(/^snapshot +pool\.node\.s_one, 1970-01-01T00:00:00.000Z, frozen$/m);
   });
 
   it.each([

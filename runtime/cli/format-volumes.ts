@@ -1,3 +1,5 @@
+import type { VolumeClass, VolumeLimits } from '../../proto/volume-class.ts';
+import type { VolumeSpec } from '../../proto/volume-spec.ts';
 import { formatTable } from './format-table.ts';
 import type { VolumeView } from './list-volumes.ts';
 
@@ -19,7 +21,7 @@ export function formatVolumes(volumes: readonly VolumeView[]): string {
 
 /** One fact a line. */
 export function formatVolume(volume: VolumeView): string {
-  const { volumeId, directory, spec, filesystem, lastOwner, publications, usedBy } = volume;
+  const { volumeId, directory, spec, filesystem, lastOwner, publications, usedBy, snapshots } = volume;
   const facts: readonly (readonly [string, string])[] = [
     ['volume', volumeId],
     ['directory', directory],
@@ -28,7 +30,15 @@ export function formatVolume(volume: VolumeView): string {
     ['file system', spec?.fsType ?? '-'],
     ['serial', spec?.serial ?? '-'],
     ['access modes', spec?.accessModes.join(', ') ?? '-'],
+    ['class', spec === undefined ? '-' : describeClass(spec.class)],
+    ['limits', spec === undefined ? '-' : describeLimits(spec.limits)],
+    ...(spec?.source === undefined ? [] : [['made of', describeSource(spec.source)] as const]),
     ['formatted', [filesystem?.state ?? '(no fs.json)', filesystem?.uuid ?? ''].join(' ').trim()],
+    ...(filesystem?.problem === undefined ? [] : [['problem', filesystem.problem] as const]),
+    ...snapshots.map(
+      ({ snapshotId, createdAtMs, consistency }) =>
+        ['snapshot', `${snapshotId}, ${new Date(createdAtMs).toISOString()}, ${consistency}`] as const,
+    ),
     ['used by', usedBy.join(', ') || 'no VM'],
     ['lease last taken', lastOwner === undefined ? 'never' : describeOwner(lastOwner)],
     ...publications.map(({ podUid, targetPath, readOnly, accessMode }): readonly [string, string] => [
@@ -39,6 +49,26 @@ export function formatVolume(volume: VolumeView): string {
   const width = Math.max(...facts.map(([name]) => name.length));
   return facts.map(([name, value]) => `${name.padEnd(width)}  ${value}\n`).join('');
 }
+
+const describeClass = ({ provisioning, cache, aio, queues, iothread, discard, consumer }: VolumeClass): string =>
+  [
+    provisioning,
+    `cache ${cache}`,
+    `aio ${aio}`,
+    queues === 0 ? 'a queue for each CPU' : `${queues} queues`,
+    ...(iothread ? ['a thread of its own'] : []),
+    discard ? 'discard' : 'no discard',
+    ...(consumer === 'berth' ? [] : [`for ${consumer}`]),
+  ].join(', ');
+
+const describeLimits = ({ iops, bandwidthBytes }: VolumeLimits): string =>
+  [
+    ...(iops === 0 ? [] : [`${iops} operations/s`]),
+    ...(bandwidthBytes === 0 ? [] : [`${formatSize(bandwidthBytes)}/s`]),
+  ].join(', ') || 'none';
+
+const describeSource = (source: NonNullable<VolumeSpec['source']>): string =>
+  source.kind === 'snapshot' ? `snapshot ${source.snapshotId}` : `volume ${source.volumeId}`;
 
 const describeOwner = ({ podUid, sandboxId, takenAtMs }: NonNullable<VolumeView['lastOwner']>): string =>
   `${new Date(takenAtMs).toISOString()} by sandbox ${sandboxId} of pod ${podUid}`;

@@ -3,6 +3,7 @@ import type { RecordCodec } from '../../proto/record.ts';
 import type { VolumeAttachment } from '../../proto/volume-attachment.ts';
 import { type VolumeFilesystem, volumeFilesystemRecord } from '../../proto/volume-filesystem.ts';
 import { type VolumeLease, volumeLeaseRecord } from '../../proto/volume-lease.ts';
+import { SNAPSHOT_FILES, type VolumeSnapshot, volumeSnapshotRecord } from '../../proto/volume-snapshot.ts';
 import { VOLUME_FILES, type VolumeSpec, volumeSpecRecord } from '../../proto/volume-spec.ts';
 import type { System } from '../system/port.ts';
 import { isRunning } from '../system/process-identity.ts';
@@ -22,6 +23,8 @@ export interface VolumeView {
   readonly publications: readonly VolumeAttachment[];
   /** Pods whose VM runs with the disk. */
   readonly usedBy: readonly SandboxId[];
+  /** Those of it that are in the pools. */
+  readonly snapshots: readonly VolumeSnapshot[];
 }
 
 export interface VolumePlaces {
@@ -46,7 +49,11 @@ export async function listVolumes(
 
   const pods = await listPods(system, runDirectory);
   const users = await listUsers(system, pods.pods);
-  const unreadable: Unreadable[] = [...published.unreadable, ...pods.unreadable];
+  const snapshots = await listSnapshots(
+    system,
+    pools.map(({ directory }) => directory),
+  );
+  const unreadable: Unreadable[] = [...published.unreadable, ...pods.unreadable, ...snapshots.unreadable];
   const volumes: VolumeView[] = [];
   for (const [volumeId, directory] of [...directories].sort(([one], [other]) => (one < other ? -1 : 1))) {
     const read = async <T>(codec: RecordCodec<T>, file: string): Promise<T | undefined> => {
@@ -62,9 +69,20 @@ export async function listVolumes(
       lastOwner: await readOwner(system, `${directory}/${VOLUME_FILES.lease}`),
       publications: publications.filter((one) => one.volumeId === volumeId),
       usedBy: users.get(volumeId) ?? [],
+      snapshots: snapshots.found.map(({ record }) => record).filter((one) => one.sourceVolumeId === volumeId),
     });
   }
   return { volumes, unreadable };
+}
+
+async function listSnapshots(system: System, pools: readonly string[]): Promise<Records<VolumeSnapshot>> {
+  const directories = pools.map((pool) => `${pool}/snapshots`);
+  const paths = await Promise.all(
+    directories.map(async (directory) =>
+      (await system.list(directory)).map((id) => `${directory}/${id}/${SNAPSHOT_FILES.record}`),
+    ),
+  );
+  return readRecords(system, volumeSnapshotRecord, paths.flat());
 }
 
 /** Empty until somebody takes the lease, and half-written for a moment then: no news, whatever is wrong with it. */

@@ -58,7 +58,7 @@ export function parseRunOptions(args: readonly string[]): RunOptions {
   };
 }
 
-function parseAccelerator(value: string): AcceleratorWish {
+export function parseAccelerator(value: string): AcceleratorWish {
   const known = ACCELERATOR_WISHES.find((one) => one === value);
   if (known === undefined) {
     throw new Fault('invalid', `--accelerator is "${value}", but must be one of ${ACCELERATOR_WISHES.join(', ')}`);
