@@ -1,14 +1,16 @@
-import { mkdir, open, symlink, writeFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { open } from 'node:fs/promises';
+import { join } from 'node:path';
 import { Client, credentials, type ServiceError, status } from '@grpc/grpc-js';
 import { loadSync, type MethodDefinition } from '@grpc/proto-loader';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { DRIVER_NAME } from '../../csi/identity.ts';
 import { type CsiNode, type CsiProcess, createCsiNode } from '../support/csi-node.ts';
-import { listTree } from '../support/file-tree.ts';
-import { anyText, brokenBytes, limitMs, runs } from '../support/fuzz.ts';
+import { type CsiState, expectAllowed, readPrecious, readPublications, readState } from '../support/csi-state.ts';
+import { createVocabulary, type KnownIds, SECRET, SIZE_BYTES, WRITER } from '../support/csi-vocabulary.ts';
+import { brokenBytes, limitMs, runs } from '../support/fuzz.ts';
 import { type Messages, requestArbitrary, type Vocabulary } from '../support/proto-arbitrary.ts';
+import { mountXfsPool } from '../support/xfs-pool.ts';
 
 const PROTO = loadSync('proto/csi.proto', {
   keepCase: true,
@@ -17,23 +19,22 @@ const PROTO = loadSync('proto/csi.proto', {
   defaults: true,
   oneofs: true,
 });
-const SERVICES = ['Identity', 'Controller', 'Node'] as const;
+const SERVICES = ['Identity', 'Controller', 'GroupController', 'SnapshotMetadata', 'Node'] as const;
 type Method = MethodDefinition<object, object>;
 const METHODS = Object.assign({}, ...SERVICES.map((service) => PROTO[`csi.v1.${service}`])) as Record<string, Method>;
-const writer = { mount: { fs_type: 'ext4' }, access_mode: { mode: 'SINGLE_NODE_WRITER' } };
-const KNOWN = { name: 'known', capacity_range: { required_bytes: 16 << 20 }, volume_capabilities: [writer] };
 
 let node: CsiNode;
 let driver: CsiProcess;
 let client: Client;
+let known: KnownIds;
 let vocabulary: Vocabulary;
-let volumeId = '';
 beforeAll(async () => {
   node = await createCsiNode();
-  driver = await node.start();
+  await mountXfsPool(node);
+  driver = await node.start({ 'controller-publish': '', 'max-volumes-per-node': '10' });
   client = new Client(`unix:${driver.socket}`, credentials.createInsecure());
-  await ensureKnownVolume();
-  vocabulary = createVocabulary(await createTargets());
+  known = await ensureKnown();
+  vocabulary = await createVocabulary(node, known);
 });
 afterAll(async () => {
   client?.close();
@@ -41,67 +42,43 @@ afterAll(async () => {
   await node?.close();
 });
 
-/** A volume with something in it, that no refused request may touch. */
-async function ensureKnownVolume(): Promise<void> {
-  volumeId = (await driver.client.call('Controller', 'CreateVolume', KNOWN)).volume.volume_id;
-  const image = await open(join(node.pool, 'volumes', volumeId, 'image.raw'), 'r+');
-  await image.write('precious', 4096);
-  await image.close();
-}
-
-/** Target paths as kubelet has them, and such as it never should. */
-async function createTargets(): Promise<string[]> {
-  const inside = (name: string): string => join(node.scratch, 'kubelet', name);
-  const targets = await Promise.all(['a', 'b', 'c', 'd', 'e'].map((pod) => node.target(pod)));
-  const [, , file = '', full = '', link = ''] = targets;
-  await writeFile(file, 'a file');
-  await mkdir(join(full, 'empty/deeper'), { recursive: true });
-  await writeFile(join(full, 'zz-kept'), 'somebody wrote this');
-  await symlink(dirname(full), link);
-  const odd = ['no/parent/here', 'x'.repeat(300), 'pods/a/../b', 'pods//a', 'pods/a/', '😀'.repeat(900), 'a\0b'];
-  const relative = ['', '.', `a${'😀'.repeat(1000)}`, `aa${'😀'.repeat(1000)}`, 'kubelet/pods'];
-  return [...targets, ...odd.map(inside), node.scratch, ...relative];
-}
-
-function createVocabulary(targets: readonly string[]): Vocabulary {
-  const [, key = ''] = volumeId.split('.');
-  // Nothing outside of the scratch directory: the driver is root, and may be asked to remove an empty directory.
-  const anyPath = anyText().map((text) => (text.startsWith('/') ? join(node.scratch, 'any', text) : text));
-  const path = mostly(targets.slice(0, 2), [fc.constantFrom(...targets), anyPath]);
-  const block = { ...writer, mount: undefined, block: {} };
-  const single = { ...writer, access_mode: { mode: 'SINGLE_NODE_SINGLE_WRITER' } };
+/** A volume with something in it, that no refused request may touch, and snapshots of it. Requests may delete them. */
+async function ensureKnown(): Promise<KnownIds> {
+  const [volumeId, isNew] = await ensureKnownVolume();
+  if (isNew) await writePrecious(volumeId);
+  const snapshot = await driver.client.call('Controller', 'CreateSnapshot', {
+    name: 'known',
+    source_volume_id: volumeId,
+  });
+  const group = await driver.client.call('GroupController', 'CreateVolumeGroupSnapshot', {
+    name: 'known',
+    source_volume_ids: [volumeId],
+  });
   return {
-    volume_id: mostly([volumeId], [`main.${key}.new`, `old.${key}.known`, `main.${'0'.repeat(12)}.known`]),
-    name: mostly(['known', 'new', 'A Name'], ['../../etc', 'n'.repeat(128), 'n'.repeat(129)]),
-    fs_type: mostly(['', 'ext4'], ['xfs', 'btrfs']),
-    mode: mostly(['SINGLE_NODE_WRITER'], ['SINGLE_NODE_SINGLE_WRITER', 'UNKNOWN', 5]),
-    volume_mount_group: mostly([''], ['1000']),
-    mount_flags: mostly([[]], [['noatime'], ['noatime', '']]),
-    volume_capability: mostly([writer], [single, block, {}]),
-    volume_capabilities: mostly([[writer]], [[single], [block], [writer, {}], []]),
-    capacity_range: mostly(
-      [KNOWN.capacity_range],
-      [undefined, { limit_bytes: '1' }, { required_bytes: '1125899906842624' }],
-    ),
-    volume_content_source: mostly([undefined], [{ volume: { volume_id: 'v' } }]),
-    accessibility_requirements: mostly([undefined], [{ requisite: [] }]),
-    mutable_parameters: mostly([{}], [{ iops: '1' }]),
-    parameters: mostly([{}, { pool: 'main' }], [{ pool: 'old' }, { 'csi.storage.k8s.io/fstype': 'xfs' }, { a: 'b' }]),
-    'volume_context.key': fc.constant('csi.storage.k8s.io/pod.uid'),
-    'volume_context.value': mostly(['pod-a', 'pod-b'], ['../x', '', 'none']),
-    staging_target_path: path,
-    target_path: path,
+    volumeId,
+    snapshotId: snapshot.snapshot.snapshot_id,
+    groupId: group.group_snapshot.group_snapshot_id,
+    memberIds: group.group_snapshot.snapshots.map(({ snapshot_id }) => snapshot_id),
   };
 }
 
-/** Eight times of ten something good; each of the others may be an arbitrary of its own. */
-function mostly(good: readonly unknown[], others: readonly unknown[]): fc.Arbitrary<unknown> {
-  const other = others.map((each) => (isArbitrary(each) ? each : fc.constant(each)));
-  return fc.oneof({ weight: 8, arbitrary: fc.constantFrom(...good) }, { weight: 2, arbitrary: fc.oneof(...other) });
+async function ensureKnownVolume(): Promise<[volumeId: string, isNew: boolean]> {
+  const { entries } = await driver.client.call('Controller', 'ListVolumes');
+  const found = entries.find(({ volume }) => volume.volume_id === known?.volumeId);
+  if (found !== undefined) return [found.volume.volume_id, false];
+  const { volume } = await driver.client.call('Controller', 'CreateVolume', {
+    name: 'known',
+    capacity_range: { required_bytes: SIZE_BYTES },
+    volume_capabilities: [WRITER],
+  });
+  return [volume.volume_id, true];
 }
 
-const isArbitrary = (value: unknown): value is fc.Arbitrary<unknown> =>
-  typeof value === 'object' && value !== null && 'generate' in value;
+async function writePrecious(volumeId: string): Promise<void> {
+  const image = await open(join(node.root, node.pool, 'volumes', volumeId, 'image.raw'), 'r+');
+  await image.write('precious', 4096);
+  await image.close();
+}
 
 interface Outcome {
   readonly code: number;
@@ -111,39 +88,37 @@ interface Outcome {
 /** What the driver answers to these bytes: a hang is a DEADLINE_EXCEEDED of our own, and a dead driver UNAVAILABLE. */
 const send = (verb: string, bytes: Buffer): Promise<Outcome> =>
   new Promise((resolve) => {
+    const { path = '', responseStream = false } = METHODS[verb] ?? {};
     const asIs = (value: Buffer): Buffer => value;
+    const options = { deadline: Date.now() + 10_000 };
+    if (responseStream) {
+      const stream = client.makeServerStreamRequest(path, asIs, asIs, bytes, options);
+      stream.on('error', () => {}).on('status', resolve);
+      stream.resume();
+      return;
+    }
     const done = (error: ServiceError | null): void => resolve(error ?? { code: status.OK, details: '' });
-    client.makeUnaryRequest(METHODS[verb]?.path ?? '', asIs, asIs, bytes, { deadline: Date.now() + 10_000 }, done);
+    client.makeUnaryRequest(path, asIs, asIs, bytes, options, done);
   });
 
 const serialize = (verb: string, request: object): Buffer =>
   METHODS[verb]?.requestSerialize(request) ?? Buffer.alloc(0);
 
-const DEFECTS = [status.UNKNOWN, status.INTERNAL, status.UNAVAILABLE, status.DEADLINE_EXCEEDED, status.CANCELLED];
+const DEFECTS = [
+  ...[status.UNKNOWN, status.INTERNAL, status.UNAVAILABLE, status.DEADLINE_EXCEEDED, status.CANCELLED],
+  ...[status.UNIMPLEMENTED, status.DATA_LOSS],
+];
 
 function expectClearAnswer({ code, details }: Outcome): void {
   expect({ details, isDefect: DEFECTS.includes(code) }).toEqual({ details, isDefect: false });
   if (code !== status.OK) expect(details).not.toMatch(/^$|unexpected|\n\s+at |undefined|\[object/);
 }
 
-/** Everything that a request could change: the pool, the records, kubelet's directories and the mounts. */
-async function lookAround() {
-  const mounts = (await node.mounts()).map(({ mountPoint, source }) => `${mountPoint} ${source}`);
-  const [volumes, records, kubelet] = await Promise.all([
-    listTree(join(node.pool, 'volumes')),
-    listTree(join(node.runDirectory, 'volumes')),
-    listTree(join(node.scratch, 'kubelet')),
-  ]);
-  const others = [...(await listTree(join(node.pool, 'incoming'))), ...(await listTree(join(node.pool, 'trash')))];
-  return { volumes, rest: [...others, ...records, ...kubelet, ...mounts.sort()] };
-}
-
-/** What a verb that succeeded may do to volumes: CreateVolume adds one, DeleteVolume removes the one it names. */
-function expectVolumesKept(verb: string, request: object, before: readonly string[], after: readonly string[]): void {
-  const named = 'volume_id' in request ? String(request.volume_id) : '';
-  const kept = verb === 'DeleteVolume' ? before.filter((line) => !line.startsWith(named)) : before;
-  expect(after).toEqual(expect.arrayContaining([...kept]));
-  if (verb !== 'CreateVolume') expect(after.length).toBeLessThanOrEqual(before.length);
+async function expectPrecious({ data }: CsiState): Promise<void> {
+  const { volumeId, snapshotId, memberIds } = known;
+  for (const path of [`volumes/${volumeId}`, ...[snapshotId, ...memberIds].map((id) => `snapshots/${id}`)]) {
+    if (data.has(path)) expect([path, await readPrecious(node, path)]).toEqual([path, 'precious']);
+  }
 }
 
 function call(): fc.Arbitrary<{ verb: string; request: object }> {
@@ -156,31 +131,39 @@ function call(): fc.Arbitrary<{ verb: string; request: object }> {
   return fc.oneof(...arbitraries);
 }
 
-/** Whether the target path, if the bytes still have one, lies where the test may write: half of a path is one too. */
+/** Whether the paths that the bytes still have lie where the test may write: half of a path is one too. */
 function isHarmless({ verb, bytes }: { verb: string; bytes: Buffer }): boolean {
   try {
     const request = METHODS[verb]?.requestDeserialize(bytes) ?? {};
-    const path = 'target_path' in request ? String(request.target_path) : '';
-    return !path.startsWith('/') || path.startsWith(`${node.scratch}/`);
+    const paths = Object.entries(request).flatMap(([name, value]) => (name.endsWith('_path') ? [String(value)] : []));
+    return paths.every((path) => !path.startsWith('/') || path.startsWith(`${node.scratch}/`));
   } catch {
     return true; // The driver cannot decode it either.
   }
 }
 
 describe('CSI requests', () => {
-  it('have a clear answer, and change nothing when they are refused', { timeout: limitMs(60) }, async () => {
+  it('have a clear answer, and change only what they are allowed to', { timeout: limitMs(120) }, async () => {
+    const succeeded = new Set<string>();
     await fc.assert(
       fc.asyncProperty(call(), async ({ verb, request }) => {
-        await ensureKnownVolume();
-        const before = await lookAround();
+        await ensureKnown();
+        const before = await readState(node);
         const outcome = await send(verb, serialize(verb, request));
         expectClearAnswer(outcome);
-        const after = await lookAround();
-        if (outcome.code === status.OK) expectVolumesKept(verb, request, before.volumes, after.volumes);
-        else expect(after).toEqual(before);
+        expect(outcome.details).not.toContain(SECRET);
+        const after = await readState(node);
+        if (outcome.code === status.OK) {
+          succeeded.add(verb);
+          expectAllowed(verb, request, before, after);
+        } else expect(after).toEqual(before);
+        await expectPrecious(after);
       }),
-      runs(400),
+      runs(600),
     );
+    expect(driver.log.filter((line) => line.includes(SECRET))).toEqual([]);
+    // Requests that never get anywhere would prove nothing.
+    expect(Object.keys(METHODS).filter((verb) => !succeeded.has(verb))).toEqual([]);
   });
 
   it('of bytes that are broken on the way have an answer too', { timeout: limitMs(30) }, async () => {
@@ -199,7 +182,7 @@ describe('CSI requests', () => {
     );
   });
 
-  it('may come at once: each has its answer', { timeout: limitMs(30) }, async () => {
+  it('may come at once: each has its answer', { timeout: limitMs(60) }, async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(call(), { minLength: 10, maxLength: 20 }), async (calls) => {
         const answers = calls.map(({ verb, request }) => send(verb, serialize(verb, request)));
@@ -211,16 +194,29 @@ describe('CSI requests', () => {
 
   it('have left a driver that serves, and nothing but what was asked for', async () => {
     expect(await driver.client.call('Identity', 'GetPluginInfo')).toMatchObject({ name: DRIVER_NAME });
-    for (const { mountPoint, source } of await node.mounts()) {
-      const volume_id = source.replace('berth:', '');
-      await driver.client.call('Node', 'NodeUnpublishVolume', { volume_id, target_path: mountPoint });
-    }
-    for (const line of await listTree(join(node.pool, 'volumes'))) {
-      const [volume_id = ''] = line.split(/[/ ]/);
-      await driver.client.call('Controller', 'DeleteVolume', { volume_id });
-    }
-    expect(await node.remains()).toEqual([]);
-    expect(await node.mounts()).toEqual([]);
+    await clearAll();
+    const { data, unfinished, publications } = await readState(node);
+    expect({ data: [...data.keys()], unfinished }).toEqual({ data: [], unfinished: [] });
+    expect(publications.filter((line) => !line.startsWith('kubelet/'))).toEqual([expect.stringMatching(/pool /)]);
     expect(driver.log.filter((line) => /unexpected|\\n\s+at /.test(line))).toEqual([]);
   });
 });
+
+/** By verbs alone: what they do not find was lost. */
+async function clearAll(): Promise<void> {
+  const { client: csi } = driver;
+  for (const publication of await readPublications(node)) await csi.call('Node', 'NodeUnpublishVolume', publication);
+  for (const { snapshot } of (await csi.call('Controller', 'ListSnapshots')).entries) {
+    const { snapshot_id, group_snapshot_id } = snapshot;
+    if (group_snapshot_id === '') await csi.call('Controller', 'DeleteSnapshot', { snapshot_id });
+    else
+      await csi.call('GroupController', 'DeleteVolumeGroupSnapshot', {
+        group_snapshot_id,
+        snapshot_ids: [snapshot_id],
+      });
+  }
+  for (const { volume } of (await csi.call('Controller', 'ListVolumes')).entries) {
+    await csi.call('Controller', 'ControllerUnpublishVolume', { volume_id: volume.volume_id });
+    await csi.call('Controller', 'DeleteVolume', { volume_id: volume.volume_id });
+  }
+}

@@ -21,7 +21,7 @@ interface FieldDescriptor {
   readonly typeName: string;
 }
 
-/** Values that mean something, by the name of the field; of a map, by `<field>.key` and `<field>.value`. */
+/** Values that mean something, by the name of the field; of a map, also by `<field>.key` and `<field>.value`. */
 export type Vocabulary = Readonly<Record<string, fc.Arbitrary<unknown>>>;
 
 /** `csi.v1.VolumeCapability` -> its definition; of enums too. */
@@ -63,7 +63,7 @@ function fieldArbitrary(
   );
   if (entry !== undefined) {
     const part = (name: string) => either(vocabulary[`${field.name}.${name}`], anyText());
-    return fc.array(fc.tuple(part('key'), part('value')), { maxLength: 3 }).map(Object.fromEntries);
+    return either(known, fc.array(fc.tuple(part('key'), part('value')), { maxLength: 3 }).map(Object.fromEntries));
   }
   const single = valueArbitrary(field, scopes, messages, vocabulary);
   return either(known, field.label === 'LABEL_REPEATED' ? fc.array(single, { maxLength: 3 }) : single);
