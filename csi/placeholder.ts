@@ -1,4 +1,5 @@
-import { mkdir, readFile, rmdir, statfs, writeFile } from 'node:fs/promises';
+import { readFileSync, statfsSync, writeFileSync } from 'node:fs';
+import { mkdir, rmdir, statfs } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { Fault } from '../proto/fault.ts';
 import { placeholderSource } from '../proto/volume-attachment.ts';
@@ -17,13 +18,16 @@ import { absentOr, findTarget, type Target, targetRefusal } from './target-path.
  * instead of writing beside the volume.
  *
  * A node may have ten thousand mounts, and the kernel takes long to list them: the text of the placeholder says whose it
- * is, and the mount table is read only where something else is found than what berth left.
+ * is, and the mount table is read only where something else is found than what berth left. On a tmpfs nobody waits for a
+ * disk: what is read and written there is done at once, which takes a tenth of a turn in Node's thread pool.
  */
 export const PLACEHOLDER_FILE = 'THIS_VOLUME_NEEDS_A_BERTH_RUNTIMECLASS';
 /** nosuid, nodev, noexec (MS_* of mount(2)). */
 const FLAGS = 0x2 | 0x4 | 0x8;
 /** Inodes for the directories of deep subPaths: a path of 34 components was seen. */
 const DATA = 'size=1,nr_inodes=1024,mode=0555';
+/** f_type of statfs(2). */
+const TMPFS = 0x01021994;
 
 /** Undone by `undo` as far as this call made it; what was there before stays. */
 export async function ensurePlaceholder(
@@ -48,7 +52,7 @@ export async function ensurePlaceholder(
   const source = placeholderSource(volumeId);
   await host.mount({ source, target: target.path, fsType: 'tmpfs', flags: FLAGS, data: DATA });
   failpoint('mount.made');
-  await fill(target.path, volumeId);
+  fill(target.path, volumeId);
 }
 
 /** Unmounts every layer that is ours and removes the directory. Fault `precondition` if anything stays at the path. */
@@ -73,9 +77,13 @@ async function requireDirectory(targetPath: string): Promise<Target | undefined>
 
 /** Whether the topmost mount is the volume's placeholder, by its text. False also for one that is not filled yet. */
 async function isOurs({ path, isMounted }: Target, volumeId: string): Promise<boolean> {
-  if (!isMounted) return false;
-  const text = await readFile(`${path}/${PLACEHOLDER_FILE}`, 'utf8').catch(absentOr(`could not read ${path}`));
-  return text !== undefined && isPlaceholderText(text, volumeId);
+  if (!isMounted || (await statfs(path)).type !== TMPFS) return false;
+  try {
+    return isPlaceholderText(readFileSync(`${path}/${PLACEHOLDER_FILE}`, 'utf8'), volumeId);
+  } catch (cause) {
+    absentOr(`could not read ${path}/${PLACEHOLDER_FILE}`)(cause);
+    return false;
+  }
 }
 
 /** Whether the directory has the volume's tmpfs, of a verb that was killed before it filled it. Refuses anything else. */
@@ -108,11 +116,15 @@ function isSource(mount: Mount, volumeId: string): boolean {
 }
 
 /** Takes every byte of it. */
-async function fill(path: string, volumeId: string): Promise<void> {
-  const { blocks, bsize } = await statfs(path);
-  await writeFile(`${path}/${PLACEHOLDER_FILE}`, placeholderText(volumeId, blocks * bsize), { mode: 0o444 });
+function fill(path: string, volumeId: string): void {
+  try {
+    const { blocks, bsize } = statfsSync(path);
+    writeFileSync(`${path}/${PLACEHOLDER_FILE}`, placeholderText(volumeId, blocks * bsize), { mode: 0o444 });
+  } catch (cause) {
+    throw new Fault('io', `could not fill the placeholder at ${path}`, { fields: { path }, cause });
+  }
   failpoint('placeholder.filled');
-  const { bavail } = await statfs(path);
+  const { bavail } = statfsSync(path);
   if (bavail !== 0) throw new Fault('internal', `the placeholder at ${path} still has ${bavail} free blocks`);
 }
 

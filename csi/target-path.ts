@@ -19,10 +19,8 @@ export async function findTarget(targetPath: string): Promise<Target | undefined
   const parent = await realpath(dirname(targetPath)).catch(absentOr(`could not resolve ${dirname(targetPath)}`));
   if (parent === undefined) return undefined;
   const path = `${parent === '/' ? '' : parent}/${basename(targetPath)}`;
-  const found = await lstat(path).catch(absentOr(`could not look at ${path}`));
-  if (found === undefined) return { path, found, isMounted: false };
-  const { dev } = await stat(parent);
-  return { path, found, isMounted: dev !== found.dev };
+  const [found, { dev }] = await Promise.all([lstat(path).catch(absentOr(`could not look at ${path}`)), stat(parent)]);
+  return { path, found, isMounted: found !== undefined && dev !== found.dev };
 }
 
 export function targetRefusal(targetPath: string, problem: string): Fault {

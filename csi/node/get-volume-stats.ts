@@ -74,15 +74,14 @@ async function recall(
   found: FoundVolume,
   { conditions, measurements }: NodeContext,
 ): Promise<{ readonly measurement: Measurement; readonly problem: string }> {
-  const { pool, spec } = found;
-  const problem = await conditions.problemOf(found);
-  const last = measurements.get(spec.volumeId);
-  if (last !== undefined) return { measurement: last, problem };
-  const { state, measured } = await pool.filesystemOf(spec.volumeId);
-  if (measured !== undefined) return { measurement: { ...measured, deviceBytes: spec.capacityBytes }, problem };
+  const { volumeId, capacityBytes } = found.spec;
+  const last = measurements.get(volumeId);
+  if (last !== undefined) return { measurement: last, problem: await conditions.problemOf(found) };
+  const { state, measured, problem = '' } = await found.pool.filesystemOf(volumeId);
+  if (measured !== undefined) return { measurement: { ...measured, deviceBytes: capacityBytes }, problem };
   if (state === 'never' || state === 'formatting') {
-    return { measurement: blankMeasurement(spec.capacityBytes, Date.now()), problem };
+    return { measurement: blankMeasurement(capacityBytes, Date.now()), problem };
   }
-  const message = `how full volume ${spec.volumeId} is only a guest can say, and none has been asked yet`;
-  throw new Fault('environment', message, { fields: { volumeId: spec.volumeId } });
+  const message = `how full volume ${volumeId} is only a guest can say, and none has been asked yet`;
+  throw new Fault('environment', message, { fields: { volumeId } });
 }
