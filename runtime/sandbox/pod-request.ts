@@ -47,7 +47,10 @@ async function findPodUid(
   if (request.volumes.length === 0) return parsePodUid(id);
   const paths = await readPaths(host, request);
   const { attachments } = await readAttachments(host.system, run, (one) => isAskedFor(request, paths, one));
-  return attachments.find(({ podUid }) => podUid !== NO_POD)?.podUid ?? parsePodUid(id);
+  const named = attachments.filter(({ podUid }) => podUid !== NO_POD);
+  // The same volume may be published for others too, with other rights: who published the very path comes first.
+  const exact = named.find(({ targetPath }) => request.volumes.some((volume) => volume.targetPath === targetPath));
+  return (exact ?? named[0])?.podUid ?? parsePodUid(id);
 }
 
 async function readSpec(system: System, bundle: string): Promise<OciSpec> {

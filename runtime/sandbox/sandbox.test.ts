@@ -3,6 +3,7 @@ import type { AgentMethods } from '../../proto/agent.ts';
 import { Fault } from '../../proto/fault.ts';
 import { parsePodUid, parseSandboxId } from '../../proto/ids.ts';
 import { sandboxRecord } from '../../proto/sandbox-record.ts';
+import { volumeAttachmentRecord } from '../../proto/volume-attachment.ts';
 import { volumeLeaseRecord } from '../../proto/volume-lease.ts';
 import { FakeWorld } from './testing.ts';
 
@@ -60,6 +61,21 @@ describe('a pod', () => {
     await sandbox.ended;
     expect(world.journal.slice(-4)).toEqual(['removeContainer', 'shutdown', 'VM killed', 'release']);
     expectNothingLeft(world);
+  });
+
+  it('is the one that the very path was published for, also when others have the volume as well', async () => {
+    const world = new FakeWorld();
+    const [own] = [...world.files].filter(([path]) => path.startsWith(world.run.volumes)).map(([, text]) => text);
+    const another = { ...volumeAttachmentRecord.decode(own ?? '', 'own'), podUid: parsePodUid('a'), readOnly: true };
+    const record = volumeAttachmentRecord.encode({ ...another, targetPath: '/kubelet/a/mount' });
+    world.files.set(`${world.run.volumes}/a/data.json`, record);
+    const sandbox = await world.sandbox();
+    await sandbox.create(world.request());
+    expect(sandboxRecord.decode(world.files.get(world.paths.record) ?? '', 'pod.json')).toMatchObject({
+      podUid: 'u',
+      volumes: [{ readOnly: false }],
+    });
+    await sandbox.stop(1_000);
   });
 
   it('whose container runs is told to end first', async () => {
