@@ -70,7 +70,8 @@ async function preen(system: System, task: MountTask): Promise<void> {
 
 function mount(task: MountTask): void {
   const { serial, fsType, device, mountPoint, options, readOnly } = task;
-  const { flags, data } = toMountRequest(options, readOnly);
+  // Disks are told apart by serial: a volume and its copy have one UUID, and may well be in one pod.
+  const { flags, data } = toMountRequest(fsType === 'xfs' ? [...options, 'nouuid'] : options, readOnly);
   try {
     sys.mount(device, mountPoint, fsType, flags, data === '' ? null : data);
   } catch (error) {
