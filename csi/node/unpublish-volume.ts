@@ -22,7 +22,9 @@ export function nodeUnpublishVolume(request: NodeUnpublishVolumeRequest, context
     async run({ log }) {
       const inline = context.ephemeral.find(volumeId);
       await unpublish(inline?.spec.volumeId ?? volumeId, targetPath, context);
-      if (inline !== undefined) await context.ephemeral.release(inline, log);
+      if (inline === undefined) return {};
+      const isPublished = (await context.attachments.ofVolume(inline.spec.volumeId)).length > 0;
+      if (!isPublished) await context.ephemeral.release(inline, log);
       return {};
     },
   };

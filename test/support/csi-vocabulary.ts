@@ -62,7 +62,11 @@ export async function createVocabulary(node: CsiNode, ids: KnownIds): Promise<Vo
     group_snapshot_id: mostly([groupId], [`${key}.g_no`, `${foreign}.g_known`, snapshotId]),
     snapshot_ids: mostly([memberIds], [[], [snapshotId], [...memberIds, ...memberIds]]),
     node_id: mostly(['node-1'], ['node-2', '']),
-    name: mostly(['known', 'new', 'A Name'], ['../../etc', 'n'.repeat(128), 'n'.repeat(129)]),
+    // Short ones are new for a while, and taken later.
+    name: mostly(
+      ['known', fc.stringMatching(/^[a-z]{1,2}$/), 'A Name'],
+      ['../../etc', 'n'.repeat(128), 'n'.repeat(129)],
+    ),
     volume_content_source: mostly(
       [undefined, { snapshot: { snapshot_id: snapshotId } }, { volume: { volume_id: volumeId } }],
       [{ volume: { volume_id: 'v' } }, { snapshot: { snapshot_id: `main.${key}.s_no` } }, {}],
@@ -108,7 +112,8 @@ function classWords(): Vocabulary {
   return {
     mutable_parameters: mostly([{}, { iops: '100' }, { bandwidth: '1Mi' }], [{ iops: '-1' }, { pool: 'main' }]),
     parameters: mostly(
-      [{}, { pool: 'main' }, { cache: 'none', iops: '500' }],
+      // Snapshots have the field too, and take no word of these.
+      [{}, {}, {}, { pool: 'main' }, { cache: 'none', iops: '500' }],
       [
         { pool: 'old' },
         { 'csi.storage.k8s.io/fstype': 'xfs' },
@@ -124,11 +129,12 @@ function classWords(): Vocabulary {
 
 const requisite = (node: string) => ({ requisite: [{ segments: { 'csi.berth.dev/node': node } }] });
 
-/** Eight times of ten something good; each of the others may be an arbitrary of its own. */
-function mostly(good: readonly unknown[], others: readonly unknown[]): fc.Arbitrary<unknown> {
-  const other = others.map((each) => (isArbitrary(each) ? each : fc.constant(each)));
-  return fc.oneof({ weight: 8, arbitrary: fc.constantFrom(...good) }, { weight: 2, arbitrary: fc.oneof(...other) });
-}
+/** Fifteen times of sixteen something good, as a request has many fields; any word may be an arbitrary of its own. */
+const mostly = (good: readonly unknown[], others: readonly unknown[]): fc.Arbitrary<unknown> =>
+  fc.oneof({ weight: 15, arbitrary: anyOf(good) }, { weight: 1, arbitrary: anyOf(others) });
+
+const anyOf = (words: readonly unknown[]): fc.Arbitrary<unknown> =>
+  fc.oneof(...words.map((each) => (isArbitrary(each) ? each : fc.constant(each))));
 
 const isArbitrary = (value: unknown): value is fc.Arbitrary<unknown> =>
   typeof value === 'object' && value !== null && 'generate' in value;
