@@ -65,10 +65,12 @@ describe('a pod', () => {
 
   it('is the one that the very path was published for, also when others have the volume as well', async () => {
     const world = new FakeWorld();
-    const [own] = [...world.files].filter(([path]) => path.startsWith(world.run.volumes)).map(([, text]) => text);
-    const another = { ...volumeAttachmentRecord.decode(own ?? '', 'own'), podUid: parsePodUid('a'), readOnly: true };
-    const record = volumeAttachmentRecord.encode({ ...another, targetPath: '/kubelet/a/mount' });
-    world.files.set(`${world.run.volumes}/a/data.json`, record);
+    const own = `${world.run.volumes}/u/data.json`;
+    const attachment = volumeAttachmentRecord.decode(world.files.get(own) ?? '', own);
+    const another = { ...attachment, podUid: parsePodUid('a'), readOnly: true, targetPath: '/kubelet/a/mount' };
+    world.files.delete(own);
+    world.files.set(`${world.run.volumes}/a/data.json`, volumeAttachmentRecord.encode(another));
+    world.files.set(own, volumeAttachmentRecord.encode(attachment));
     const sandbox = await world.sandbox();
     await sandbox.create(world.request());
     expect(sandboxRecord.decode(world.files.get(world.paths.record) ?? '', 'pod.json')).toMatchObject({
