@@ -26,6 +26,7 @@ import { startRegistration } from './registration.ts';
 import { type RunningServer, startServer } from './server.ts';
 import { createSnapshotMetadata } from './snapshot-metadata/service.ts';
 import { Snapshots } from './snapshots/snapshots.ts';
+import { survey } from './survey.ts';
 import { VolumeConditions } from './volume-conditions.ts';
 import { toNodeKey } from './volume-id.ts';
 import { Volumes } from './volumes.ts';
@@ -53,6 +54,7 @@ export async function startDriver(flags: Flags, host: HostCalls, opened: Undo, l
   const ephemeral = new EphemeralVolumes(volumes, log);
   opened.defer('inline volumes', () => ephemeral.close());
   await ephemeral.sweep(attachments);
+  await survey(attachments, volumes, log);
   const conditions = new VolumeConditions();
   const publications = flags.isControllerPublish ? await Publications.load(volumes) : undefined;
   const shims = new PodShims(system, run);

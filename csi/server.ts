@@ -137,7 +137,9 @@ async function serve({ name, call, begin, run }: Served, hall: Hall): Promise<ob
     log = log.with(plan.fields ?? {});
     release = hall.locks.take(plan, name);
     log.debug('verb begins');
-    const response = await run(plan, { log, signal: signalOf(call, name, hall.stopping.signal) });
+    const signal = signalOf(call, name, hall.stopping.signal);
+    signal.throwIfAborted(); // its caller may have gone while others were served
+    const response = await run(plan, { log, signal });
     if (plan.locks === undefined) log.debug('verb done', { ms: ms() });
     else log.info('verb done', { ms: ms() });
     return response;

@@ -73,6 +73,25 @@ describe('berth-csi', () => {
     await driver.stop();
   });
 
+  it('says what of its publications does not fit together', async () => {
+    const first = await node.start();
+    const { volume_id } = (
+      await first.client.call('Controller', 'CreateVolume', { name: 'odd', volume_capabilities: [writer] })
+    ).volume;
+    const target_path = await node.target('pod-odd');
+    const publication = { volume_id, target_path, staging_target_path: '/s', volume_capability: writer };
+    await first.client.call('Node', 'NodePublishVolume', publication);
+    await first.stop();
+    await node.run('umount', target_path);
+    const second = await node.start();
+    const warnings = second.log.filter((line) => line.includes('"level":"warn"'));
+    expect(warnings).toEqual([expect.stringMatching('nothing stands at the target path .*pod-odd')]);
+    await second.client.call('Node', 'NodePublishVolume', publication);
+    expect(await node.mounts()).toHaveLength(1);
+    await second.client.call('Node', 'NodeUnpublishVolume', publication);
+    await second.stop();
+  });
+
   it('takes the place of a server that was killed', async () => {
     const first = await node.start();
     await first.crash();
