@@ -1,4 +1,4 @@
-import type { DeviceNumber } from './device-number.ts';
+import type { DeviceNumber } from '../runtime/system/device-number.ts';
 
 /**
  * What Node cannot ask of the kernel by itself. A small process of the static binary's kind answers (host-process.ts), so

@@ -1,10 +1,10 @@
 import { readFile, unlink, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { Fault } from '../proto/fault.ts';
+import { type DeviceNumber, isSameDevice, toDeviceNumber } from '../runtime/system/device-number.ts';
 import { failpoint } from '../runtime/system/failpoint.ts';
 import { errorCode } from '../runtime/system/node/errno.ts';
 import type { Undo } from '../runtime/system/undo.ts';
-import { type DeviceNumber, isSameDevice, toDeviceNumber } from './device-number.ts';
 import type { HostCalls } from './host-calls.ts';
 import { placeholderText } from './placeholder-text.ts';
 import { absentOr, findTarget, targetRefusal } from './target-path.ts';

@@ -1,7 +1,7 @@
 import { stat } from 'node:fs/promises';
 import { describeError, Fault } from '../../proto/fault.ts';
 import type { VolumeAttachment } from '../../proto/volume-attachment.ts';
-import { isSameDevice, toDeviceNumber } from '../device-number.ts';
+import { isSameDevice, toDeviceNumber } from '../../runtime/system/device-number.ts';
 import { invalid, parseText } from '../validate.ts';
 import type { Call } from '../verb.ts';
 import { askOwner } from '../volume-owner.ts';

@@ -1,8 +1,8 @@
 import { Fault } from '../../proto/fault.ts';
 import { parsePodUid } from '../../proto/ids.ts';
 import { NO_POD, type VolumeAttachment } from '../../proto/volume-attachment.ts';
+import { isSameDevice } from '../../runtime/system/device-number.ts';
 import { type Undo, withUndo } from '../../runtime/system/undo.ts';
-import { isSameDevice } from '../device-number.ts';
 import { EPHEMERAL, parseEphemeral } from '../ephemeral-parameters.ts';
 import { ensureKataMountInfo, ensureNoKataMountInfo } from '../kata-mount-info.ts';
 import type { Empty } from '../messages.ts';

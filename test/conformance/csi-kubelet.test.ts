@@ -5,11 +5,11 @@ import { dirname, join } from 'node:path';
 import { status } from '@grpc/grpc-js';
 import { execa } from 'execa';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { toDeviceNumber } from '../../csi/device-number.ts';
 import { parsePodUid, parseSandboxId } from '../../proto/ids.ts';
 import { podPaths, runPaths } from '../../proto/paths.ts';
 import { type VolumeAttachment, volumeAttachmentRecord } from '../../proto/volume-attachment.ts';
 import { volumeLeaseRecord } from '../../proto/volume-lease.ts';
+import { toDeviceNumber } from '../../runtime/system/device-number.ts';
 import { type CsiNode, type CsiProcess, createCsiNode } from '../support/csi-node.ts';
 
 /** The calls that a kubelet makes, in its order, with what it does to the paths between them. */

@@ -1,3 +1,4 @@
+import { toDeviceNumber } from '../device-number.ts';
 import { attempt, isAbsence } from './errors.ts';
 import { S_IF, S_IFMT, sys } from './sys.ts';
 
@@ -27,9 +28,4 @@ export function locateFile(path: string): LocatedFile | undefined {
   } finally {
     sys.close(fd);
   }
-}
-
-/** gnu_dev_major and gnu_dev_minor of glibc, as far as Linux uses them: 12 bits and 20. */
-export function toDeviceNumber(rdev: number): { major: number; minor: number } {
-  return { major: (rdev >>> 8) & 0xfff, minor: (rdev & 0xff) | ((rdev >>> 12) & 0xfff00) };
 }
