@@ -123,7 +123,7 @@ describe('a volume in a pod', () => {
     }
   });
 
-  it('that is read-only is not written, neither by its mount nor by its container', async () => {
+  it('that is read-only is read by several at once, and written by none', async () => {
     const volume = await claim({ name: 'read', fsType: 'ext4', sizeBytes: 64 * MIB });
     const target = await volume.publish('pod-a');
     await finish(await lab.start('writer', 'echo data >/data/file', flags(target)));
@@ -133,8 +133,18 @@ describe('a volume in a pod', () => {
     const script = 'cat /data/file; echo more >/data/file || echo refused';
     expect(await finish(await lab.start('reader', script, flags(reading)))).toEqual(['data', 'refused']);
     expect((await readFile(volume.image)).equals(before)).toBe(true);
-    const partly = await lab.start('partly', script, flags(reading, ':ro'));
-    expect(await finish(partly)).toEqual(['data', 'refused']);
+    const another = await volume.publish('pod-c', { readOnly: true });
+    const waiting = `cat /data/file; echo "reading now"; trap 'exit 0' TERM; while :; do sleep 1; done`;
+    const first = await lab.start('first', waiting, flags(reading));
+    await lab.line(first, 'reading');
+    expect(await finish(await lab.start('second', 'cat /data/file', flags(another)))).toEqual(['data']);
+    const writing = await lab.berth([
+      'run',
+      await lab.bundle('writes', 'true'),
+      ...flags(await volume.publish('pod-d')),
+    ]);
+    expect(writing).toMatchObject({ exitCode: 125, stderr: expect.stringMatching(/in use by.*Recreate/s) });
+    expect(await first.end()).toBe(0);
   });
 
   it('in Block mode is a device, and never formatted afterwards', async () => {
