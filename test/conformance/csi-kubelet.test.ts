@@ -380,6 +380,16 @@ describe('an inline volume', () => {
     expect(await node.remains()).toEqual([]);
   });
 
+  it('stays until the last of its targets is unpublished', async () => {
+    const [target, other] = [await node.target(POD), await node.target('other')];
+    await publish(id, target, capability, context());
+    await publish(id, other, capability, context());
+    await unpublish(id, other);
+    expect(await volumes()).toHaveLength(1);
+    await unpublish(id, target);
+    expect(await node.remains()).toEqual([]);
+  });
+
   it('stays while a VM has it, and is gone after the next start', async () => {
     const target = await node.target(POD);
     await publish(id, target, capability, context({ fsType: 'xfs', size: '300Mi', pool: 'main' }));
