@@ -1,6 +1,7 @@
 import type { VolumeId } from '../../../proto/ids.ts';
 import { VOLUME_FILES, type VolumeSpec, volumeSpecRecord } from '../../../proto/volume-spec.ts';
 import { recordFile } from '../../../runtime/system/record-file.ts';
+import { ensureNoTemporaryFiles } from '../../../runtime/system/temporary-files.ts';
 import { syncFile } from './build.ts';
 import { shapeOf } from './create.ts';
 import { extendImage } from './image.ts';
@@ -36,7 +37,8 @@ export async function updateVolume(pool: PoolState, { volumeId, limits }: Volume
 }
 
 async function saveSpec(pool: PoolState, spec: VolumeSpec): Promise<void> {
-  const path = `${pool.paths.volumes}/${spec.volumeId}/${VOLUME_FILES.spec}`;
-  await recordFile(pool.files, volumeSpecRecord, path, { durable: true }).save(spec);
+  const directory = `${pool.paths.volumes}/${spec.volumeId}`;
+  await ensureNoTemporaryFiles(pool.files, directory, VOLUME_FILES.spec); // of a server that was killed
+  await recordFile(pool.files, volumeSpecRecord, `${directory}/${VOLUME_FILES.spec}`, { durable: true }).save(spec);
   pool.volumes.put(spec);
 }

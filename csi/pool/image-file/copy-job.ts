@@ -1,4 +1,4 @@
-import { rm } from 'node:fs/promises';
+import { readdir, rm } from 'node:fs/promises';
 import { Fault } from '../../../proto/fault.ts';
 import { count, defineRecord } from '../../../proto/record.ts';
 import { VOLUME_FILES } from '../../../proto/volume-spec.ts';
@@ -34,6 +34,7 @@ export async function runCopy(pool: PoolState, order: CopyOrder, watch: CopyWatc
     const progress = progressFile(pool, order.target.id);
     const done = await progress.load();
     if (done === undefined) await begin(pool, order, directory);
+    else await ensureNoRest(order, directory);
     const filesystem = await copyWithFilesystem(pool.files, from.filesystem, async () => {
       const extents = await extentsOrAll(pool.host, from.image, sizeOf(pool, order.source));
       watch.onTotal(extents.reduce((sum, { length }) => sum + length, 0));
@@ -45,7 +46,7 @@ export async function runCopy(pool: PoolState, order: CopyOrder, watch: CopyWatc
       });
     });
     await order.finish(directory, filesystem);
-    await rm(progress.path);
+    await progress.remove();
     await place(directory, order.target);
     order.onPlaced();
   } finally {
@@ -73,6 +74,12 @@ async function begin(pool: PoolState, { target, shape, record }: CopyOrder, dire
   await makeImage(pool.host, `${directory}/${VOLUME_FILES.image}`, shape);
   await writeNew(`${directory}/${record.name}`, record.text);
   await progressFile(pool, target.id).save({ copiedTo: 0 });
+}
+
+/** What an earlier attempt had added to a whole image when it was killed. */
+async function ensureNoRest({ record }: CopyOrder, directory: string): Promise<void> {
+  const kept = [VOLUME_FILES.image, record.name, PROGRESS];
+  for (const name of await readdir(directory)) if (!kept.includes(name)) await rm(`${directory}/${name}`);
 }
 
 function sizeOf(pool: PoolState, source: PoolSource): number {
