@@ -21,12 +21,15 @@ export interface RunOptions {
   /** Empty: the first of the PATH. */
   readonly qemu: string;
   readonly bootTimeoutMs: number;
+  /** Where other drivers leave Kata's mountInfo.json; empty: Kata's own place. */
+  readonly directVolumesDirectory: string;
 }
 
 export const RUN_FLAGS = {
   id: { type: 'string' },
   volume: { type: 'string', multiple: true },
   device: { type: 'string', multiple: true },
+  'direct-volumes': { type: 'string' },
   netns: { type: 'string' },
   memory: { type: 'string', default: '256' },
   cpus: { type: 'string', default: '1' },
@@ -47,6 +50,7 @@ export function parseRunOptions(args: readonly string[]): RunOptions {
     bundle: resolve(onePositional(positionals, 'BUNDLE')),
     id: parseSandboxId(values.id ?? `run-${randomBytes(4).toString('hex')}`, '--id'),
     volumes: [...(values.volume ?? []).map(parseVolumeFlag), ...(values.device ?? []).map(parseDeviceFlag)],
+    directVolumesDirectory: values['direct-volumes'] === undefined ? '' : resolve(values['direct-volumes']),
     netnsPath: values.netns === undefined ? '' : resolve(values.netns),
     memoryMib: parseCount('memory', values.memory, { min: 128, max: 1 << 20 }),
     vcpus: parseCount('cpus', values.cpus, { min: 1, max: 255 }),

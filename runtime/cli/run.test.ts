@@ -9,6 +9,7 @@ describe('arguments of berth run', () => {
     expect(options).toEqual({
       bundle: '/bundle',
       volumes: [],
+      directVolumesDirectory: '',
       netnsPath: '',
       memoryMib: 256,
       vcpus: 1,
@@ -23,7 +24,7 @@ describe('arguments of berth run', () => {
   it('reads every flag', () => {
     const line =
       '/b --id pod1 --volume /t/a:/data --volume /t/b:/logs:ro --netns /run/netns/p --memory 512 --cpus 2 ' +
-      '--device /t/c:/dev/x --accelerator kvm --boot-timeout 7 --run-dir /r --guest /g --qemu /q';
+      '--device /t/c:/dev/x --direct-volumes /k --accelerator kvm --boot-timeout 7 --run-dir /r --guest /g --qemu /q';
     expect(parseRunOptions(line.split(' '))).toEqual({
       bundle: '/b',
       id: 'pod1',
@@ -32,6 +33,7 @@ describe('arguments of berth run', () => {
         { targetPath: '/t/b', containerPath: '/logs', readOnly: true, subPath: '', isDevice: false },
         { targetPath: '/t/c', containerPath: '/dev/x', readOnly: false, subPath: '', isDevice: true },
       ],
+      directVolumesDirectory: '/k',
       netnsPath: '/run/netns/p',
       memoryMib: 512,
       vcpus: 2,

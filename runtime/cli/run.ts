@@ -18,6 +18,8 @@ returns, nothing of the pod is left but the data on its volumes.
                               or file of it; may be repeated
   --device TARGET:/dev/name[:ro]
                               the volume that CSI published at TARGET in Block mode, as a device; may be repeated
+  --direct-volumes DIR        where other drivers leave volumes for Kata Containers (mountInfo.json), which --volume
+                              takes by their target path; default: Kata's own place
   --netns PATH                network namespace that CNI prepared for the pod; without it the VM has no NIC
   --id ID                     name of the pod; default: a random one
   --memory MIB                memory of the VM, at least 128; default 256

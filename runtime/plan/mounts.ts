@@ -1,6 +1,7 @@
 import type { AgentBind } from '../../proto/agent.ts';
 import { Fault } from '../../proto/fault.ts';
 import { GUEST_RESOLV_CONF, guestBindPath, guestVolumePath } from '../../proto/guest-layout.ts';
+import { type DirectUse, type DirectVolume, directSerial, isDirectReadOnly } from './direct-volume.ts';
 import type { OciMount } from './oci-spec.ts';
 import { joinSubPath } from './sub-path.ts';
 import type { PlanFacts, PlanRequest } from './types.ts';
@@ -12,6 +13,9 @@ export interface MountsPlan {
   readonly uses: readonly VolumeUse[];
   /** Parts of volumes, which the guest resolves before crun sees them. */
   readonly binds: readonly AgentBind[];
+  /** Volumes of other drivers, each once, and the places that show them. */
+  readonly directTargets: readonly string[];
+  readonly directUses: readonly DirectUse[];
 }
 
 /** File systems that the guest's kernel makes by itself, with nothing of the host in them. */
@@ -19,6 +23,7 @@ const OF_THE_GUEST: readonly string[] = ['proc', 'sysfs', 'tmpfs', 'devpts', 'mq
 
 /** `mounts` of the bundle as the guest's crun gets them, then the requested volumes, then resolv.conf if `hasDns`. */
 export function planMounts(request: PlanRequest, facts: PlanFacts, hasDns: boolean): MountsPlan {
+  const directTargets = volumeTargets(request).filter((path) => facts.direct.has(path));
   const planned = [
     ...(request.spec.mounts ?? []).map((mount, index) => planMount({ mount, name: `mount-${index}` }, request, facts)),
     ...request.volumes
@@ -33,7 +38,8 @@ export function planMounts(request: PlanRequest, facts: PlanFacts, hasDns: boole
   if (hasDns && !mounts.some(({ destination }) => destination === '/etc/resolv.conf')) mounts.push(RESOLV_CONF);
   const uses = planned.flatMap(({ use }) => (use === undefined ? [] : [use]));
   const binds = planned.flatMap(({ bind }) => (bind === undefined ? [] : [bind]));
-  return { mounts, uses, binds };
+  const directUses = planned.flatMap(({ direct }) => (direct === undefined ? [] : [direct]));
+  return { mounts, uses, binds, directTargets, directUses };
 }
 
 const RESOLV_CONF: OciMount = {
@@ -55,6 +61,7 @@ interface PlannedMount {
   readonly mount: OciMount;
   readonly use?: VolumeUse;
   readonly bind?: AgentBind;
+  readonly direct?: DirectUse;
 }
 
 function planMount(asked: AskedMount, request: PlanRequest, facts: PlanFacts): PlannedMount {
@@ -72,6 +79,8 @@ const isBind = (mount: OciMount): boolean =>
 
 function planBind({ mount, name, subPath = '' }: AskedMount, request: PlanRequest, facts: PlanFacts): PlannedMount {
   const source = mount.source ?? '';
+  const direct = facts.direct.get(source);
+  if (direct !== undefined) return planDirectBind({ mount, name, subPath }, direct, request, facts);
   const isVolume =
     facts.volumes.some(({ attachment }) => attachment.targetPath === source) ||
     facts.mounts.get(source)?.source.startsWith('berth:') === true ||
@@ -84,19 +93,43 @@ function planBind({ mount, name, subPath = '' }: AskedMount, request: PlanReques
   }
   checkContainerPath(mount.destination);
   const { facts: volume, subPath: shown } = findVolume(source, request, facts);
-  const { serial } = volume.spec;
-  const path = joinSubPath(shown, subPath);
-  const others = (mount.options ?? []).filter((option) => !['bind', 'rbind', 'ro', 'rw'].includes(option));
   const readOnly = isPublishedReadOnly(volume) || (mount.options ?? []).includes('ro');
+  return {
+    ...toGuestBind({ mount, name, subPath: joinSubPath(shown, subPath) }, request.id, volume.spec.serial, readOnly),
+    use: { facts: volume, containerPath: mount.destination, readOnly, isDevice: false },
+  };
+}
+
+function planDirectBind(asked: AskedMount, volume: DirectVolume, request: PlanRequest, facts: PlanFacts): PlannedMount {
+  const { mount, subPath = '' } = asked;
+  checkContainerPath(mount.destination);
+  const target = mount.source ?? '';
+  const index = volumeTargets(request)
+    .filter((path) => facts.direct.has(path))
+    .indexOf(target);
+  const readOnly = isDirectReadOnly(volume) || (mount.options ?? []).includes('ro');
+  return {
+    ...toGuestBind({ ...asked, subPath: joinSubPath(subPath) }, request.id, directSerial(index), readOnly),
+    direct: { target, volume, readOnly },
+  };
+}
+
+/** The mount of a volume, or of a part of it, in the guest's config.json. */
+function toGuestBind(
+  { mount, name, subPath }: Required<AskedMount>,
+  containerId: string,
+  serial: string,
+  readOnly: boolean,
+): PlannedMount {
+  const others = (mount.options ?? []).filter((option) => !['bind', 'rbind', 'ro', 'rw'].includes(option));
   return {
     mount: {
       destination: mount.destination,
       type: 'bind',
-      source: path === '' ? guestVolumePath(serial) : guestBindPath(request.id, name),
+      source: subPath === '' ? guestVolumePath(serial) : guestBindPath(containerId, name),
       options: [...others, 'rbind', readOnly ? 'ro' : 'rw'],
     },
-    use: { facts: volume, containerPath: mount.destination, readOnly, isDevice: false },
-    ...(path === '' ? {} : { bind: { name, serial, subPath: path } }),
+    ...(subPath === '' ? {} : { bind: { name, serial, subPath } }),
   };
 }
 

@@ -112,6 +112,7 @@ export function facts(changes: Partial<PlanFacts> = {}): PlanFacts {
   return {
     volumes,
     networks: [],
+    direct: new Map(),
     devices: new Map(volumes.map(({ attachment }) => [attachment.targetPath, attachment.device])),
     mounts: new Map(placeholders),
     root: 'directory',

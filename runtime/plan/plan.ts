@@ -1,5 +1,6 @@
 import { Fault } from '../../proto/fault.ts';
 import { planDevices, withoutPlaceholders } from './devices.ts';
+import { planDirectVolumes } from './direct-volume.ts';
 import { planGuestSpec } from './guest-spec.ts';
 import { planMounts } from './mounts.ts';
 import { hasDns, planNetwork } from './network.ts';
@@ -23,7 +24,7 @@ export function planPod(request: PlanRequest, facts: PlanFacts): PlanResult {
 
 function plan(request: PlanRequest, facts: PlanFacts): Plan {
   const network = planNetwork(facts.networks);
-  const { mounts, uses, binds } = planMounts(request, facts, hasDns(network.dns));
+  const { mounts, uses, binds, directTargets, directUses } = planMounts(request, facts, hasDns(network.dns));
   const { uses: deviceUses, devices } = planDevices(request, facts);
   const shown = withoutPlaceholders(
     request.spec,
@@ -32,18 +33,31 @@ function plan(request: PlanRequest, facts: PlanFacts): Plan {
   const spec = planGuestSpec({ ...request, spec: shown }, mounts);
   const root = planRoot(request, facts);
   const volumes = planVolumes([...uses, ...deviceUses], request.vcpus, facts.capabilities);
+  const direct = planDirectVolumes(directTargets, directUses, request.vcpus, facts.capabilities);
   return {
-    vm: planVm(request, facts, { disks: volumes.disks, nics: network.nics, shares: [root.share] }),
+    vm: planVm(request, facts, {
+      disks: [...volumes.disks, ...direct.disks],
+      nics: network.nics,
+      shares: [root.share],
+    }),
     guest: {
       hostname: request.spec.hostname ?? request.id,
       dns: network.dns,
       interfaces: network.interfaces,
       volumes: volumes.volumes,
+      direct: direct.storages,
       binds,
       devices,
       spec,
       rootfs: root.rootfs,
     },
-    choices: [...volumes.choices, root.choice, ...network.choices, { source: ACCELERATOR, ...facts.accelerator }],
+    choices: [
+      ...volumes.choices,
+      ...direct.choices,
+      root.choice,
+      ...network.choices,
+      { source: ACCELERATOR, ...facts.accelerator },
+    ],
+    notices: direct.notices,
   };
 }

@@ -10,6 +10,7 @@ import type { VolumeAttachment } from '../../proto/volume-attachment.ts';
 import type { VolumeFilesystem } from '../../proto/volume-filesystem.ts';
 import type { VolumeSpec } from '../../proto/volume-spec.ts';
 import type { VmmCapabilities, VmSpec } from '../vmm/port.ts';
+import type { DirectVolume } from './direct-volume.ts';
 import type { OciSpec } from './oci-spec.ts';
 
 /** What is asked for: everything in it comes from outside and has been checked for shape, not for sense. */
@@ -50,6 +51,8 @@ export interface PlanFacts {
   readonly mounts: ReadonlyMap<string, HostMount | undefined>;
   /** Block devices of the host that stand at `deviceTargets(request)`. */
   readonly devices: ReadonlyMap<string, DeviceNumber | undefined>;
+  /** Of the same paths, those that another driver left a volume at, for Kata Containers. */
+  readonly direct: ReadonlyMap<string, DirectVolume>;
   /** What stands at the root of the bundle's config.json, `rootPath(request)`. */
   readonly root: 'directory' | 'other' | 'absent';
   readonly guest: { readonly manifest: GuestManifest; readonly directory: string };
@@ -90,6 +93,8 @@ export interface Plan {
   readonly vm: VmSpec;
   readonly guest: GuestPlan;
   readonly choices: Sandbox['choices'];
+  /** What whoever asked should read. */
+  readonly notices: readonly string[];
 }
 
 /** A disk of the pod: one, and mounted once in the guest, however many places of the container show it. */
@@ -108,6 +113,8 @@ export interface GuestPlan {
   readonly dns: NicDns;
   readonly interfaces: readonly AgentInterface[];
   readonly volumes: readonly VolumePlan[];
+  /** Volumes of other drivers, which are mounted as they are. */
+  readonly direct: readonly AgentStorage[];
   readonly binds: readonly AgentBind[];
   readonly devices: readonly AgentDevice[];
   /** config.json for the guest's crun. */

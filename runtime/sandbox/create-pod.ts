@@ -42,7 +42,7 @@ export interface CreatedPod {
 /** For whoever asked for the pod; `wish` is the accelerator that was wished for. */
 export function describeCreated({ plan, phases }: NewPod, wish: string): CreatedPod {
   const reasons = plan.choices.map(({ source, chosen, reason }) => `${source}: ${chosen}; ${reason}`);
-  return { phases: phases.end(), reasons, notices: noticesOf(wish, plan.choices) };
+  return { phases: phases.end(), reasons, notices: [...noticesOf(wish, plan.choices), ...plan.notices] };
 }
 
 /**
@@ -89,6 +89,7 @@ export async function createPod(context: PodContext, create: CreatePod): Promise
     const { wasFormatted } = await prepareVolume(host, agent, volume, lease);
     context.log.info('volume ready', { volumeId: volume.facts.spec.volumeId, wasFormatted });
   }
+  for (const storage of plan.guest.direct) await agent.call('mountVolume', storage);
   // From here on the VMM alone has them: the kernel frees them at its death, whatever this process does.
   for (const { lease } of leases) lease.close();
   failpoint('leases.handed-over');
@@ -132,6 +133,7 @@ async function makePlan(
     driver,
     vmm: create.qemu === '' ? undefined : create.qemu,
     checkWanted,
+    directVolumes: create.directVolumesDirectory,
     log,
   });
   const result = planPod(request, facts);

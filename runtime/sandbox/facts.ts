@@ -8,6 +8,7 @@ import { tracedAreas } from '../system/trace.ts';
 import type { VmmDriver } from '../vmm/port.ts';
 import { chooseAccelerator } from './accelerator.ts';
 import { type PodNetns, readNetworks } from './attached-networks.ts';
+import { KATA_DIRECT_VOLUMES, readDirectVolumes } from './direct-volumes.ts';
 import { readGuestImage } from './guest-image.ts';
 import type { SandboxHost } from './host.ts';
 import { areAllFound, isAskedFor, readPaths, readText } from './host-paths.ts';
@@ -25,6 +26,8 @@ export interface FactSources {
   readonly vmm: string | undefined;
   /** Throws when nobody waits for the facts any more. */
   readonly checkWanted: () => void;
+  /** Where other drivers leave Kata's mountInfo.json; empty: Kata's own place. */
+  readonly directVolumes: string;
   readonly log: Log;
 }
 
@@ -37,6 +40,10 @@ export async function readFacts(host: Host, request: PlanRequest, sources: FactS
   const { mounts, devices } = await readPaths(host, request);
   const published = await readAttachments(host.system, run, (one) => isAskedFor(request, { mounts, devices }, one));
   const { attachments } = published;
+  const directRoot = sources.directVolumes === '' ? KATA_DIRECT_VOLUMES : sources.directVolumes;
+  // A volume of berth may have a mountInfo.json as well, for stock Kata: its record is what counts.
+  const foreign = [...mounts.keys()].filter((path) => !attachments.some(({ targetPath }) => targetPath === path));
+  const direct = await readDirectVolumes(host, directRoot, foreign);
   for (const error of published.unreadable) {
     // What a path stands for is not to be guessed: one without a record may have this one.
     if (!areAllFound(request, { mounts, devices }, attachments)) throw error;
@@ -47,6 +54,7 @@ export async function readFacts(host: Host, request: PlanRequest, sources: FactS
     volumes: await readVolumes(host.system, attachments),
     networks: netns === undefined ? [] : await readNetworks(host, run, netns, log),
     mounts,
+    direct,
     devices,
     root: host.describePath(rootPath(request)),
   };
@@ -56,7 +64,7 @@ export async function readFacts(host: Host, request: PlanRequest, sources: FactS
 export async function readMachine(
   host: Host,
   wish: AcceleratorWish,
-  { run, paths, guestDirectory, driver, vmm, checkWanted }: Omit<FactSources, 'netns' | 'log'>,
+  { run, paths, guestDirectory, driver, vmm, checkWanted }: Omit<FactSources, 'netns' | 'directVolumes' | 'log'>,
 ): Promise<MachineFacts> {
   const capabilities = await driver.probe();
   const guest = { manifest: await readGuestImage(host, guestDirectory), directory: guestDirectory };

@@ -30,6 +30,8 @@ export interface Disk {
   readonly id: string;
   readonly transport: 'virtio-blk';
   readonly path: string;
+  /** The path is a block device of the host's, not a file. */
+  readonly isDevice?: boolean;
   /** At most 20 bytes; how the guest finds the disk. */
   readonly serial: string;
   readonly readOnly: boolean;

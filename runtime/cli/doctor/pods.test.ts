@@ -48,13 +48,20 @@ describe('the directory of a pod', () => {
 
   it.each([
     ['its VM runs', { vmmRuns: true }],
-    ['a process still names it', { processes: [{ pid: 12, podId: 'p1' }] }],
+    ['a process still writes its log', { processes: [{ pid: 12, podId: 'p1' }] }],
     ['its record cannot be read', { record: undefined, problem: 'pod.json is not JSON' }],
   ])('is found, and left alone, where %s', (_, change) => {
     const findings = judgePod({ ...dead, ...change }, clear);
     expect(findings).toMatchObject([{ status: 'orphan' }]);
     expect(findings[0]?.repair).toBeUndefined();
   });
+});
+
+it('with a record that cannot be read is mended by an end of the VMMs that are seen to be its own', () => {
+  const unreadable = { ...dead, record: undefined, problem: 'pod.json is not JSON' };
+  const mend = (processes: PodFacts['processes']) => judgePod({ ...unreadable, processes }, clear)[0]?.mend;
+  expect(mend([])).toBe('rm -r /run/berth/pods/p1');
+  expect(mend([{ pid: 12, podId: 'p1' }])).toBe('kill 12; rm -r /run/berth/pods/p1');
 });
 
 describe('a VMM', () => {

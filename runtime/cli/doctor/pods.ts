@@ -19,7 +19,7 @@ export interface PodFacts {
   readonly isServed: boolean;
   readonly shimRuns: boolean;
   readonly vmmRuns: boolean;
-  /** VMMs by their open files, whoever recorded them. */
+  /** VMMs by their log, whoever recorded them. */
   readonly processes: readonly VmmProcess[];
 }
 
@@ -67,7 +67,8 @@ export function judgePod(pod: PodFacts, clear: Repair['apply']): Finding[] {
   const orphan = { area: 'pods', status: 'orphan', mend: `berth stop ${id}` } as const;
   if (problem !== undefined) {
     const what = `pod ${id} has no shim, and its record cannot be read, which may name a VMM: ${problem}`;
-    return [{ ...orphan, what, mend: `look for its VMM (pgrep -af ${directory}), end it, then rm -r ${directory}` }];
+    const end = processes.map(({ pid }) => `kill ${pid}; `).join('');
+    return [{ ...orphan, what, mend: `${end}rm -r ${directory}` }];
   }
   if (vmmRuns) {
     const what = `pod ${id} has no shim any more, but its VM runs (VMM ${record?.vmm?.pid}); ending it ends what it does`;
@@ -76,7 +77,7 @@ export function judgePod(pod: PodFacts, clear: Repair['apply']): Finding[] {
   const what = `pod ${id} has no shim any more, and left ${directory}`;
   // Who runs on is found by its own name, below: the directory is where it can still be reached.
   if (processes.length > 0) return [{ ...orphan, what }];
-  const proof = 'its lock is free, shim and VMM are gone by pid and start time, and no process names the directory';
+  const proof = 'its lock is free, shim and VMM are gone by pid and start time, and no process writes its log';
   return [{ ...orphan, what, repair: { proof, apply: clear } }];
 }
 

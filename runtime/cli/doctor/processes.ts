@@ -1,7 +1,6 @@
 import { readdir, readFile, readlink } from 'node:fs/promises';
-import { basename } from 'node:path';
 
-/** A VMM process that has a file of a pod's directory open. */
+/** A VMM, by its log: a pod's VMM writes to it from before its first instruction on, whatever its program is called. */
 export interface VmmProcess {
   readonly pid: number;
   readonly podId: string;
@@ -10,22 +9,21 @@ export interface VmmProcess {
 const listPids = async (): Promise<number[]> =>
   (await readdir('/proc')).filter((name) => /^\d+$/.test(name)).map(Number);
 
-/** QEMU processes of pods below `podsDirectory`, whether or not a record names them. */
+/** VMMs of pods below `podsDirectory`, whether or not a record names them. */
 export async function listVmmProcesses(podsDirectory: string): Promise<VmmProcess[]> {
   const found: VmmProcess[] = [];
   for (const pid of await listPids()) {
-    const program = basename(await readlink(`/proc/${pid}/exe`).catch(() => ''));
-    if (!program.startsWith('qemu-system-')) continue;
-    const podId = findPodId(await readOpenFiles(pid), podsDirectory);
+    const podId = findPodId(await readlink(`/proc/${pid}/fd/1`).catch(() => ''), podsDirectory);
     if (podId !== undefined) found.push({ pid, podId });
   }
   return found;
 }
 
-/** The pod in whose directory one of these paths is. */
-export function findPodId(paths: readonly string[], podsDirectory: string): string | undefined {
-  const path = paths.find((each) => each.startsWith(`${podsDirectory}/`));
-  return path?.slice(podsDirectory.length + 1).split('/')[0];
+/** The pod whose VMM has this standard output, as /proc calls it. */
+export function findPodId(output: string, podsDirectory: string): string | undefined {
+  if (!output.startsWith(`${podsDirectory}/`)) return undefined;
+  const [, podId] = /^([^/]+)\/vmm\.log( \(deleted\))?$/.exec(output.slice(podsDirectory.length + 1)) ?? [];
+  return podId;
 }
 
 /** What /proc calls its open files; nothing of a process that has ended. */

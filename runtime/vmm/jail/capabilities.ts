@@ -1,5 +1,4 @@
 import { Fault } from '../../../proto/fault.ts';
-import type { JailRequest } from './request.ts';
 
 /** linux/capability.h */
 export const CAPABILITY = {
@@ -20,13 +19,14 @@ type Name = keyof typeof CAPABILITY;
  * Fault `environment` that names those which making a jail, finding the VMM again and ending it need and `status`, a text
  * of /proc/PID/status, lacks.
  */
-export function checkCapabilities(status: string, { shares, taps }: Pick<JailRequest, 'shares' | 'taps'>): void {
+export function checkCapabilities(status: string, hasTaps: boolean): void {
   const [, effective] = /^CapEff:\s*([0-9a-f]+)$/m.exec(status) ?? [];
   if (effective === undefined) throw new Fault('environment', '/proc/self/status has no CapEff; mount /proc');
   const needed: readonly Name[] = [
-    ...(['SYS_ADMIN', 'MKNOD', 'CHOWN', 'SETUID', 'SETGID', 'SETPCAP', 'SYS_PTRACE', 'KILL'] as const),
-    ...(taps.length > 0 ? (['NET_ADMIN'] as const) : []),
-    ...(shares.length > 0 ? (['DAC_READ_SEARCH'] as const) : []),
+    ...(['SYS_ADMIN', 'MKNOD', 'CHOWN', 'SETUID', 'SETGID', 'SETPCAP', 'KILL'] as const),
+    // Without them /proc does not show what another user's process has open, and a VMM would not be found again.
+    ...(['SYS_PTRACE', 'DAC_READ_SEARCH'] as const),
+    ...(hasTaps ? (['NET_ADMIN'] as const) : []),
   ];
   const held = BigInt(`0x${effective}`);
   const missing = needed.filter((name) => ((held >> BigInt(CAPABILITY[name])) & 1n) === 0n);

@@ -107,13 +107,14 @@ nativeTest(
 );
 
 nativeTest(
-  'jail: opens no file by its handle, has no keys, and knows no other table of system calls',
+  'jail: opens no file by its handle, has no keys, looks into no process, has one table of calls',
   async (directory) => {
     const request = requestOf(directory, { shares: [makeShare(directory)] });
     const call = (number: string) =>
       inJail(directory, `exec perl -e 'syscall(${number}, -1, 0, 0, 0, 0); exit $!'`, request);
     const EPERM = 1;
-    for (const number of ['248', '249', '250', '303', '304']) expectEqual((await call(number)).code, EPERM);
+    const refused = ['101', '248', '249', '250', '303', '304', '310', '311', '438'];
+    for (const number of refused) expectEqual([number, (await call(number)).code], [number, EPERM]);
     expectEqual((await call('0x40000000 + 39')).signal, SIGSYS);
   },
 );
@@ -145,6 +146,26 @@ nativeTest('jail: hands a TAP on behind what was inherited', async (directory) =
   const request = requestOf(directory, { taps: [{ name: 'berth-jail', queues: 1 }] });
   const { code } = await inJail(directory, 'true <&3 && ! true <&4', request);
   expectEqual(code, 0);
+});
+
+nativeTest('jail: has no System V objects of the host, and no network but that of its TAPs', async (directory) => {
+  const namespaceOf = (pid: number | 'self', name: string) => sys.readlink(`/proc/${pid}/ns/${name}`);
+  for (const taps of [[], [{ name: 'berth-jail', queues: 1 }]]) {
+    const [output, itsOutput] = sys.pipe();
+    const request = encodeJailRequest(requestOf(directory, { taps }));
+    const child = spawnChild({
+      argv: testProgram('jail-of-a-shell', request, '-c', 'echo here; exec sleep 60'),
+      fds: [-1, itsOutput, 2],
+    });
+    sys.close(itsOutput);
+    const said = createStream(output, 'standard output of a jail');
+    await said.read();
+    expect(namespaceOf(child.pid, 'ipc') !== namespaceOf('self', 'ipc'), 'System V');
+    expectEqual(namespaceOf(child.pid, 'net') === namespaceOf('self', 'net'), taps.length > 0);
+    said.close();
+    sys.kill(child.pid, SIG.KILL);
+    await child.exited;
+  }
 });
 
 nativeTest('jail: ends with its parent if it is to', async (directory) => {

@@ -1,6 +1,6 @@
 import { attempt } from '../../system/native/errors.ts';
 import { searchPath } from '../../system/native/process.ts';
-import { S_IF, S_IFMT, sys } from '../../system/native/sys.ts';
+import { CLONE, S_IF, S_IFMT, sys } from '../../system/native/sys.ts';
 import { checkCapabilities } from './capabilities.ts';
 import { dropPrivileges } from './drop-privileges.ts';
 import { type Device, type Entry, type JailHost, LOADER_CACHE, planJail, SYSTEM_DIRECTORIES } from './plan.ts';
@@ -21,10 +21,11 @@ const FIRST_UID = 0x7000_0000;
  */
 export function enterJail(request: JailRequest, args: readonly string[]): never {
   const { program, inherited, endsWithParent } = request;
-  checkCapabilities(sys.utf8Decode(sys.readFile('/proc/self/status')), request);
+  checkCapabilities(sys.utf8Decode(sys.readFile('/proc/self/status')), request.taps.length > 0);
   const plan = planJail(request, readHost());
   const uid = FIRST_UID + sys.getpid();
   const taps = request.taps.flatMap(openTap);
+  leaveNamespaces(taps.length > 0);
   const path = searchPath();
   enterRoot(plan, uid);
   dropPrivileges({ uid, kept: plan.kept, endsWithParent });
@@ -34,6 +35,13 @@ export function enterJail(request: JailRequest, args: readonly string[]): never 
       fds: [...Array.from({ length: inherited }, (_, fd) => fd), ...taps],
       env: [`PATH=${path}`, 'LC_ALL=C'],
     }),
+  );
+}
+
+/** What the host's programs share without a file is not for the VMM: System V objects and, if it has no TAP, the network. */
+function leaveNamespaces(hasTaps: boolean): void {
+  attempt('could not make an IPC and a network namespace for the VMM', () =>
+    sys.unshare(hasTaps ? CLONE.NEWIPC : CLONE.NEWIPC | CLONE.NEWNET),
   );
 }
 

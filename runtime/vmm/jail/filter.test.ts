@@ -36,6 +36,7 @@ function run(architecture: number, number: number): number {
 describe('the filter', () => {
   it.each([
     ['read', X86_64, 0, 0x7fff0000],
+    ['ptrace', X86_64, 101, 0x00050001],
     ['waitid', X86_64, 247, 0x7fff0000],
     ['add_key', X86_64, 248, 0x00050001],
     ['request_key', X86_64, 249, 0x00050001],
@@ -44,6 +45,9 @@ describe('the filter', () => {
     ['name_to_handle_at', X86_64, 303, 0x00050001],
     ['open_by_handle_at', X86_64, 304, 0x00050001],
     ['clock_adjtime, the next one', X86_64, 305, 0x7fff0000],
+    ['process_vm_readv', X86_64, 310, 0x00050001],
+    ['process_vm_writev', X86_64, 311, 0x00050001],
+    ['pidfd_getfd', X86_64, 438, 0x00050001],
     ['x32 open_by_handle_at', X86_64, 0x40000000 + 304, 0x80000000],
     ['the first of x32', X86_64, 0x40000000, 0x80000000],
     ['the last before x32', X86_64, 0x3fffffff, 0x7fff0000],

@@ -16,14 +16,19 @@ type Instruction = readonly [code: number, ifTrue: number, ifFalse: number, oper
 
 /**
  * CAP_DAC_READ_SEARCH, which reading a container's root takes, also opens any file of a file system by its handle,
- * whatever a mount namespace shows; and the shim's keys, root's, stay with the process.
+ * whatever a mount namespace shows; and the shim's keys, root's, stay with the process. Of two VMMs that are one user,
+ * in PID namespaces one below the other, the upper could look into the lower.
  */
 const REFUSED = {
+  ptrace: 101,
   add_key: 248,
   request_key: 249,
   keyctl: 250,
   name_to_handle_at: 303,
   open_by_handle_at: 304,
+  process_vm_readv: 310,
+  process_vm_writev: 311,
+  pidfd_getfd: 438,
 } as const;
 
 /** Refuses these, and ends a process that calls by another table: jumps count the instructions that they leave out. */

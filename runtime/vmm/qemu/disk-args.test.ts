@@ -47,6 +47,11 @@ describe('diskArgs', () => {
     },
   );
 
+  it('is a block device of the host where it is said so', () => {
+    expect(line({ ...disk(), isDevice: true })).toContain('file.driver=host_device,');
+    expect(line(disk())).toContain('file.driver=file,');
+  });
+
   it('names the image as it is told, and lets no name add a property', () => {
     expect(diskArgs(disk(), '/dev/fdset/1,locking=off').join(' ')).toContain(
       'file.filename=/dev/fdset/1,,locking=off,',

@@ -8,7 +8,7 @@ const PLAIN: DiskTuning = { cache: 'writeback', aio: 'threads', queues: 1, iothr
  * `filename` is the image as QEMU names it, which need not be the disk's path.
  * Out of space stops the guest at the write; any other error is the guest's to see.
  */
-export function diskArgs({ id, serial, readOnly, tuning = PLAIN }: Disk, filename: string): string[] {
+export function diskArgs({ id, serial, readOnly, isDevice = false, tuning = PLAIN }: Disk, filename: string): string[] {
   const { cache, aio, queues, iothread, discard } = tuning;
   const node = {
     driver: 'raw',
@@ -17,7 +17,7 @@ export function diskArgs({ id, serial, readOnly, tuning = PLAIN }: Disk, filenam
     discard: discard ? 'unmap' : 'ignore',
     'cache.direct': cache === 'none',
     'cache.no-flush': false,
-    'file.driver': 'file',
+    'file.driver': isDevice ? 'host_device' : 'file',
     'file.filename': filename,
     'file.aio': aio,
     'file.locking': true,
