@@ -1,3 +1,4 @@
+import { Fault } from '../../proto/fault.ts';
 import type { VolumeId } from '../../proto/ids.ts';
 import type { VolumeSnapshot } from '../../proto/volume-snapshot.ts';
 import { failpoint } from '../../runtime/system/failpoint.ts';
@@ -18,10 +19,19 @@ export interface WantedSnapshot {
 
 const DETACHED: Trust = { consistency: 'detached', remark: '' };
 
+/** What keeps a volume as it is. */
+interface Hold {
+  /** The first call ends it. */
+  end(): Promise<void>;
+  /** Once ended: what a copy from meanwhile is worth. */
+  trust(): Trust;
+}
+type Holds = ReadonlyMap<VolumeId, Hold>;
+
 /**
  * The content of several volumes as it is at one instant: each volume is still, from before the first copy until after
- * the last. Leases of volumes that no VM has are held, and each VM is frozen once for all of its volumes. A failure may
- * leave some of the snapshots made, which the caller takes back; guests are thawed and leases free in any case.
+ * the last, and not longer. Leases of volumes that no VM has are held, and each VM is frozen once for all of its volumes.
+ * A failure may leave some of the snapshots made, which the caller takes back; all holds have ended in any case.
  */
 export async function takeSnapshots(
   wanted: readonly WantedSnapshot[],
@@ -30,52 +40,52 @@ export async function takeSnapshots(
 ): Promise<VolumeSnapshot[]> {
   const still = new Undo(log);
   try {
-    const freezes = await holdStill(wanted, shims, still, log);
+    const holds = await holdStill(wanted, shims, still, log);
     failpoint('volumes.still');
     signal.throwIfAborted();
-    return await copyAll(wanted, freezes, log);
+    return await copyAll(wanted, holds, log);
   } finally {
     await still.unwind();
   }
 }
 
-/** The freezes of volumes that VMs have; `still` ends whatever was begun. */
-async function holdStill(
-  wanted: readonly WantedSnapshot[],
-  shims: PodShims,
-  still: Undo,
-  log: Log,
-): Promise<ReadonlyMap<VolumeId, GuestFreeze>> {
+/** `still` ends what was begun, also half-way. */
+async function holdStill(wanted: readonly WantedSnapshot[], shims: PodShims, still: Undo, log: Log): Promise<Holds> {
+  const holds = new Map<VolumeId, Hold>();
   const ofSandbox = new Map<string, VolumeId[]>();
   for (const { pool, snapshot } of wanted) {
     const volumeId = snapshot.sourceVolumeId;
     const claim = await claimVolume(pool, volumeId);
-    if (claim.kind === 'lease') still.defer(`lease of ${volumeId}`, () => claim.release());
-    else ofSandbox.set(claim.sandboxId, [...(ofSandbox.get(claim.sandboxId) ?? []), volumeId]);
+    if (claim.kind === 'vm') {
+      ofSandbox.set(claim.sandboxId, [...(ofSandbox.get(claim.sandboxId) ?? []), volumeId]);
+      continue;
+    }
+    const end = once(() => claim.release());
+    still.defer(`lease of ${volumeId}`, end);
+    holds.set(volumeId, { end, trust: () => DETACHED });
   }
-  const freezes = new Map<VolumeId, GuestFreeze>();
-  for (const [sandboxId, volumeIds] of ofSandbox) {
+  const freezes = [...ofSandbox].map(([sandboxId, volumeIds]) => {
     const freeze = new GuestFreeze(shims, sandboxId, volumeIds, log);
-    still.defer(`freeze of sandbox ${sandboxId}`, () => freeze.thaw());
-    for (const volumeId of volumeIds) freezes.set(volumeId, freeze);
-  }
-  await Promise.all([...new Set(freezes.values())].map((freeze) => freeze.begin()));
-  return freezes;
+    const end = () => freeze.thaw();
+    still.defer(`freeze of sandbox ${sandboxId}`, end);
+    for (const volumeId of volumeIds) holds.set(volumeId, { end, trust: () => freeze.trustOf(volumeId) });
+    return freeze;
+  });
+  await Promise.all(freezes.map((freeze) => freeze.begin()));
+  return holds;
 }
 
-/** None settles before all have their content: only then are the guests thawed. */
-async function copyAll(
-  wanted: readonly WantedSnapshot[],
-  freezes: ReadonlyMap<VolumeId, GuestFreeze>,
-  log: Log,
-): Promise<VolumeSnapshot[]> {
+/** None settles before all have their content: only then do the holds end. */
+async function copyAll(wanted: readonly WantedSnapshot[], holds: Holds, log: Log): Promise<VolumeSnapshot[]> {
   const copied = new Barrier(wanted.length);
   const settle = async (volumeId: VolumeId): Promise<Trust> => {
     await copied.arrive();
     failpoint('volumes.copied');
-    await Promise.all([...freezes.values()].map((freeze) => freeze.thaw()));
-    failpoint('guests.thawed');
-    return freezes.get(volumeId)?.trustOf(volumeId) ?? DETACHED;
+    await Promise.all([...holds.values()].map((hold) => hold.end()));
+    failpoint('volumes.released');
+    const hold = holds.get(volumeId);
+    if (hold === undefined) throw new Fault('internal', `nothing held volume ${volumeId}`);
+    return hold.trust();
   };
   const copies = wanted.map(async ({ pool, snapshot }) => {
     try {
@@ -93,4 +103,12 @@ async function copyAll(
     else log.info('snapshot taken', { snapshotId, consistency });
   }
   return records;
+}
+
+function once(body: () => Promise<void>): () => Promise<void> {
+  let done: Promise<void> | undefined;
+  return () => {
+    done ??= body();
+    return done;
+  };
 }

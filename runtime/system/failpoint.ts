@@ -27,7 +27,7 @@ export const FAILPOINTS = {
   // Volumes that are held still for a copy
   'volumes.still': ['csi-snapshots'],
   'volumes.copied': ['csi-snapshots'],
-  'guests.thawed': ['csi-snapshots'],
+  'volumes.released': ['csi-snapshots'],
   // What stands at a target path on the host
   'target.made': ['csi'],
   'mount.made': ['csi'],
