@@ -76,6 +76,7 @@ export class ImageFilePool implements Pool {
   async create(spec: VolumeSpec, source: PoolSource | undefined, log: Log): Promise<void> {
     const { state } = this;
     requireFreeId(state, spec.volumeId);
+    this.requireFit(spec);
     if (source === undefined) {
       await createBlank(state, spec, log);
       return;
@@ -152,6 +153,12 @@ export class ImageFilePool implements Pool {
   private requireReadable(id: string): void {
     const fault = this.unreadable.get(id);
     if (fault !== undefined) throw fault;
+  }
+
+  private requireFit({ volumeId, class: { cache } }: VolumeSpec): void {
+    if (cache !== 'none' || this.features.directIo) return;
+    const message = `volume ${volumeId} is to have cache none, but pool ${this.name} is on ${this.features.reason}`;
+    throw new Fault('invalid', message, { fields: { volumeId, pool: this.name } });
   }
 
   private requireSource(source: PoolSource, { volumeId, capacityBytes }: VolumeSpec): void {

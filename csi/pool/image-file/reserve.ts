@@ -10,11 +10,11 @@ const RESERVE_BYTES = 4 << 20;
 
 /** A file that only takes space: what a full pool gives up so that records of what is already there can be written. */
 export class Reserve {
-  private readonly host: HostCalls;
+  private readonly host: Pick<HostCalls, 'allocate'>;
   private readonly path: string;
   private isWhole = false;
 
-  constructor(host: HostCalls, path: string) {
+  constructor(host: Pick<HostCalls, 'allocate'>, path: string) {
     this.host = host;
     this.path = path;
   }
