@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { rmdir } from 'node:fs/promises';
+import { basename } from 'node:path';
 import { Fault } from '../proto/fault.ts';
 import { runPaths } from '../proto/paths.ts';
 import { type VolumeAttachment, volumeAttachmentRecord } from '../proto/volume-attachment.ts';
@@ -8,6 +9,8 @@ import { errorCode } from '../runtime/system/node/errno.ts';
 import type { System } from '../runtime/system/port.ts';
 import { type RecordFile, recordFile } from '../runtime/system/record-file.ts';
 import { ensureNoTemporaryFiles } from '../runtime/system/temporary-files.ts';
+
+const SUFFIX = '.json';
 
 type Place = Pick<VolumeAttachment, 'podUid' | 'targetPath'>;
 
@@ -42,15 +45,30 @@ export class Attachments {
     return [...this.byFile.values()];
   }
 
+  /** Names of files that belong to the target paths of all records, also of those that cannot be read. */
+  targetKeys(): ReadonlySet<string> {
+    return new Set([...this.byFile.keys(), ...this.unreadable.keys()].map((path) => basename(path, SUFFIX)));
+  }
+
   /** Throws why if a record cannot be read: who asks wants to know that there are no others. */
   async ofVolume(volumeId: string): Promise<readonly VolumeAttachment[]> {
-    for (const path of this.unreadable.keys()) await this.retry(path);
+    await this.requireReadable();
+    return this.knownOf(volumeId);
+  }
+
+  /** Those of a volume that can be read. */
+  knownOf(volumeId: string): readonly VolumeAttachment[] {
     return [...(this.byVolume.get(volumeId) ?? [])];
+  }
+
+  /** Throws why if there is a record that cannot be read. */
+  async requireReadable(): Promise<void> {
+    for (const path of this.unreadable.keys()) await this.retry(path);
   }
 
   /** Of one target path. Looks at no other record, so that one which cannot be read is in nobody else's way. */
   async at(targetPath: string): Promise<readonly VolumeAttachment[]> {
-    const name = `/${targetKey(targetPath)}.json`;
+    const name = `/${targetKey(targetPath)}${SUFFIX}`;
     for (const path of this.unreadable.keys()) if (path.endsWith(name)) await this.retry(path);
     return [...(this.byTarget.get(targetPath) ?? [])];
   }
@@ -77,7 +95,7 @@ export class Attachments {
   private async load(directory: string): Promise<void> {
     await ensureNoTemporaryFiles(this.system, directory);
     for (const name of await this.system.list(directory)) {
-      if (!name.endsWith('.json')) continue;
+      if (!name.endsWith(SUFFIX)) continue;
       const path = `${directory}/${name}`;
       await this.read(path).catch((fault: Fault) => this.unreadable.set(path, fault));
     }
@@ -115,7 +133,7 @@ export class Attachments {
   }
 
   private pathOf(place: Place): string {
-    return `${this.directoryOf(place)}/${targetKey(place.targetPath)}.json`;
+    return `${this.directoryOf(place)}/${targetKey(place.targetPath)}${SUFFIX}`;
   }
 
   private file(path: string): RecordFile<VolumeAttachment> {

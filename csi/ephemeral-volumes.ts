@@ -28,6 +28,12 @@ export class EphemeralVolumes {
 
   /** At the start: those that no pod has, as far as their lease is free. */
   async sweep(attachments: Attachments): Promise<void> {
+    try {
+      await attachments.requireReadable();
+    } catch (error) {
+      this.log.warn('inline volumes are kept, as any of them may be published', { error });
+      return;
+    }
     const published = new Set(attachments.all().map(({ volumeId }) => volumeId));
     for (const found of this.volumes.all()) {
       const { isEphemeral, volumeId } = found.spec;

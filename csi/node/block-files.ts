@@ -18,8 +18,8 @@ export async function sweepBlockFiles(
 ): Promise<void> {
   const directory = directoryOf(run);
   await system.makeDirectory(directory, 0o700);
-  const used = new Set(attachments.all().map(({ targetPath }) => devicePlaceholderOf(run, targetPath).file));
+  const used = attachments.targetKeys();
   for (const name of await system.list(directory)) {
-    if (!used.has(`${directory}/${name}`)) await ensureNoPlaceholderLoop(host, `${directory}/${name}`);
+    if (!used.has(name)) await ensureNoPlaceholderLoop(host, `${directory}/${name}`);
   }
 }

@@ -25,7 +25,7 @@ export function nodeGetVolumeStats(
     fields: { volumeId, path },
     async run() {
       const found = context.ephemeral.find(volumeId) ?? context.volumes.require(volumeId);
-      const attachment = await findAt(path, await context.attachments.ofVolume(found.spec.volumeId));
+      const attachment = await findAt(path, context.attachments.knownOf(found.spec.volumeId));
       if (attachment === undefined) {
         const message = `volume ${volumeId} is not published at ${path}`;
         throw new Fault('not-found', message, { fields: { volumeId, path } });

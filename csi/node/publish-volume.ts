@@ -34,7 +34,7 @@ export function nodePublishVolume(request: NodePublishVolumeRequest, context: No
     : undefined;
 
   return {
-    locks: [volumeId, targetPath],
+    locks: [volumeId, targetPath, ...(inline === undefined ? [] : [inline.spec.volumeId])],
     fields: { volumeId, targetPath, podUid, accessMode: capability.accessMode, volumeMode: capability.volumeMode },
     async run({ log }) {
       await withUndo(log, async (undo) => {

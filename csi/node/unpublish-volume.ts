@@ -16,11 +16,11 @@ import type { NodeUnpublishVolumeRequest } from './messages.ts';
 export function nodeUnpublishVolume(request: NodeUnpublishVolumeRequest, context: NodeContext): Call<Empty> {
   const volumeId = parseText(request.volume_id, 'volume_id');
   const targetPath = parsePath(request.target_path, 'target_path');
+  const inline = context.ephemeral.find(volumeId);
   return {
-    locks: [volumeId, targetPath],
+    locks: [volumeId, targetPath, ...(inline === undefined ? [] : [inline.spec.volumeId])],
     fields: { volumeId, targetPath },
     async run({ log }) {
-      const inline = context.ephemeral.find(volumeId);
       await unpublish(inline?.spec.volumeId ?? volumeId, targetPath, context);
       if (inline === undefined) return {};
       const isPublished = (await context.attachments.ofVolume(inline.spec.volumeId)).length > 0;
@@ -42,7 +42,7 @@ async function unpublish(volumeId: string, targetPath: string, context: NodeCont
     if (mayBeOfKata(volumeId, context)) await ensureNoKataMountInfo(targetPath);
   }
   for (const each of records) await attachments.remove(each);
-  if (record !== undefined && (await attachments.ofVolume(volumeId)).length === 0) measurements.delete(record.volumeId);
+  if (record !== undefined && attachments.knownOf(volumeId).length === 0) measurements.delete(record.volumeId);
 }
 
 /** Without a record, what was published shows in what is found: a server may have been killed between the two. */
@@ -50,8 +50,10 @@ async function isDirectory(targetPath: string): Promise<boolean> {
   return (await findTarget(targetPath))?.found?.isDirectory() ?? false;
 }
 
+/** So may one that is not there any more, or whose record cannot be read: that keeps no pod from ending. */
 function mayBeOfKata(volumeId: string, { volumes }: NodeContext): boolean {
   const location = volumes.locate(volumeId);
-  const spec = location.kind === 'here' ? location.pool.find(location.volumeId) : undefined;
+  if (location.kind !== 'here' || location.pool.unreadable.has(volumeId)) return true;
+  const spec = location.pool.find(location.volumeId);
   return spec === undefined || spec.class.consumer === 'kata';
 }
