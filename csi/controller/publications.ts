@@ -3,6 +3,7 @@ import { defineRecord, filled } from '../../proto/record.ts';
 import { VOLUME_MODES } from '../../proto/volume-attachment.ts';
 import { ACCESS_MODES } from '../../proto/volume-spec.ts';
 import { recordFile } from '../../runtime/system/record-file.ts';
+import { ensureNoTemporaryFiles } from '../../runtime/system/temporary-files.ts';
 import { mapConcurrently } from '../map-concurrently.ts';
 import type { FoundVolume, Volumes } from '../volumes.ts';
 
@@ -14,6 +15,8 @@ const publicationRecord = defineRecord('controller publication', 1, () => ({
   volumeMode: v.picklist(VOLUME_MODES),
 }));
 export type Publication = ReturnType<typeof publicationRecord.decode>;
+
+const FILE = 'published.json';
 
 /** Volumes whose records are read at once at the start. */
 const CONCURRENCY = 16;
@@ -43,6 +46,8 @@ export class Publications {
   }
 
   async save(volume: FoundVolume, publication: Publication): Promise<void> {
+    const { pool, spec } = volume;
+    await ensureNoTemporaryFiles(pool.files, pool.directoryOf(spec.volumeId), FILE); // of a server that was killed
     await fileOf(volume).save(publication);
     this.byVolume.set(volume.spec.volumeId, publication);
   }
@@ -54,4 +59,4 @@ export class Publications {
 }
 
 const fileOf = ({ pool, spec }: FoundVolume) =>
-  recordFile(pool.files, publicationRecord, `${pool.directoryOf(spec.volumeId)}/published.json`, { durable: true });
+  recordFile(pool.files, publicationRecord, `${pool.directoryOf(spec.volumeId)}/${FILE}`, { durable: true });
