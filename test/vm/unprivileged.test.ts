@@ -89,6 +89,15 @@ async function expectDescriptors(proc: string): Promise<void> {
   );
 }
 
+const namespaceOf = (pid: number, name: string): Promise<string> => readlink(`${lab.root}/proc/${pid}/ns/${name}`);
+
+/** What is no file has no name: sockets, pipes and the like, each by its number. */
+async function listNameless(pid: number): Promise<string[]> {
+  const directory = `${lab.root}/proc/${pid}/fd`;
+  const links = await Promise.all((await readdir(directory)).map((fd) => readlink(`${directory}/${fd}`)));
+  return links.filter((link) => /^(socket|pipe):/.test(link));
+}
+
 it('the VMM is a user that may do nothing, and has what it was handed of the host', async () => {
   const network = await createNodeNetwork('ptp', ['/usr/lib/cni', programs.cniDirectory], lab.prefix);
   const { netns, address } = await network.addPod('guarded');
@@ -108,7 +117,7 @@ it('the VMM is a user that may do nothing, and has what it was handed of the hos
     'treasure\n',
   );
 
-  const { vmm } = await lab.sandbox('guarded');
+  const { vmm, shim } = await lab.sandbox('guarded');
   const proc = `${lab.root}/proc/${vmm}`;
   expect(await readStatus(proc)).toMatchObject({
     Uid: fourTimes(FIRST_UID + vmm),
@@ -124,12 +133,18 @@ it('the VMM is a user that may do nothing, and has what it was handed of the hos
   });
   await expectRoot(proc);
   await expectDescriptors(proc);
+  const ofTheShim = await listNameless(shim);
+  expect((await listNameless(vmm)).filter((link) => ofTheShim.includes(link))).toEqual([]);
+  expect(await namespaceOf(vmm, 'ipc')).not.toBe(await namespaceOf(shim, 'ipc'));
+  expect(await namespaceOf(vmm, 'net')).toBe(`net:[${(await stat(`${lab.root}${netns}`)).ino}]`);
 
   const other = await lab.start('other', `echo ready yes; ${WAIT}`);
   await lab.line(other, 'ready');
   const second = await lab.sandbox('other');
   expect(await readStatus(`${lab.root}/proc/${second.vmm}`)).toMatchObject({ Uid: fourTimes(FIRST_UID + second.vmm) });
   expect(second.vmm).not.toBe(vmm);
+  const networks = [second.vmm, second.shim, vmm].map((pid) => namespaceOf(pid, 'net'));
+  expect(new Set(await Promise.all(networks)).size).toBe(3);
   const refused = await lab.berth(['run', bundle, '--id', 'refused', '--volume', `${volume.target}:/data`]);
   expect(refused).toMatchObject({ exitCode: 125, stderr: expect.stringContaining('guarded') });
 

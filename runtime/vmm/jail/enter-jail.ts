@@ -38,7 +38,7 @@ export function enterJail(request: JailRequest, args: readonly string[]): never 
   );
 }
 
-/** What the host's programs share without a file is not for the VMM: System V objects and, if it has no TAP, the network. */
+/** What the host shares without a file is not for the VMM: System V objects and, if it has no TAP, the network. */
 function leaveNamespaces(hasTaps: boolean): void {
   attempt('could not make an IPC and a network namespace for the VMM', () =>
     sys.unshare(hasTaps ? CLONE.NEWIPC : CLONE.NEWIPC | CLONE.NEWNET),
