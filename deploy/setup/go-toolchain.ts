@@ -6,7 +6,7 @@ import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { fileURLToPath } from 'node:url';
 import { execa } from 'execa';
-import { describeError, Fault } from '../../proto/fault.ts';
+import { Fault } from '../../proto/fault.ts';
 import { ensureCached } from './cache.ts';
 import { fileSha256 } from './content-hash.ts';
 
@@ -20,22 +20,15 @@ const RELEASE = {
   sum: 'h1:ZOmGe1OnfREDMIdb1Qi4G9JSuDPBLGExZMQ4nis1RXM=',
 };
 
-/** The program `go`, or the sentence why there is none. */
-export type Go = { readonly program: string } | { readonly missing: string };
+const REMEDY = `install Go ${MINIMUM.major}.${MINIMUM.minor} or newer, or set GOPROXY to a Go module proxy`;
 
-/** Go of this machine if it is new enough, else the pinned release from a module proxy. */
-export async function ensureGo(): Promise<Go> {
+/** The program `go`: this machine's if it is new enough, else the pinned release's. Fault `environment` without either. */
+export async function ensureGo(): Promise<string> {
   const version = await execa('go', ['version'], { reject: false, env: { GOTOOLCHAIN: 'local' } });
-  if (isNewEnough(version.failed ? '' : version.stdout)) return { program: 'go' };
+  if (isNewEnough(version.failed ? '' : version.stdout)) return 'go';
   const proxies = planProxies(version.failed ? process.env['GOPROXY'] : await readProxySetting());
-  const remedy = `install Go ${MINIMUM.major}.${MINIMUM.minor} or newer, or set GOPROXY to a Go module proxy`;
-  if (proxies.length === 0) return { missing: `there is no Go for test tools; ${remedy}` };
-  try {
-    return { program: await ensureRelease(proxies) };
-  } catch (error) {
-    if (!(error instanceof Fault) || error.code !== 'environment') throw error;
-    return { missing: `${describeError(error)}; ${remedy}` };
-  }
+  if (proxies.length === 0) throw new Fault('environment', `there is no Go for tools of the tests; ${REMEDY}`);
+  return ensureRelease(proxies);
 }
 
 /** `output` of `go version`: a release, or a development version on the way to one. */
@@ -85,9 +78,8 @@ async function download(proxies: readonly string[], path: string, file: string):
       reasons.push(error);
     }
   }
-  throw new Fault('environment', 'the pinned release of Go could not be downloaded', {
-    cause: new AggregateError(reasons),
-  });
+  const message = `the pinned release of Go could not be downloaded; ${REMEDY}`;
+  throw new Fault('environment', message, { cause: new AggregateError(reasons) });
 }
 
 /** Moves the unpacked module `unpacked`/`<module>@<version>` to `directory` as a release of Go, once its sum is right. */

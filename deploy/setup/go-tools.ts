@@ -1,9 +1,9 @@
 import { copyFile, cp, mkdir, readFile, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { execa } from 'execa';
-import { Fault } from '../../proto/fault.ts';
+import { describeError, Fault } from '../../proto/fault.ts';
 import { ensureCached } from './cache.ts';
-import { ensureGo, type Go } from './go-toolchain.ts';
+import { ensureGo } from './go-toolchain.ts';
 import { report } from './progress.ts';
 
 /** A program for tests, compiled from a published Go module. */
@@ -49,27 +49,33 @@ const ENVIRONMENT = {
   GOSUMDB: 'off',
 };
 
-/** All of them, or one line that says why there are none: the tests that need one are skipped then. */
+/** All of them that can be had, and a line for each that cannot: the tests that need it are skipped then. */
 export async function ensureGoTools(): Promise<void> {
   for (const name of Object.keys(GO_TOOLS) as GoToolName[]) {
     const tool = await ensureGoTool(name);
-    if ('missing' in tool) return report(`setup: ${tool.missing}; tests that need it are skipped`);
+    if ('missing' in tool) report(`setup: no ${name}, so that tests which need it are skipped: ${tool.missing}`);
   }
 }
 
-/** The path of a tool's program, or why there is none. */
-export async function ensureGoTool(name: GoToolName): Promise<Go> {
-  const go = await ensureGo();
-  if ('missing' in go) return go;
+/** The path of a tool's program, or the sentence why it cannot be had: neither Go, nor a proxy that has the module. */
+export async function ensureGoTool(
+  name: GoToolName,
+): Promise<{ readonly program: string } | { readonly missing: string }> {
   const tool: GoTool = GO_TOOLS[name];
   const ours = await Promise.all(Object.values(tool.files ?? {}).map((path) => readFile(path)));
-  const directory = await ensureCached({
-    name,
-    title: tool.title,
-    inputs: [JSON.stringify(tool), JSON.stringify(ENVIRONMENT), ...ours],
-    fill: (partial) => compile(go.program, tool, join(partial, name)),
-  });
-  return { program: join(directory, name) };
+  try {
+    const go = await ensureGo();
+    const directory = await ensureCached({
+      name,
+      title: tool.title,
+      inputs: [JSON.stringify(tool), JSON.stringify(ENVIRONMENT), ...ours],
+      fill: (partial) => compile(go, tool, join(partial, name)),
+    });
+    return { program: join(directory, name) };
+  } catch (error) {
+    if (error instanceof Fault && error.code === 'environment') return { missing: describeError(error) };
+    throw error;
+  }
 }
 
 async function compile(go: string, tool: GoTool, output: string): Promise<void> {
@@ -81,22 +87,38 @@ async function compile(go: string, tool: GoTool, output: string): Promise<void> 
     await mkdir(dirname(join(source, there)));
     await copyFile(here, join(source, there));
   }
-  await runGo(go, ['build', '-ldflags', '-s -w', '-o', output, tool.program], source);
+  const built = await runGo(go, ['build', '-ldflags', '-s -w', '-o', output, tool.program], source);
+  if (built.failed) {
+    throw new Fault('exec', `${tool.module}@${tool.version} could not be compiled`, { cause: new Error(built.output) });
+  }
   await rm(source, { recursive: true });
 }
 
 /** Into Go's own cache; answers the module's directory there. */
 async function downloadModule(go: string, { module, version, sum }: GoTool, cwd: string): Promise<string> {
-  const answer: unknown = JSON.parse(await runGo(go, ['mod', 'download', '-json', `${module}@${version}`], cwd));
-  const { Sum: found, Dir: directory } = answer as { Sum: string; Dir: string };
+  const { stdout, output } = await runGo(go, ['mod', 'download', '-json', `${module}@${version}`], cwd);
+  // It says in JSON too what failed.
+  const { Sum: found, Dir: directory, Error: reason = output } = parseDownload(stdout);
+  if (directory === undefined) {
+    throw new Fault('environment', `${module}@${version} could not be downloaded; GOPROXY says from where`, {
+      cause: new Error(reason),
+    });
+  }
   if (found === sum) return directory;
   throw new Fault('malformed', `${module}@${version} has the sum ${found} in place of ${sum}; another GOPROXY may do`);
 }
 
-async function runGo(go: string, args: readonly string[], cwd: string): Promise<string> {
+function parseDownload(stdout: string): { Sum?: string; Dir?: string; Error?: string } {
+  return stdout.trim() === '' ? {} : JSON.parse(stdout);
+}
+
+/** `output`: the end of all that it said, for a person. */
+async function runGo(
+  go: string,
+  args: readonly string[],
+  cwd: string,
+): Promise<{ failed: boolean; stdout: string; output: string }> {
   const result = await execa(go, args, { reject: false, all: true, stdin: 'ignore', cwd, env: ENVIRONMENT });
-  if (!result.failed) return result.stdout;
-  throw new Fault('exec', `go ${args[0]} failed; it needs a Go module proxy once (GOPROXY), then never again`, {
-    cause: new Error((result.all ?? '').trim().split('\n').slice(-15).join('\n') || result.shortMessage),
-  });
+  const output = (result.all ?? '').trim().split('\n').slice(-15).join('\n') || (result.shortMessage ?? '');
+  return { failed: result.failed, stdout: result.stdout, output };
 }
