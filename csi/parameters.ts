@@ -93,6 +93,11 @@ export function parseMutableParameters(parameters: Texts, field: string): Partia
   return limits;
 }
 
+/** Fault `invalid` if limits of such a volume would limit nothing. */
+export function requireLimitable({ consumer }: VolumeClass, field: string): void {
+  if (consumer === 'kata') throw invalid(field, 'cannot be honoured with consumer kata: Kata sets no limits');
+}
+
 /** What holds between parameters. */
 function toClass(said: Partial<VolumeClass>, keys: readonly string[], field: string): VolumeClass {
   const isThick = said.provisioning === 'thick';

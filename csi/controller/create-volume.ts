@@ -3,7 +3,13 @@ import type { AccessMode, Filesystem, VolumeSpec } from '../../proto/volume-spec
 import { planCapacity } from '../capacity.ts';
 import { type AskedSource, describeContent, findSource, parseContentSource, poolOfSource } from '../content-source.ts';
 import type { CreateVolumeRequest, CreateVolumeResponse } from '../messages.ts';
-import { agreedFilesystem, type ClassParameters, parseMutableParameters, parseParameters } from '../parameters.ts';
+import {
+  agreedFilesystem,
+  type ClassParameters,
+  parseMutableParameters,
+  parseParameters,
+  requireLimitable,
+} from '../parameters.ts';
 import type { Pool } from '../pool/port.ts';
 import { isAccessible } from '../topology.ts';
 import * as validate from '../validate.ts';
@@ -79,6 +85,7 @@ function parseRequest(request: CreateVolumeRequest): WantedVolume {
   const capabilities = validate.parseCapabilities(request.volume_capabilities, 'volume_capabilities');
   const parameters = parseParameters(request.parameters, 'parameters');
   const mutable = parseMutableParameters(request.mutable_parameters, 'mutable_parameters');
+  if (Object.keys(mutable).length > 0) requireLimitable(parameters.class, 'mutable_parameters');
   return {
     name,
     range,

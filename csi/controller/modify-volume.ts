@@ -1,7 +1,7 @@
 import { Fault } from '../../proto/fault.ts';
 import type { ControllerModifyVolumeRequest, Empty } from '../messages.ts';
-import { parseMutableParameters } from '../parameters.ts';
-import { invalid, parseText } from '../validate.ts';
+import { parseMutableParameters, requireLimitable } from '../parameters.ts';
+import { parseText } from '../validate.ts';
 import type { Call } from '../verb.ts';
 import { askOwner } from '../volume-owner.ts';
 import type { FoundVolume } from '../volumes.ts';
@@ -23,9 +23,7 @@ export function controllerModifyVolume(
     fields: { volumeId, ...wanted },
     async run({ log }) {
       const { pool, spec } = volumes.require(volumeId);
-      if (Object.keys(wanted).length > 0 && spec.class.consumer === 'kata') {
-        throw invalid('mutable_parameters', 'cannot be honoured: the volume is for stock Kata, which has no limits');
-      }
+      if (Object.keys(wanted).length > 0) requireLimitable(spec.class, 'mutable_parameters');
       const modified = { ...spec, limits: { ...spec.limits, ...wanted } };
       if (modified.limits.iops !== spec.limits.iops || modified.limits.bandwidthBytes !== spec.limits.bandwidthBytes) {
         await pool.update(modified);

@@ -80,6 +80,12 @@ describe('malformed requests', () => {
       'volume_content_source.volume.volume_id is required',
     ],
     ['Controller', 'CreateVolume', { ...made, mutable_parameters: { cache: 'none' } }, 'mutable_parameters["cache"]'],
+    [
+      'Controller',
+      'CreateVolume',
+      { ...made, parameters: { consumer: 'kata' }, mutable_parameters: { iops: '1' } },
+      'mutable_parameters cannot be honoured with consumer kata',
+    ],
     ['Controller', 'ListVolumes', { max_entries: -1 }, 'max_entries is negative'],
     ['Controller', 'ControllerGetVolume', {}, 'volume_id is required'],
     ['Controller', 'GetCapacity', { parameters: { shape: 'round' } }, 'parameters["shape"] is unknown'],
