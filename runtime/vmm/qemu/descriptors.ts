@@ -51,6 +51,8 @@ export function closeDescriptors(fds: readonly number[]): void {
   for (const fd of fds) sys.close(fd);
 }
 
-function openImage({ id, path, readOnly }: Disk): number {
-  return attempt(`could not open ${path}, the image of disk ${id}`, () => sys.open(path, readOnly ? O.RDONLY : O.RDWR));
+/** With the cache that the disk is to have: QEMU 9.1 and later take no descriptor that is open in another way. */
+function openImage({ id, path, readOnly, tuning }: Disk): number {
+  const flags = (readOnly ? O.RDONLY : O.RDWR) | (tuning?.cache === 'none' ? O.DIRECT : 0);
+  return attempt(`could not open ${path}, the image of disk ${id}`, () => sys.open(path, flags));
 }
