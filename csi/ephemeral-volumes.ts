@@ -65,7 +65,9 @@ export class EphemeralVolumes {
   /** Its pod has gone. While a VM has it, it is tried again until it has not. */
   async release(found: FoundVolume, log: Log): Promise<void> {
     this.left.set(found.spec.volumeId, found);
-    await this.remove(found, log);
+    if (!(await this.remove(found, log))) {
+      log.info('inline volume is deleted when its VM has ended', { inlineVolumeId: found.spec.volumeId });
+    }
     this.retryLater();
   }
 
@@ -86,27 +88,26 @@ export class EphemeralVolumes {
   }
 
   private async removeLeft(): Promise<void> {
-    for (const found of [...this.left.values()]) {
+    for (const [volumeId, found] of [...this.left]) {
+      if (!this.left.has(volumeId)) continue; // published again meanwhile
       await this.remove(found, this.log).catch((error: unknown) => {
-        this.log.warn('an inline volume could not be deleted; it is tried again', {
-          volumeId: found.spec.volumeId,
-          error,
-        });
+        this.log.warn('an inline volume could not be deleted; it is tried again', { volumeId, error });
       });
     }
     this.retryLater();
   }
 
-  /** A lease that is held is no failure. */
-  private async remove({ pool, spec: { volumeId } }: FoundVolume, log: Log): Promise<void> {
+  /** False while a VM has it. */
+  private async remove({ pool, spec: { volumeId } }: FoundVolume, log: Log): Promise<boolean> {
     this.going.add(volumeId);
     try {
       await pool.remove(volumeId, log);
       this.left.delete(volumeId);
       log.info('inline volume deleted', { inlineVolumeId: volumeId });
+      return true;
     } catch (error) {
-      if (!(error instanceof Fault) || error.code !== 'precondition') throw error;
-      log.info('inline volume is deleted when its VM has ended', { inlineVolumeId: volumeId });
+      if (error instanceof Fault && error.code === 'precondition') return false;
+      throw error;
     } finally {
       this.going.delete(volumeId);
     }

@@ -1,5 +1,6 @@
 import { O, sys } from '../../runtime/system/native/sys.ts';
 import { orRefuse } from './refusal.ts';
+import { withOpen } from './with-open.ts';
 
 /** linux/fs.h and linux/fiemap.h */
 const FICLONE = 0x40049409;
@@ -72,13 +73,4 @@ export function readExtents(path: string, start: number): { extents: Extent[]; i
     if ((flags & EXTENT_LAST) !== 0) isLast = true;
   }
   return { extents, isLast };
-}
-
-function withOpen<T>(path: string, flags: number, body: (fd: number) => T): T {
-  const fd = sys.open(path, flags);
-  try {
-    return body(fd);
-  } finally {
-    sys.close(fd);
-  }
 }

@@ -2,6 +2,7 @@ import { Fault } from '../../proto/fault.ts';
 import { forgive, isErrno } from '../../runtime/system/native/errors.ts';
 import { O, sys } from '../../runtime/system/native/sys.ts';
 import { orRefuse } from './refusal.ts';
+import { withOpen } from './with-open.ts';
 
 interface Loop {
   readonly path: string;
@@ -14,7 +15,6 @@ const CONTROL = '/dev/loop-control';
 const LOOP_CTL_GET_FREE = 0x4c82;
 const LOOP_CONFIGURE = 0x4c0a;
 const LOOP_CLR_FD = 0x4c01;
-const LOOP_MAJOR = 7;
 /** struct loop_config: fd, block_size, struct loop_info64, reserved. */
 const CONFIG_BYTES = 304;
 const FD_AT = 0;
@@ -28,8 +28,8 @@ export function attachLoop(path: string, readOnly: boolean): Loop {
     const file = sys.open(path, readOnly ? O.RDONLY : O.RDWR);
     try {
       for (let attempt = 0; attempt < ATTEMPTS; attempt += 1) {
-        const loop = withOpen(CONTROL, O.RDWR, (control) => toLoop(sys.ioctl(control, LOOP_CTL_GET_FREE, 0)));
-        if (configure(loop, file, readOnly)) return loop;
+        const index = withOpen(CONTROL, O.RDWR, (control) => sys.ioctl(control, LOOP_CTL_GET_FREE, 0));
+        if (configure(deviceOf(index), file, readOnly)) return readLoop(index);
       }
     } finally {
       sys.close(file);
@@ -43,8 +43,11 @@ export function attachLoop(path: string, readOnly: boolean): Loop {
 /** By the name of the backing file that the kernel shows, as seen from this process's root. */
 export function loopsOf(path: string): Loop[] {
   return orRefuse('could not look for loop devices', '/sys/block', () => {
-    const numbers = sys.readdir('/sys/block').flatMap((name) => /^loop(\d+)$/.exec(name)?.[1] ?? []);
-    return numbers.map((number) => toLoop(Number(number))).filter((loop) => backingFileOf(loop) === path);
+    const indexes = sys.readdir('/sys/block').flatMap((name) => /^loop(\d+)$/.exec(name)?.[1] ?? []);
+    return indexes
+      .map(Number)
+      .filter((index) => readAttribute(index, 'loop/backing_file') === path)
+      .map(readLoop);
   });
 }
 
@@ -58,7 +61,7 @@ export function detachLoop({ path }: Loop): void {
 }
 
 /** False if somebody else was quicker. */
-function configure({ path }: Loop, file: number, readOnly: boolean): boolean {
+function configure(path: string, file: number, readOnly: boolean): boolean {
   const config = new Uint8Array(CONFIG_BYTES);
   const view = new DataView(config.buffer);
   view.setUint32(FD_AT, file, true);
@@ -72,22 +75,18 @@ function configure({ path }: Loop, file: number, readOnly: boolean): boolean {
   }
 }
 
-function backingFileOf({ minor }: Loop): string | undefined {
-  // A loop device without a file has no such attribute, and one may go while we look.
-  const text = forgive(['ENOENT', 'ENXIO', 'ENODEV'], undefined, () =>
-    sys.readFile(`/sys/block/loop${minor}/loop/backing_file`),
-  );
+/** The number is not the index where partitions of loop devices are on (loop.max_part). */
+function readLoop(index: number): Loop {
+  const number = readAttribute(index, 'dev');
+  const [, major, minor] = /^(\d+):(\d+)$/.exec(number ?? '') ?? [];
+  if (major === undefined) throw new Fault('internal', `${deviceOf(index)} has the number ${number}`);
+  return { path: deviceOf(index), major: Number(major), minor: Number(minor) };
+}
+
+/** Undefined if there is none: a device without a file has no backing_file, and one may go while we look. */
+function readAttribute(index: number, name: string): string | undefined {
+  const text = forgive(['ENOENT', 'ENXIO', 'ENODEV'], undefined, () => sys.readFile(`/sys/block/loop${index}/${name}`));
   return text === undefined ? undefined : sys.utf8Decode(text).replace(/\n$/, '');
 }
 
-/** Minor and number of a loop device are one: berth knows no loop.max_part, which would set them apart. */
-const toLoop = (number: number): Loop => ({ path: `/dev/loop${number}`, major: LOOP_MAJOR, minor: number });
-
-function withOpen<T>(path: string, flags: number, body: (fd: number) => T): T {
-  const fd = sys.open(path, flags);
-  try {
-    return body(fd);
-  } finally {
-    sys.close(fd);
-  }
-}
+const deviceOf = (index: number): string => `/dev/loop${index}`;
