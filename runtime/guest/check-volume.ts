@@ -17,11 +17,14 @@ export interface CheckTask {
   readonly repair: string;
 }
 
+export interface CheckResult {
+  readonly isClean: boolean;
+  /** What the checking program said last. */
+  readonly words: string;
+}
+
 /** However long it takes: a person waits for it. */
-export async function checkFilesystem(
-  system: System,
-  { fsType, device, repair }: CheckTask,
-): Promise<{ isClean: boolean; words: string }> {
+export async function checkFilesystem(system: System, { fsType, device, repair }: CheckTask): Promise<CheckResult> {
   const { replaysLog, command, wholeExits, mostRuns } = planCheck(fsType, device, parseRepair(repair));
   const words = replaysLog ? replayLog(fsType, device) : [];
   for (let runs = 1; ; runs += 1) {

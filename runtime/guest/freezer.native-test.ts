@@ -57,6 +57,9 @@ nativeTest('freezer: a freeze that nobody ends ends by itself, and the thaw says
     await volumes.freeze(['v'], 1000);
     await startWriter(`${directory}/v/file`).done;
     expectEqual(volumes.thaw(['v']), false);
+    await volumes.freeze(['v'], 20_000);
+    expectEqual(volumes.thaw(['gone', 'v']), false);
+    await startWriter(`${directory}/v/file`).done;
     await volumes.freeze(['v'], 1000);
     // Again, with more time: it starts anew.
     await volumes.freeze(['v'], 20_000);

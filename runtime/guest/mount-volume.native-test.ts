@@ -43,7 +43,11 @@ nativeTest('mount: what is safe to repair is repaired, what is not is a refusal 
     expectEqual(readText('/proc/self/mounts')?.includes(mountPoint), false);
 
     expectEqual((await volumes.check('v', 'ext4', 'none')).isClean, false);
-    const { isClean, words } = await volumes.check('v', 'ext4', 'full');
+    const [{ isClean, words }, same] = await Promise.all([
+      volumes.check('v', 'ext4', 'full'),
+      volumes.check('v', 'ext4', 'full'),
+    ]);
+    expectEqual(same, { isClean, words });
     expect(isClean && words.includes('FILE SYSTEM WAS MODIFIED'), words);
     expectEqual((await volumes.check('v', 'ext4', 'none')).isClean, true);
     await volumes.mount(storage(mountPoint));
@@ -51,6 +55,27 @@ nativeTest('mount: what is safe to repair is repaired, what is not is a refusal 
     await expectThrows('precondition', () => volumes.check('v', 'ext4', 'none'));
     volumes.unmountAll();
   }),
+);
+
+nativeTest(
+  'mount: a file system that met an error stops being written, says so, and is whole again after a mount',
+  (directory) =>
+    withDisk(directory, async ({ device }) => {
+      const mountPoint = `${directory}/m`;
+      const volumes = volumesOf({ v: device });
+      await volumes.format(formatRequest());
+      await volumes.mount(storage(mountPoint));
+      writeText(`${mountPoint}/file`, 'data');
+      await run('sync', '--file-system', mountPoint);
+    writeText(`/sys/fs/ext4/${device.slice('/dev/'.length)}/trigger_fs_error`, 'of a test');
+      expectEqual(volumes.measure('v').isReadOnly, true);
+      await expectThrows('EROFS', () => writeText(`${mountPoint}/file`, 'more'));
+      volumes.unmountAll();
+      const later = volumesOf({ v: device });
+      expectEqual((await later.mount(storage(mountPoint))).isReadOnly, false);
+      expectEqual(readText(`${mountPoint}/file`), 'data');
+      later.unmountAll();
+    }),
 );
 
 nativeTest('mount: a disk without the file system that its record promises is refused untouched', (directory) =>

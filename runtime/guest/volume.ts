@@ -7,7 +7,7 @@ import { sys } from '../system/native/sys.ts';
 import type { System } from '../system/port.ts';
 import { withUndo } from '../system/undo.ts';
 import { awaitFound } from './await-found.ts';
-import { checkFilesystem } from './check-volume.ts';
+import { type CheckResult, checkFilesystem } from './check-volume.ts';
 import { awaitDisk, diskBytes, hasZeroEnds, readDeviceNumber } from './disk.ts';
 import { ensureUnmounted } from './files.ts';
 import { mkfsCommand, parseFilesystem, toUuid } from './filesystem.ts';
@@ -57,6 +57,7 @@ export class Volumes {
   private readonly program: readonly string[];
   private readonly freezer: Freezer;
   private readonly formats = new Map<string, Promise<string>>();
+  private readonly checks = new Map<string, Promise<CheckResult>>();
   private readonly mounting = new Map<string, Promise<void>>();
   private readonly mounted = new Map<string, MountedVolume>();
   /** Where something is mounted or about to be, in that order. */
@@ -112,7 +113,7 @@ export class Volumes {
   }
 
   measure(serial: string): AgentUsage {
-    return measureUsage(serial, this.find(serial).mountPoint);
+    return measureUsage(serial, this.find(serial));
   }
 
   /** Waits until the disk has the size, and grows what is mounted writable; `capacityBytes` is 0 if nothing is mounted. */
@@ -142,9 +143,10 @@ export class Volumes {
     );
   }
 
-  /** True if all of them were frozen until now. */
+  /** True if all of them were frozen until now; whatever holds for one, the others are thawed. */
   thaw(serials: readonly string[]): boolean {
-    const held = serials.map((serial) => this.freezer.thaw(this.find(serial).mountPoint));
+    const volumes = serials.map((serial) => this.mounted.get(serial));
+    const held = volumes.map((volume) => volume !== undefined && this.freezer.thaw(volume.mountPoint));
     return held.every(Boolean);
   }
 
@@ -154,11 +156,13 @@ export class Volumes {
     return parseTrimmedBytes(serial, await runTool(this.system, ['fstrim', '--verbose', mountPoint], TRIM_TIMEOUT_MS));
   }
 
-  /** fsck of a volume that is not mounted. */
-  async check(serial: string, fsType: string, repair: string): Promise<{ isClean: boolean; words: string }> {
-    this.refuseMounted(serial, 'check');
-    const device = await this.locate(serial);
-    return checkFilesystem(this.system, { fsType: parseFilesystem(fsType), device, repair });
+  /** fsck of a volume that is not mounted. A call that comes while another runs answers as that one. */
+  check(serial: string, fsType: string, repair: string): Promise<CheckResult> {
+    return once(this.checks, `${serial} ${repair}`, async () => {
+      this.refuseMounted(serial, 'check');
+      const device = await this.locate(serial);
+      return checkFilesystem(this.system, { fsType: parseFilesystem(fsType), device, repair });
+    }).finally(() => this.checks.delete(`${serial} ${repair}`));
   }
 
   /**
