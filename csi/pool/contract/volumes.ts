@@ -1,4 +1,5 @@
-import { readdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { VOLUME_FILES } from '../../../proto/volume-spec.ts';
 import { fromVolume, idOf, MIB, type OpenBench, thick } from './bench.ts';
@@ -124,6 +125,19 @@ export function describeVolumes(openBench: () => OpenBench): void {
   });
 
   describe('what is damaged', () => {
+    test('or put there by somebody else is not replaced', async () => {
+      await on.create('one');
+      const directory = on.pool.directoryOf(idOf('two'));
+      await mkdir(directory);
+      await writeFile(join(directory, 'data'), 'of somebody else');
+      const before = await on.bench.remains();
+      await expect(on.create('two')).rejects.toMatchObject({ code: 'exists' });
+      await expect(on.create('two', fromVolume('one'))).rejects.toMatchObject({ code: 'exists' });
+      expect(await on.bench.remains()).toEqual(before);
+      await on.reopen();
+      expect([...on.pool.unreadable.keys()]).toEqual([idOf('two')]);
+    });
+
     test('is kept, named, and in nobody’s way', async () => {
       await on.create('one');
       await on.create('two');

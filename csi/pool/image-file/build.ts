@@ -1,4 +1,5 @@
 import { mkdir, open, readdir, rename, rm, writeFile } from 'node:fs/promises';
+import { Fault } from '../../../proto/fault.ts';
 import { failpoint } from '../../../runtime/system/failpoint.ts';
 import type { Log } from '../../../runtime/system/log.ts';
 import { errorCode } from '../../../runtime/system/node/errno.ts';
@@ -16,8 +17,7 @@ export interface Place {
 
 /**
  * Makes a volume or snapshot as a whole: `fill` writes its files into a directory that is then placed. `bytes` are
- * promised to it. Whatever fails leaves nothing: a sync that failed says nothing of what is on the disk, so that a
- * repeated verb begins anew.
+ * promised to it. Whatever fails leaves nothing, so that a repeated verb begins anew.
  */
 export async function build<T>(
   pool: PoolState,
@@ -30,23 +30,20 @@ export async function build<T>(
   try {
     await makeBuilding(building);
     const filled = await fill(building);
-    await place(building, target);
+    await place(pool.paths, building, target, log);
     return filled;
   } catch (cause) {
+    await clearAway(building, log);
     pool.budget.forget(target.id);
-    await takeBack(pool.paths, building, target, log);
     throw toPoolFault(pool, cause, what, target.id);
   }
 }
 
-/** What could not be made, or not be promised. */
-export async function takeBack(paths: ImageFilePaths, building: string, target: Place, log: Log): Promise<void> {
-  try {
-    await rm(building, { recursive: true, force: true });
-    await discard(paths, target, log);
-  } catch (error) {
-    log.warn('what could not be made is still there; the next attempt or start removes it', { id: target.id, error });
-  }
+/** What was being made, and will not be. */
+export async function clearAway(building: string, log: Log): Promise<void> {
+  await rm(building, { recursive: true, force: true }).catch((error: unknown) => {
+    log.warn('what could not be made still takes space; the next start removes it', { path: building, error });
+  });
 }
 
 export async function makeBuilding(directory: string): Promise<void> {
@@ -62,15 +59,26 @@ export async function writeNew(path: string, text: string): Promise<void> {
 
 /**
  * Syncs what was built and renames it into place: at any instruction there is the whole of it or nothing. A crash before
- * leaves what the next start sweeps.
+ * leaves what the next start sweeps. `exists` if somebody else put something there: it is not ours to replace.
  */
-export async function place(building: string, { id, parent, sync }: Place): Promise<void> {
+export async function place(paths: ImageFilePaths, building: string, target: Place, log: Log): Promise<void> {
+  const { id, parent, sync } = target;
   const names = await readdir(building);
   // At once: the file system's journal makes one commit of them.
   await Promise.all([...names.map((name) => syncFile(`${building}/${name}`)), syncDirectory(building)]);
-  await rename(building, `${parent}/${id}`);
+  await rename(building, `${parent}/${id}`).catch((cause: unknown) => {
+    if (errorCode(cause) !== 'ENOTEMPTY' && errorCode(cause) !== 'EEXIST') throw cause;
+    const message = `${parent}/${id} came there while this server ran; start it again to have it known`;
+    throw new Fault('exists', message, { fields: { id }, cause });
+  });
   failpoint('volume.placed');
-  await sync.sync();
+  try {
+    await sync.sync();
+  } catch (cause) {
+    // What it is on the disk is not known, and a sync that succeeds later does not tell: it was never there.
+    await discard(paths, target, log).catch((error: unknown) => log.warn('could not take it back', { id, error }));
+    throw cause;
+  }
 }
 
 /**

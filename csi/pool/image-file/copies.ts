@@ -6,7 +6,7 @@ import { VOLUME_FILES, type VolumeSpec, volumeSpecRecord } from '../../../proto/
 import type { Log } from '../../../runtime/system/log.ts';
 import { errorCode } from '../../../runtime/system/node/errno.ts';
 import type { PoolSource } from '../port.ts';
-import { takeBack } from './build.ts';
+import { clearAway } from './build.ts';
 import { progressFile, runCopy } from './copy-job.ts';
 import { type CopyOrder, orderVolume } from './copy-order.ts';
 import { type PoolState, toPoolFault } from './state.ts';
@@ -80,8 +80,9 @@ export class Copies {
         await rm(`${this.pool.paths.copies}/${id}`, { recursive: true });
       } else {
         this.log.info('going on with a copy', { id });
-        this.pool.budget.add(id, spec.capacityBytes);
-        this.launch(orderVolume(this.pool, spec, spec.source));
+        const order = orderVolume(this.pool, spec, spec.source);
+        this.pool.budget.add(id, order.bytes);
+        this.launch(order);
       }
     }
   }
@@ -93,7 +94,7 @@ export class Copies {
   }
 
   private async start(order: CopyOrder): Promise<Job> {
-    await this.pool.budget.take(order.target.id, order.shape.sizeBytes);
+    await this.pool.budget.take(order.target.id, order.bytes);
     return this.launch(order);
   }
 
@@ -110,7 +111,7 @@ export class Copies {
         progress.copiedBytes += bytes;
       },
     };
-    const ended = runCopy(this.pool, order, watch)
+    const ended = runCopy(this.pool, order, watch, this.log)
       .catch((cause: unknown) => this.fail(order, cause))
       .finally(() => this.jobs.delete(id));
     const job = { order, abort, progress, ended };
@@ -123,7 +124,7 @@ export class Copies {
     if (cause !== CLOSING) {
       this.log.error('a copy failed', { id, error: cause });
       this.pool.budget.forget(id);
-      await takeBack(this.pool.paths, `${this.pool.paths.copies}/${id}`, order.target, this.log);
+      await clearAway(`${this.pool.paths.copies}/${id}`, this.log);
     }
     // Last: who is told may begin anew at once.
     this.failures.set(id, toPoolFault(this.pool, cause, `copy to ${id}`, id));

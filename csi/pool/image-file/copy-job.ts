@@ -2,6 +2,7 @@ import { readdir, rm } from 'node:fs/promises';
 import { Fault } from '../../../proto/fault.ts';
 import { count, defineRecord } from '../../../proto/record.ts';
 import { VOLUME_FILES } from '../../../proto/volume-spec.ts';
+import type { Log } from '../../../runtime/system/log.ts';
 import { recordFile } from '../../../runtime/system/record-file.ts';
 import { dataExtents } from '../../extents.ts';
 import type { HostCalls } from '../../host-calls.ts';
@@ -10,7 +11,7 @@ import { makeBuilding, place, writeNew } from './build.ts';
 import { copyData } from './copy-data.ts';
 import type { CopyOrder } from './copy-order.ts';
 import { sourceFiles } from './create.ts';
-import { makeImage } from './image.ts';
+import { extendImage, makeImage } from './image.ts';
 import { copyWithFilesystem } from './inherit.ts';
 import type { PoolState } from './state.ts';
 
@@ -25,7 +26,7 @@ export interface CopyWatch {
 }
 
 /** Copies, and places what was copied. Begins where `progress.json` of an earlier start says, if it is there. */
-export async function runCopy(pool: PoolState, order: CopyOrder, watch: CopyWatch): Promise<void> {
+export async function runCopy(pool: PoolState, order: CopyOrder, watch: CopyWatch, log: Log): Promise<void> {
   const directory = `${pool.paths.copies}/${order.target.id}`;
   const image = `${directory}/${VOLUME_FILES.image}`;
   const from = sourceFiles(pool, order.source);
@@ -34,7 +35,7 @@ export async function runCopy(pool: PoolState, order: CopyOrder, watch: CopyWatc
     const progress = progressFile(pool, order.target.id);
     const done = await progress.load();
     if (done === undefined) await begin(pool, order, directory);
-    else await ensureNoRest(order, directory);
+    else await goOn(pool, order, directory);
     const filesystem = await copyWithFilesystem(pool.files, from.filesystem, async () => {
       const extents = await extentsOrAll(pool.host, from.image, sizeOf(pool, order.source));
       watch.onTotal(extents.reduce((sum, { length }) => sum + length, 0));
@@ -47,7 +48,7 @@ export async function runCopy(pool: PoolState, order: CopyOrder, watch: CopyWatc
     });
     await order.finish(directory, filesystem);
     await progress.remove();
-    await place(directory, order.target);
+    await place(pool.paths, directory, order.target, log);
     order.onPlaced();
   } finally {
     await release();
@@ -76,10 +77,11 @@ async function begin(pool: PoolState, { target, shape, record }: CopyOrder, dire
   await progressFile(pool, target.id).save({ copiedTo: 0 });
 }
 
-/** What an earlier attempt had added to a whole image when it was killed. */
-async function ensureNoRest({ record }: CopyOrder, directory: string): Promise<void> {
+/** Without what an earlier attempt had added to a whole image; the image's size may not have reached the disk. */
+async function goOn(pool: PoolState, { shape, record }: CopyOrder, directory: string): Promise<void> {
   const kept = [VOLUME_FILES.image, record.name, PROGRESS];
   for (const name of await readdir(directory)) if (!kept.includes(name)) await rm(`${directory}/${name}`);
+  await extendImage(pool.host, `${directory}/${VOLUME_FILES.image}`, shape);
 }
 
 function sizeOf(pool: PoolState, source: PoolSource): number {

@@ -12,6 +12,8 @@ export interface CopyOrder {
   readonly target: Place;
   readonly source: PoolSource;
   readonly shape: { readonly sizeBytes: number; readonly isThick: boolean };
+  /** Promised to it. */
+  readonly bytes: number;
   readonly record: { readonly name: string; readonly text: string };
   /** What makes two orders for one id the same. */
   readonly key: string;
@@ -26,6 +28,7 @@ export function orderVolume(pool: PoolState, spec: VolumeSpec, source: PoolSourc
     target: volumePlace(pool, spec.volumeId),
     source,
     shape: shapeOf(spec),
+    bytes: spec.capacityBytes,
     record: { name: VOLUME_FILES.spec, text: volumeSpecRecord.encode(spec) },
     key: volumeSpecRecord.encode({ ...spec, createdAtMs: 0 }),
     async finish(directory, inherited) {
@@ -36,11 +39,13 @@ export function orderVolume(pool: PoolState, spec: VolumeSpec, source: PoolSourc
   };
 }
 
-export function orderSnapshot(pool: PoolState, snapshot: VolumeSnapshot): CopyOrder {
+/** `bytes`: what the volume has allocated, which is what the copy will have. */
+export function orderSnapshot(pool: PoolState, snapshot: VolumeSnapshot, bytes: number): CopyOrder {
   return {
     target: snapshotPlace(pool, snapshot.snapshotId),
     source: { kind: 'volume', volumeId: snapshot.sourceVolumeId },
     shape: { sizeBytes: snapshot.sizeBytes, isThick: false },
+    bytes,
     record: { name: SNAPSHOT_FILES.record, text: volumeSnapshotRecord.encode(snapshot) },
     key: volumeSnapshotRecord.encode({ ...snapshot, createdAtMs: 0 }),
     async finish(directory, filesystem) {

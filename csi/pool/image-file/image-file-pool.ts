@@ -122,7 +122,8 @@ export class ImageFilePool implements Pool {
         `allow it with the parameter allowCopy: "true" of the VolumeSnapshotClass`;
       throw new Fault('unsupported', message, { fields: { pool: this.name, snapshotId } });
     }
-    await this.copies.run(orderSnapshot(this.state, snapshot));
+    const bytes = await this.allocatedBytes(sourceVolumeId);
+    await this.copies.run(orderSnapshot(this.state, snapshot, bytes));
     return requireSnapshot(this.state, snapshotId);
   }
 

@@ -15,6 +15,7 @@ import type { Pool, PoolOptions } from '../port.ts';
 import { Budget } from './budget.ts';
 import { Copies } from './copies.ts';
 import { DirectorySync } from './directory-sync.ts';
+import { allocatedBytesOf as allocatedBytesOfImage } from './image.ts';
 import { ImageFilePool } from './image-file-pool.ts';
 import { Leases } from './leases.ts';
 import { type Loaded, loadRecords } from './load.ts';
@@ -66,7 +67,7 @@ async function open(options: ImageFilePoolOptions, log: Log): Promise<PoolState>
   await layOut(system, paths, log);
   await sweep(paths.incoming, log);
   await sweep(paths.trash, log);
-  const features = await reserve.lend(() => probeFeatures(host, paths, log));
+  const features = await probeFeatures(host, paths, reserve, log);
   await reserve.fill(log);
   log.info('pool opened', { directory, ...features });
 
@@ -74,7 +75,9 @@ async function open(options: ImageFilePoolOptions, log: Log): Promise<PoolState>
   const { volumes, snapshots } = await loadAll(paths, log);
   const budget = new Budget(name, directory, overcommit);
   const leases = new Leases(host, paths.volumes);
-  await budget.begin(promisesOf(volumes, snapshots), allocatedBytesOf(volumes) + allocatedBytesOf(snapshots));
+  const copiedBytes = await allocatedBytesOfCopies(paths.copies);
+  const allocatedBytes = allocatedBytesOf(volumes) + allocatedBytesOf(snapshots) + copiedBytes;
+  await budget.begin(promisesOf(volumes, snapshots), allocatedBytes);
   return {
     ...{ name, paths, host, features, files, reserve, budget, leases },
     volumes: new OrderedIndex<VolumeId, VolumeSpec>(volumes.records, volumeIdOf),
@@ -109,6 +112,14 @@ function promisesOf(volumes: Loaded<VolumeSpec>, snapshots: Loaded<VolumeSnapsho
 function allocatedBytesOf({ images }: Loaded<unknown>): number {
   return [...images.values()].reduce((sum, { allocatedBytes }) => sum + allocatedBytes, 0);
 }
+
+/** One without an image cannot be gone on with. */
+async function allocatedBytesOfCopies(copies: string): Promise<number> {
+  const images = (await readdir(copies)).map((id) => imageBytes(`${copies}/${id}/${VOLUME_FILES.image}`));
+  return (await Promise.all(images)).reduce((sum, bytes) => sum + bytes, 0);
+}
+
+const imageBytes = (path: string): Promise<number> => allocatedBytesOfImage(path).catch(() => 0);
 
 const volumeIdOf = ({ volumeId }: VolumeSpec): VolumeId => volumeId;
 const snapshotIdOf = ({ snapshotId }: VolumeSnapshot): SnapshotId => snapshotId;

@@ -6,6 +6,7 @@ import { run } from '../../../runtime/system/node/exec.ts';
 import type { HostCalls } from '../../host-calls.ts';
 import type { PoolFeatures } from '../port.ts';
 import { type ImageFilePaths, uniqueName } from './paths.ts';
+import { isForSpace, type Reserve } from './reserve.ts';
 
 /** f_type of statfs(2), linux/magic.h. */
 const FILE_SYSTEMS = new Map([
@@ -21,8 +22,29 @@ export async function fileSystemOf(directory: string): Promise<string> {
   return FILE_SYSTEMS.get(type) ?? `a file system of type 0x${type.toString(16)}`;
 }
 
+/** Of a pool that is too full to try anything: it must be opened all the same, so that volumes can be deleted. */
+const UNKNOWN: PoolFeatures = {
+  snapshots: 'copy',
+  directIo: true,
+  reason: 'a file system so full that nothing could be tried on it: make room, and start again',
+};
+
 /** What the pool's file system can do, found by doing it: a name and a version promise nothing. */
-export async function probeFeatures(host: HostCalls, paths: ImageFilePaths, log: Log): Promise<PoolFeatures> {
+export async function probeFeatures(
+  host: HostCalls,
+  paths: ImageFilePaths,
+  reserve: Reserve,
+  log: Log,
+): Promise<PoolFeatures> {
+  try {
+    return await reserve.lend(() => tryFeatures(host, paths, log));
+  } catch (error) {
+    if (!isForSpace(error)) throw error;
+    return UNKNOWN;
+  }
+}
+
+async function tryFeatures(host: HostCalls, paths: ImageFilePaths, log: Log): Promise<PoolFeatures> {
   const directory = `${paths.incoming}/${uniqueName('probe')}`;
   const file = `${directory}/file`;
   await mkdir(directory, { mode: 0o700 });
@@ -58,6 +80,7 @@ async function works(log: Log, what: string, body: () => Promise<void>): Promise
     await body();
     return true;
   } catch (error) {
+    if (isForSpace(error)) throw error;
     log.debug('the pool cannot do this', { what, error });
     return false;
   }
