@@ -22,9 +22,14 @@ export interface LabVolume {
 
 const SIZE_BYTES = 64 << 20;
 
-export async function createLabVolume(lab: Lab, csi: CsiServer, name: string): Promise<LabVolume> {
+export async function createLabVolume(
+  lab: Lab,
+  csi: CsiServer,
+  name: string,
+  kubeletDirectory = '/run/kubelet',
+): Promise<LabVolume> {
   const { root } = lab;
-  const request = { name, pool: 'pool', sizeBytes: SIZE_BYTES, kubeletDirectory: '/run/kubelet', root };
+  const request = { name, pool: 'pool', sizeBytes: SIZE_BYTES, kubeletDirectory, root };
   const volume: DemoVolume = await createDemoVolume(csi.client, request);
   const target = await volume.publish(name);
   const file = (which: keyof typeof VOLUME_FILES) => join(lab.poolDirectory, 'volumes', volume.id, VOLUME_FILES[which]);
