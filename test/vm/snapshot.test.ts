@@ -1,18 +1,28 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { status } from '@grpc/grpc-js';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { CsiServer } from '../../deploy/demo/csi-server.ts';
+import { type CsiServer, startCsiServer } from '../../deploy/demo/csi-server.ts';
 import { SNAPSHOT_FILES, volumeSnapshotRecord } from '../../proto/volume-snapshot.ts';
+import { FAILPOINT_VARIABLE, type Failpoint } from '../../runtime/system/failpoint.ts';
 import { exec } from '../../runtime/system/node/exec.ts';
 import { type Claim, type ClaimRequest, createClaim } from '../support/claims.ts';
 import { type CsiClient, connectCsi } from '../support/csi-client.ts';
-import { createLab, type Lab, type LabPod } from '../support/lab.ts';
+import { buildWithFailpoints } from '../support/failpoint-build.ts';
+import { createLab, type Lab, type LabPod, programs } from '../support/lab.ts';
 
 const MIB = 2 ** 20;
 const GROUPS = 3;
 
 let lab: Lab;
-let csi: CsiServer;
+let running: CsiServer;
+/** Whichever runs: claims outlive a driver that is killed. */
+const csi: CsiServer = {
+  get client() {
+    return running.client;
+  },
+  stop: () => running.stop(),
+};
 let client: CsiClient;
 const claims: Claim[] = [];
 beforeAll(async () => {
@@ -22,7 +32,7 @@ beforeAll(async () => {
   await exec('mkfs.xfs', ['-q', '-m', 'reflink=1', image]);
   const [file = '', ...args] = [...lab.prefix, 'mount', '-o', 'loop', image, lab.poolDirectory];
   await exec(file, args);
-  csi = await lab.csi();
+  running = await lab.csi();
   client = connectCsi(`${lab.root}/run/csi.sock`);
 });
 afterAll(async () => {
@@ -37,6 +47,19 @@ async function claim(request: ClaimRequest): Promise<Claim> {
   return made;
 }
 
+/** A driver that kills itself there. */
+async function startFailing(point: Failpoint): Promise<CsiServer> {
+  const program = await buildWithFailpoints('csi');
+  return startCsiServer({
+    command: [...lab.prefix, 'env', `${FAILPOINT_VARIABLE}=${point}`, process.execPath, program],
+    socket: '/run/csi.sock',
+    clientSocket: `${lab.root}/run/csi.sock`,
+    stateDirectory: '/run/csi',
+    pool: { name: 'pool', directory: lab.poolDirectory },
+    protoPath: programs.csiProto,
+  });
+}
+
 const inSnapshot = (snapshotId: string, file: keyof typeof SNAPSHOT_FILES): string =>
   join(`${lab.root}${lab.poolDirectory}`, 'snapshots', snapshotId, SNAPSHOT_FILES[file]);
 
@@ -47,14 +70,17 @@ async function recordOf(snapshotId: string) {
 /** Rounds that the writer has said to be on disk. */
 const roundsOf = (pod: LabPod): number => pod.lines().filter((line) => line.startsWith('round-')).length;
 
-/** Each number first to one volume, then to the other, and not to the next before it is on disk. */
-const WRITER = `trap 'exit 0' TERM
+/** Each number to one volume after the other, and not to the next before it is on disk. */
+const writeTo = (...directories: readonly string[]): string => `trap 'exit 0' TERM
 n=0
 while :; do
   n=$((n + 1))
-  echo $n >>/a/log && sync /a/log && echo $n >>/b/log && sync /b/log || exit 1
+  for at in ${directories.join(' ')}; do echo $n >>$at/log && sync $at/log || exit 1; done
   echo "round-$n done"
 done`;
+
+/** The writer has gone on by some rounds since the call. */
+const goesOn = (writer: LabPod): Promise<string> => lab.line(writer, `round-${roundsOf(writer) + 3}`);
 
 /** What a log of numbers came to: the last of them, if all before are there too. */
 const summary = (name: string, path: string): string =>
@@ -66,13 +92,13 @@ describe('volumes that a pod writes to', () => {
       await claim({ name: 'a', fsType: 'ext4', sizeBytes: 64 * MIB }),
       await claim({ name: 'b', fsType: 'xfs', sizeBytes: 320 * MIB }),
     ];
-    const writer = await lab.start('writer', WRITER, [
+    const writer = await lab.start('writer', writeTo('/a', '/b'), [
       ...['--volume', `${await a.publish('pair')}:/a`],
       ...['--volume', `${await b.publish('pair')}:/b`],
     ]);
     const taken: { name: string; snapshotId: string; since: number; until: number }[] = [];
     const take = async (call: () => Promise<Readonly<Record<string, string>>>): Promise<void> => {
-      await lab.line(writer, `round-${roundsOf(writer) + 3}`); // written anew since the last one
+      await goesOn(writer); // written anew since the last one
       const since = roundsOf(writer);
       const snapshots = await call();
       for (const [name, snapshotId] of Object.entries(snapshots)) {
@@ -94,7 +120,7 @@ describe('volumes that a pod writes to', () => {
         return { [`a${n}`]: idOf(a) ?? '', [`b${n}`]: idOf(b) ?? '' };
       });
     }
-    await lab.line(writer, `round-${roundsOf(writer) + 3}`);
+    await goesOn(writer);
     expect(await writer.end()).toBe(0);
 
     for (const { name, snapshotId } of taken) {
@@ -132,6 +158,48 @@ describe('volumes that a pod writes to', () => {
       await client.call('GroupController', 'DeleteVolumeGroupSnapshot', { group_snapshot_id });
     }
     await client.call('Controller', 'DeleteSnapshot', { snapshot_id: taken[0]?.snapshotId ?? '' });
+    for (const made of claims.splice(0)) await made.remove();
+    expect(await lab.remains()).toEqual([]);
+  });
+
+  it('go on by themselves when the driver is killed while they are frozen, and it takes the snapshot then', async () => {
+    const volume = await claim({ name: 'alone', fsType: 'ext4', sizeBytes: 64 * MIB });
+    const target = await volume.publish('alone');
+    const writer = await lab.start('alone', writeTo('/a'), ['--volume', `${target}:/a`]);
+    await goesOn(writer);
+    await csi.stop();
+    running = await startFailing('volumes.copied');
+    const take = () => client.call('Controller', 'CreateSnapshot', { name: 'again', source_volume_id: volume.id });
+    await expect(take()).rejects.toMatchObject({ code: status.UNAVAILABLE });
+    running.client.close();
+    await goesOn(writer);
+    running = await lab.csi();
+    expect((await client.call('Controller', 'ListSnapshots')).entries).toEqual([]);
+    const { snapshot_id } = (await take()).snapshot;
+    expect(await recordOf(snapshot_id)).toMatchObject({ consistency: 'frozen' });
+    await goesOn(writer);
+    expect(await writer.end()).toBe(0);
+    await client.call('Controller', 'DeleteSnapshot', { snapshot_id });
+    for (const made of claims.splice(0)) await made.remove();
+  });
+
+  it('are copied as after a power cut where they are block devices, and it is said', async () => {
+    const volume = await claim({ name: 'raw', sizeBytes: 16 * MIB });
+    const script = `head -c 1000000 /dev/urandom >/tmp/file
+dd if=/tmp/file of=/dev/xvda bs=64k conv=fsync 2>/dev/null
+trap 'exit 0' TERM; echo "sum $(sha256sum </tmp/file)"; while :; do sleep 1; done`;
+    const writer = await lab.start('raw', script, ['--device', `${await volume.publish('raw')}:/dev/xvda`]);
+    const sum = await lab.line(writer, 'sum');
+    const { snapshot } = await client.call('Controller', 'CreateSnapshot', {
+      ...{ name: 'raw', source_volume_id: volume.id },
+    });
+    const remark = expect.stringContaining('block device');
+    expect(await recordOf(snapshot.snapshot_id)).toMatchObject({ consistency: 'crash', remark });
+    expect(await writer.end()).toBe(0);
+    const restored = await claim({ name: 'restored', sizeBytes: 16 * MIB, snapshotId: snapshot.snapshot_id });
+    const image = join(`${lab.root}${restored.image}`);
+    expect(await exec('sh', ['-c', 'head -c 1000000 "$1" | sha256sum', 'sh', image])).toBe(`${sum}\n`);
+    await client.call('Controller', 'DeleteSnapshot', { snapshot_id: snapshot.snapshot_id });
     for (const made of claims.splice(0)) await made.remove();
     expect(await lab.remains()).toEqual([]);
   });
