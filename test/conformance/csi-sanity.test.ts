@@ -47,21 +47,34 @@ const WITH_PUBLISH_ONLY = [
   'Controller Service > volume lifecycle > should work',
 ];
 
-const ROWS = (['mount', 'block'] as const).flatMap((volumeMode) => [
-  { volumeMode, name: `${volumeMode} volumes`, flags: {}, others: WITH_PUBLISH_ONLY },
-  { volumeMode, name: `${volumeMode} volumes and --controller-publish`, flags: PUBLISH, others: [] },
-]);
+interface Row {
+  readonly name: string;
+  readonly volumeMode: 'mount' | 'block';
+  readonly flags: Readonly<Record<string, string>>;
+  readonly reflink: boolean;
+  /** What is not run beside NOT_RUN. */
+  readonly others: readonly string[];
+}
+
+const ROWS: readonly Row[] = [
+  ...(['mount', 'block'] as const).flatMap((volumeMode) => [
+    { name: `${volumeMode} volumes`, volumeMode, flags: {}, reflink: true, others: WITH_PUBLISH_ONLY },
+    { name: `${volumeMode} volumes, published`, volumeMode, flags: PUBLISH, reflink: true, others: [] },
+  ]),
+  { name: 'a pool that has to copy', volumeMode: 'mount', flags: PUBLISH, reflink: false, others: [] },
+];
 
 const namesOf = (specs: readonly SanitySpec[]): string[] => specs.map(({ name }) => name).sort();
 
-describe.each(ROWS)('csi-sanity with $name', ({ volumeMode, flags, others }) => {
+describe.each(ROWS)('csi-sanity with $name', ({ volumeMode, flags, reflink, others }) => {
   it('fails nothing, and skips only what the driver cannot have', { timeout: 120_000 }, async (context) => {
     const program = await needGoTool('csi-sanity', context);
     node = await createCsiNode(resolve('dist/berth-csi.js'));
-    await mountXfsPool(node);
+    await mountXfsPool(node, { reflink });
     driver = await node.start({ ...flags, 'log-level': 'info' });
     const specs = await runCsiSanity(node, program, driver.socket, {
       volumeMode,
+      snapshotParameters: reflink ? {} : { allowCopy: 'true' },
       mutableParameters: { iops: '1000' },
     });
     const notRun = specs.filter(({ state }) => state === 'skipped' || state === 'pending');

@@ -15,8 +15,8 @@ export interface SanitySpec {
 
 export interface SanityOptions {
   readonly volumeMode: 'mount' | 'block';
-  readonly volumeParameters?: Readonly<Record<string, string>>;
-  readonly mutableParameters?: Readonly<Record<string, string>>;
+  readonly snapshotParameters: Readonly<Record<string, string>>;
+  readonly mutableParameters: Readonly<Record<string, string>>;
 }
 
 const MIB = 1024 * 1024;
@@ -44,13 +44,14 @@ export async function runCsiSanity(
   node: CsiNode,
   program: string,
   socket: string,
-  { volumeMode, volumeParameters = {}, mutableParameters = {} }: SanityOptions,
+  { volumeMode, snapshotParameters, mutableParameters }: SanityOptions,
 ): Promise<SanitySpec[]> {
   const inScratch = (name: string): string => join(node.scratch, name);
-  const [parametersFile, mutableFile, report] = ['volume.yaml', 'mutable.yaml', 'report.json'].map(inScratch);
-  // JSON is YAML.
-  await writeFile(parametersFile ?? '', JSON.stringify(volumeParameters));
-  await writeFile(mutableFile ?? '', JSON.stringify(mutableParameters));
+  const report = inScratch('report.json');
+  const writeYaml = async (name: string, words: object): Promise<string> => {
+    await writeFile(inScratch(name), JSON.stringify(words)); // JSON is YAML
+    return inScratch(name);
+  };
   const { exitCode, stdout, stderr } = await node.run(
     program,
     `--csi.endpoint=unix:${socket}`,
@@ -59,15 +60,15 @@ export async function runCsiSanity(
     `--csi.testvolumeaccesstype=${volumeMode}`,
     `--csi.testvolumesize=${32 * MIB}`,
     `--csi.testvolumeexpandsize=${64 * MIB}`,
-    `--csi.testvolumeparameters=${parametersFile}`,
-    `--csi.testvolumemutableparameters=${mutableFile}`,
+    `--csi.testsnapshotparameters=${await writeYaml('snapshot.yaml', snapshotParameters)}`,
+    `--csi.testvolumemutableparameters=${await writeYaml('mutable.yaml', mutableParameters)}`,
     '--csi.testnodevolumeattachlimit',
     '--ginkgo.seed=1',
     '--ginkgo.no-color',
     '--ginkgo.succinct',
     `--ginkgo.json-report=${report}`,
   );
-  const specs = parseReport(await readFile(report ?? '', 'utf8').catch(() => '[]'));
+  const specs = parseReport(await readFile(report, 'utf8').catch(() => '[]'));
   if (specs.length === 0) throw new Error(`csi-sanity ended with ${exitCode} and no report:\n${stdout}\n${stderr}`);
   return specs;
 }
