@@ -1,7 +1,8 @@
 /** The rooms and what each may see. A forbidden import is a design decision made by accident. */
 const NATIVE_ROOMS =
   '^(proto/|cni/|csi/host/|bench/launcher/|runtime/(system/(?!node/)|(plan|vmm|share|sandbox|shim|guest-client|guest)/))';
-const TESTS = '\\.(test|native-test)\\.ts$';
+/** A contract is a test that several test files share. */
+const TESTS = '\\.(test|native-test)\\.ts$|^csi/pool/contract(/|\\.ts$)';
 
 module.exports = {
   forbidden: [

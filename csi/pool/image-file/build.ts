@@ -4,16 +4,8 @@ import { failpoint } from '../../../runtime/system/failpoint.ts';
 import type { Log } from '../../../runtime/system/log.ts';
 import { errorCode } from '../../../runtime/system/node/errno.ts';
 import { syncDirectory } from '../../../runtime/system/node/system.ts';
-import type { DirectorySync } from './directory-sync.ts';
 import { type ImageFilePaths, uniqueName } from './paths.ts';
-import { type PoolState, toPoolFault } from './state.ts';
-
-/** Where a volume or snapshot is to be. */
-export interface Place {
-  readonly id: string;
-  readonly parent: string;
-  readonly sync: DirectorySync;
-}
+import { type Place, type PoolState, toPoolFault } from './state.ts';
 
 /**
  * Makes a volume or snapshot as a whole: `fill` writes its files into a directory that is then placed. `bytes` are

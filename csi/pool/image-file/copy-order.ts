@@ -2,10 +2,10 @@ import { type VolumeFilesystem, volumeFilesystemRecord } from '../../../proto/vo
 import { SNAPSHOT_FILES, type VolumeSnapshot, volumeSnapshotRecord } from '../../../proto/volume-snapshot.ts';
 import { VOLUME_FILES, type VolumeSpec, volumeSpecRecord } from '../../../proto/volume-spec.ts';
 import type { PoolSource } from '../port.ts';
-import { type Place, writeNew } from './build.ts';
+import { writeNew } from './build.ts';
 import { formatIfForKata, shapeOf, writeVolumeFiles } from './create.ts';
-import type { PoolState } from './state.ts';
-import { snapshotPlace, volumePlace } from './state.ts';
+
+import { type Place, type PoolState, snapshotPlace, volumePlace } from './state.ts';
 
 /** A volume or snapshot that is to be made by copying. */
 export interface CopyOrder {

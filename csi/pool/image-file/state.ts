@@ -7,7 +7,6 @@ import type { HostCalls } from '../../host-calls.ts';
 import type { OrderedIndex } from '../ordered-index.ts';
 import type { PoolFeatures } from '../port.ts';
 import type { Budget } from './budget.ts';
-import type { Place } from './build.ts';
 import type { DirectorySync } from './directory-sync.ts';
 import type { Leases } from './leases.ts';
 import type { ImageFilePaths } from './paths.ts';
@@ -29,6 +28,13 @@ export interface PoolState {
   readonly unreadable: Map<string, Fault>;
   readonly volumesSync: DirectorySync;
   readonly snapshotsSync: DirectorySync;
+}
+
+/** Where a volume or snapshot is to be. */
+export interface Place {
+  readonly id: string;
+  readonly parent: string;
+  readonly sync: DirectorySync;
 }
 
 export function volumePlace({ paths, volumesSync }: PoolState, id: VolumeId): Place {
