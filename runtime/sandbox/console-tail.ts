@@ -1,10 +1,12 @@
 import type { System } from '../system/port.ts';
 
 const TAIL_LINES = 20;
+/** What a guest writes is as long as it likes. */
+const TAIL_BYTES = 16 * 1024;
 
 /** What the guest said last on its console, for an error message; empty if there is nothing. */
 export async function readConsoleTail(system: System, path: string): Promise<string> {
-  const bytes = await system.readFile(path).catch(() => undefined);
+  const bytes = await system.readTail(path, TAIL_BYTES).catch(() => undefined);
   return bytes === undefined ? '' : tailOf(new TextDecoder().decode(bytes));
 }
 

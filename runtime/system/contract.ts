@@ -30,6 +30,15 @@ export const systemContract: readonly ContractCase[] = [
     },
   },
   {
+    name: 'reads the end of a file, of a short one all, and of one that is not there nothing',
+    async run(system, directory) {
+      await system.writeFile(`${directory}/a`, bytes('one two'), RECORD);
+      expectBytes(await system.readTail(`${directory}/a`, 3), bytes('two'));
+      expectBytes(await system.readTail(`${directory}/a`, 100), bytes('one two'));
+      expect((await system.readTail(`${directory}/b`, 3)) === undefined, 'a file that is not there is undefined');
+    },
+  },
+  {
     name: 'is a Fault io with the errno name where reading fails otherwise',
     run: (system, directory) => expectFault(system.readFile(directory), 'io', 'EISDIR'),
   },

@@ -5,6 +5,8 @@
  * carries the errno name in `code`.
  */
 export interface System extends Files {
+  /** The end of a file, at most so many bytes, however long it is; undefined if there is none. */
+  readTail(path: string, maxBytes: number): Promise<Uint8Array | undefined>;
   /** Connects to a unix stream socket. Fault `io` with cause.code ENOENT or ECONNREFUSED when nobody listens. */
   connect(path: string): Promise<ByteStream>;
   /** Listens on a unix stream socket of mode 0600, replacing a stale one that nobody serves. */

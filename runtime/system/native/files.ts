@@ -3,7 +3,8 @@ import { attempt, forgive } from './errors.ts';
 import { ensureDirectory, removeEntry, replaceFile } from './file.ts';
 import { sys } from './sys.ts';
 
-const ABSENCE = ['ENOENT', 'ENOTDIR'];
+/** What a path leads to is not there. */
+export const ABSENCE = ['ENOENT', 'ENOTDIR'];
 
 /** The port's file verbs on the native host. They block the loop while the disk works. */
 export const nativeFiles: Files = {

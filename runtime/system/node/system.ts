@@ -19,6 +19,15 @@ const nodeSystem: System = {
         throw error;
       }
     }),
+  readTail: (path, maxBytes) =>
+    attempt(`could not read ${path}`, async () => {
+      try {
+        return await readTail(path, maxBytes);
+      } catch (error) {
+        if (isAbsence(error)) return undefined;
+        throw error;
+      }
+    }),
   writeFile: (path, data, options) => attempt(`could not write ${path}`, () => replaceFile(path, data, options)),
   remove: (path, { durable } = { durable: false }) =>
     attempt(`could not remove ${path}`, async () => {
@@ -52,6 +61,18 @@ const nodeSystem: System = {
 /** The port on Node: for servers, the CLI and tests. */
 export function createNodeSystem(): System {
   return nodeSystem;
+}
+
+async function readTail(path: string, maxBytes: number): Promise<Uint8Array> {
+  const handle = await open(path);
+  try {
+    const { size } = await handle.stat();
+    const bytes = new Uint8Array(Math.min(size, maxBytes));
+    const { bytesRead } = await handle.read(bytes, 0, bytes.length, size - bytes.length);
+    return bytes.subarray(0, bytesRead);
+  } finally {
+    await handle.close();
+  }
 }
 
 /** Makes what happened to a directory's names survive a crash. */

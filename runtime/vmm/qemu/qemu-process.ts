@@ -104,6 +104,6 @@ function toProcess(child: Child, lastWords: () => Promise<string>): QemuProcess 
 
 /** The end of what QEMU wrote to its log; empty if that cannot be read, for it only explains an exit. */
 export async function readLastWords(system: System, path: string): Promise<string> {
-  const log = await system.readFile(path).catch(() => undefined);
-  return new TextDecoder().decode(log?.slice(-LAST_WORDS_BYTES)).trim();
+  const log = await system.readTail(path, LAST_WORDS_BYTES).catch(() => undefined);
+  return new TextDecoder().decode(log).trim();
 }
