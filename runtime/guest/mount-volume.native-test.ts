@@ -67,7 +67,7 @@ nativeTest(
       await volumes.mount(storage(mountPoint));
       writeText(`${mountPoint}/file`, 'data');
       await run('sync', '--file-system', mountPoint);
-    writeText(`/sys/fs/ext4/${device.slice('/dev/'.length)}/trigger_fs_error`, 'of a test');
+      writeText(`/sys/fs/ext4/${device.slice('/dev/'.length)}/trigger_fs_error`, 'of a test');
       expectEqual(volumes.measure('v').isReadOnly, true);
       await expectThrows('EROFS', () => writeText(`${mountPoint}/file`, 'more'));
       volumes.unmountAll();

@@ -39,6 +39,8 @@ export interface GuestScript {
   readonly user?: number;
   /** Beside the user's own. */
   readonly groups?: readonly number[];
+  /** It may use what the kernel keeps for its administrator, in a sysfs that can be written. */
+  readonly isPrivileged?: boolean;
 }
 
 /** The guest image and its agent, without berth's host side: QEMU by hand, and calls of the agent's protocol. */
@@ -170,6 +172,7 @@ async function runContainer(
     devices = [],
     user = 0,
     groups = [],
+    isPrivileged = false,
   }: GuestScript & { number: number; script: string },
   bundle: string,
 ): Promise<number> {
@@ -178,6 +181,11 @@ async function runContainer(
   spec.root.path = guestRootfsPath(containerId);
   spec.process.args = ['/bin/sh', '-ec', script];
   spec.process.user = { uid: user, gid: user, additionalGids: groups };
+  if (isPrivileged) {
+    for (const kind of ['bounding', 'effective', 'permitted']) spec.process.capabilities[kind].push('CAP_SYS_ADMIN');
+    spec.mounts = spec.mounts.filter(({ destination }: { destination: string }) => destination !== '/sys');
+    spec.mounts.push({ destination: '/sys', type: 'sysfs', source: 'sysfs', options: ['rw'] });
+  }
   spec.linux.cgroupsPath = guestCgroupsPath(containerId);
   spec.linux.namespaces = ['pid', 'ipc', 'uts', 'mount'].map((type) => ({ type }));
   const binds = mounts.map(({ serial, subPath = '' }, index) => ({ name: `mount-${index}`, serial, subPath }));

@@ -152,6 +152,11 @@ describe('the volumes of a container', () => {
     expect(await vm.run('dd if=/dev/xvda bs=512 skip=3 count=1 2>/dev/null | head -c 4', reading)).toBe('raw\n');
     await expect(vm.run('echo x >/dev/xvda', reading)).rejects.toThrow(/not permitted/);
     expect((await readFile(raw.image)).toString('latin1', 1536, 1540)).toBe('raw\n');
+
+    expect(await vm.agent.call('measureVolume', { serial: 'v' })).toMatchObject({ isReadOnly: false });
+    await vm.run('echo test | tee /sys/fs/ext4/*/trigger_fs_error', { isPrivileged: true });
+    expect(await vm.agent.call('measureVolume', { serial: 'v' })).toMatchObject({ isReadOnly: true });
+    await expect(vm.run('echo x >/data/new/x', mount(''))).rejects.toThrow(/output error|Read-only file system/);
     await vm.shutdown();
   });
 });
