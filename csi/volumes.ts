@@ -2,17 +2,22 @@ import { Fault } from '../proto/fault.ts';
 import { parseVolumeId, type VolumeId } from '../proto/ids.ts';
 import type { VolumeSpec } from '../proto/volume-spec.ts';
 import type { Pool } from './pool/port.ts';
-import { splitVolumeId, toVolumeId } from './volume-id.ts';
+import { splitVolumeId, toVolumeId, type VolumeIdParts } from './volume-id.ts';
 
 export interface FoundVolume {
   readonly pool: Pool;
   readonly spec: VolumeSpec;
 }
 
-/** Where a volume id points to. Only `here` says that a pool of this server could have it. */
+/** Only `here` says that a pool of this server could have it. */
+export type Place =
+  | { readonly kind: 'here'; readonly pool: Pool }
+  | { readonly kind: 'elsewhere'; readonly reason: string };
+
+/** Where a volume id points to. */
 export type Location =
-  | { readonly kind: 'here'; readonly pool: Pool; readonly volumeId: VolumeId }
-  | { readonly kind: 'elsewhere'; readonly reason: string }
+  | (Extract<Place, { readonly kind: 'here' }> & { readonly volumeId: VolumeId })
+  | Extract<Place, { readonly kind: 'elsewhere' }>
   | { readonly kind: 'nowhere' };
 
 /** The volumes of this node, in all of its pools. */
@@ -30,16 +35,18 @@ export class Volumes {
   locate(volumeId: string): Location {
     const parts = splitVolumeId(volumeId);
     if (parts === undefined) return { kind: 'nowhere' };
-    if (parts.nodeKey !== this.nodeKey) {
-      const reason = `volume ${volumeId} lives on the node of key ${parts.nodeKey}, but this is ${this.nodeKey}`;
-      return { kind: 'elsewhere', reason };
+    const place = this.placeOf(`volume ${volumeId}`, parts);
+    return place.kind === 'here' ? { ...place, volumeId: parseVolumeId(volumeId) } : place;
+  }
+
+  /** The pool that an id names. `noun` is what the id is of, for a person. */
+  placeOf(noun: string, { nodeKey, pool: name }: VolumeIdParts): Place {
+    if (nodeKey !== this.nodeKey) {
+      return { kind: 'elsewhere', reason: `${noun} lives on the node of key ${nodeKey}, but this is ${this.nodeKey}` };
     }
-    const pool = this.pools.get(parts.pool);
-    if (pool === undefined) {
-      const reason = `volume ${volumeId} lives in pool ${parts.pool}, which this server was not given (--pool)`;
-      return { kind: 'elsewhere', reason };
-    }
-    return { kind: 'here', pool, volumeId: parseVolumeId(volumeId) };
+    const pool = this.pools.get(name);
+    if (pool !== undefined) return { kind: 'here', pool };
+    return { kind: 'elsewhere', reason: `${noun} lives in pool ${name}, which this server was not given (--pool)` };
   }
 
   find(volumeId: string): FoundVolume | undefined {

@@ -4,6 +4,7 @@ import type { Log } from '../../runtime/system/log.ts';
 import { isOutOfSpace } from '../../runtime/system/node/errno.ts';
 import type { Empty } from '../messages.ts';
 import { nodeKeyOfGroup } from '../snapshot-id.ts';
+import type { Snapshots } from '../snapshots/snapshots.ts';
 import * as validate from '../validate.ts';
 import type { Call } from '../verb.ts';
 import { clearGroup } from './clear-group.ts';
@@ -28,9 +29,8 @@ export function deleteGroupSnapshot(request: DeleteVolumeGroupSnapshotRequest, c
         const message = `group snapshot ${groupId} lives on the node of key ${nodeKey}, but this is ${volumes.nodeKey}`;
         throw new Fault('precondition', message, { fields: { groupId } });
       }
-      // Of a group that is gone, nothing may be left either.
-      const known = request.snapshot_ids.filter((snapshotId) => snapshots.find(snapshotId) !== undefined);
-      requireMembers(members.length > 0 ? request.snapshot_ids : known, members, groupId);
+      const asked = request.snapshot_ids.filter((snapshotId) => mayBeThere(snapshotId, snapshots));
+      requireMembers(members.length > 0 ? request.snapshot_ids : asked, members, groupId, snapshots);
       if (members.length > 0) await begin(groupId, memberIds, unfinished, log);
       if (unfinished.has(groupId)) {
         await clearGroup(groupId, context, log);
@@ -39,6 +39,11 @@ export function deleteGroupSnapshot(request: DeleteVolumeGroupSnapshotRequest, c
       return {};
     },
   };
+}
+
+/** Of a group that is gone nothing may be left, here or in a pool that this server was not given. */
+function mayBeThere(snapshotId: string, snapshots: Snapshots): boolean {
+  return snapshots.find(snapshotId) !== undefined || snapshots.locate(snapshotId).kind === 'elsewhere';
 }
 
 /** A full disk must not keep anybody from deleting: then it is done without a record, and a kill leaves a part to be seen. */

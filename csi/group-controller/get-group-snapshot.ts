@@ -18,7 +18,7 @@ export function getGroupSnapshot(
       if (members.length === 0) {
         throw new Fault('not-found', `there is no group snapshot ${groupId}`, { fields: { groupId } });
       }
-      requireMembers(request.snapshot_ids, members, groupId);
+      requireMembers(request.snapshot_ids, members, groupId, snapshots);
       return { group_snapshot: toGroupSnapshotMessage(groupId, members) };
     },
   };

@@ -1,5 +1,7 @@
+import { Fault } from '../../proto/fault.ts';
 import type { VolumeSnapshot } from '../../proto/volume-snapshot.ts';
 import { toSnapshotMessage, toTimestamp } from '../snapshots/snapshot-message.ts';
+import type { Snapshots } from '../snapshots/snapshots.ts';
 import * as validate from '../validate.ts';
 import type { GroupSnapshotMessage } from './messages.ts';
 
@@ -13,9 +15,21 @@ export function toGroupSnapshotMessage(groupId: string, members: readonly Volume
   };
 }
 
-/** CSI 1.12, "Snapshot list mismatch". A list that is left out is not compared: the group knows its members. */
-export function requireMembers(asked: readonly string[], members: readonly VolumeSnapshot[], groupId: string): void {
+/**
+ * CSI 1.12, "Snapshot list mismatch". A list that is left out is not compared: the group knows its members. Of a pool that
+ * this server was not given it does not, and a part of a group is not the group: `precondition`.
+ */
+export function requireMembers(
+  asked: readonly string[],
+  members: readonly VolumeSnapshot[],
+  groupId: string,
+  snapshots: Snapshots,
+): void {
   if (asked.length === 0) return;
+  for (const snapshotId of asked) {
+    const location = snapshots.locate(snapshotId);
+    if (location.kind === 'elsewhere') throw new Fault('precondition', location.reason, { fields: { snapshotId } });
+  }
   const ids = members.map(({ snapshotId }): string => snapshotId);
   const stranger = asked.find((snapshotId) => !ids.includes(snapshotId));
   if (stranger !== undefined) {

@@ -46,8 +46,8 @@ const run = <Response extends object>(call: Call<Response>): Promise<Response> =
   call.run({ log: silentLog, signal: new AbortController().signal });
 const take = (context: GroupContext, ...source_volume_ids: readonly string[]) =>
   run(createGroupSnapshot({ name: 'group', source_volume_ids, parameters: {} }, context));
-const remove = (context: GroupContext) =>
-  run(deleteGroupSnapshot({ group_snapshot_id: groupId, snapshot_ids: [] }, context));
+const remove = (context: GroupContext, snapshot_ids: readonly string[] = []) =>
+  run(deleteGroupSnapshot({ group_snapshot_id: groupId, snapshot_ids }, context));
 
 describe('a group over two pools', () => {
   it('that fails leaves nothing, in either pool', async () => {
@@ -60,6 +60,16 @@ describe('a group over two pools', () => {
     const { group_snapshot } = await take(context, a, b);
     expect(group_snapshot.snapshots).toHaveLength(2);
     expect(await readdir(directory)).toEqual([]);
+  });
+
+  it('is not deleted in part, where one of them is not there', async () => {
+    const [a, b] = [fast.add('a').volumeId, slow.add('b').volumeId];
+    await take(await open(fast, slow), a, b);
+    const ids = [fast, slow].flatMap((pool) => pool.snapshots().map(({ snapshotId }) => snapshotId));
+    for (const pools of [[fast], [createMemoryPool('third', [])]]) {
+      await expect(remove(await open(...pools), ids)).rejects.toMatchObject({ code: 'precondition' });
+    }
+    expect([...fast.snapshots(), ...slow.snapshots()]).toHaveLength(2);
   });
 
   it('stays out of sight until all pools are there in which it must be cleared', async () => {

@@ -28,6 +28,8 @@ export class GuestFreeze {
   private asked: readonly VolumeId[] = [];
   /** Why the file systems are not frozen; undefined while they are. */
   private problem: string | undefined = 'the guest was not asked to freeze';
+  /** By the monotonic clock. */
+  private frozenAtMs = 0;
   private thawing: Promise<void> | undefined;
 
   constructor(shims: PodShims, sandboxId: string, volumeIds: readonly VolumeId[], log: Log) {
@@ -72,6 +74,7 @@ export class GuestFreeze {
     if (volumeIds.length === 0) return true;
     this.asked = volumeIds;
     await shim.call('freezeVolumes', { volumeIds, timeoutMs: HELD_AT_MOST_MS });
+    this.frozenAtMs = performance.now();
     return true;
   }
 
@@ -81,10 +84,15 @@ export class GuestFreeze {
     try {
       const thawed = await this.shims.ask(this.sandboxId, (shim) => shim.call('thawVolumes', { volumeIds }));
       if (thawed === undefined) this.problem ??= 'the shim of its pod was gone before the copy was whole';
-      else if (!thawed.wasHeld) this.problem ??= 'its guest had thawed by itself before the copy was whole';
+      else if (thawed.wasHeld) this.log.info('guest was frozen', { volumeIds, ms: this.heldMs() });
+      else this.problem ??= 'its guest had thawed by itself before the copy was whole';
     } catch (error) {
       this.problem ??= `its guest could not be asked whether it was frozen to the end: ${describeError(error)}`;
       this.log.warn('the guest was not thawed; it does so by itself', { afterMs: HELD_AT_MOST_MS, error });
     }
+  }
+
+  private heldMs(): number {
+    return Math.round(performance.now() - this.frozenAtMs);
   }
 }

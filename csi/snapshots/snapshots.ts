@@ -3,17 +3,17 @@ import { parseSnapshotId, type SnapshotId } from '../../proto/ids.ts';
 import type { VolumeSnapshot } from '../../proto/volume-snapshot.ts';
 import type { Pool } from '../pool/port.ts';
 import { splitSnapshotId, toSnapshotId } from '../snapshot-id.ts';
-import type { Volumes } from '../volumes.ts';
+import type { Place, Volumes } from '../volumes.ts';
 
 export interface FoundSnapshot {
   readonly pool: Pool;
   readonly snapshot: VolumeSnapshot;
 }
 
-/** Where a snapshot id points to. Only `here` says that a pool of this server could have it. */
+/** Where a snapshot id points to. */
 export type SnapshotLocation =
-  | { readonly kind: 'here'; readonly pool: Pool; readonly snapshotId: SnapshotId }
-  | { readonly kind: 'elsewhere'; readonly reason: string }
+  | (Extract<Place, { readonly kind: 'here' }> & { readonly snapshotId: SnapshotId })
+  | Extract<Place, { readonly kind: 'elsewhere' }>
   | { readonly kind: 'nowhere' };
 
 /** Which group snapshots are half made or half deleted, so that their members are nobody's to see. */
@@ -34,17 +34,8 @@ export class Snapshots {
   locate(snapshotId: string): SnapshotLocation {
     const parts = splitSnapshotId(snapshotId);
     if (parts === undefined) return { kind: 'nowhere' };
-    const { nodeKey, pools } = this.volumes;
-    if (parts.nodeKey !== nodeKey) {
-      const reason = `snapshot ${snapshotId} lives on the node of key ${parts.nodeKey}, but this is ${nodeKey}`;
-      return { kind: 'elsewhere', reason };
-    }
-    const pool = pools.get(parts.pool);
-    if (pool === undefined) {
-      const reason = `snapshot ${snapshotId} lives in pool ${parts.pool}, which this server was not given (--pool)`;
-      return { kind: 'elsewhere', reason };
-    }
-    return { kind: 'here', pool, snapshotId: parseSnapshotId(snapshotId) };
+    const place = this.volumes.placeOf(`snapshot ${snapshotId}`, parts);
+    return place.kind === 'here' ? { ...place, snapshotId: parseSnapshotId(snapshotId) } : place;
   }
 
   find(snapshotId: string): FoundSnapshot | undefined {
