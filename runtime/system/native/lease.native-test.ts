@@ -31,6 +31,14 @@ nativeTest('lease: has one owner, who is named, and whose text is replaced in pl
   expectEqual([text(path), sys.stat(path)?.ino], ['a third one', inode]);
 });
 
+nativeTest('lease: whoever inherits it can write nothing into the pool by it', async (directory) => {
+  const fd = take(makeLease(directory), 'parent');
+  await expectThrows('EBADF', () => sys.write(fd, new Uint8Array(1)));
+  await expectThrows('EINVAL', () => sys.ftruncate(fd, 1 << 30));
+  await expectThrows('EBADF', () => sys.fallocate(fd, 0, 0, 1 << 30));
+  sys.close(fd);
+});
+
 nativeTest('lease: a volume without a lease file is no volume', async (directory) => {
   await expectThrows('not-found', () => acquireLease(`${directory}/lease`, 'me'));
   expectEqual(sys.readdir(directory), []);

@@ -3,13 +3,11 @@ import { attempt, isErrno } from './errors.ts';
 import { writeAll } from './file.ts';
 import { EAGAIN, LOCK, O, sys } from './sys.ts';
 
-const SEEK_SET = 0;
-
 /** `shared`: with others that share it, for those who only read. */
 export type LeaseMode = 'exclusive' | 'shared';
 
 export type Lease =
-  /** Held: as long as this descriptor, or a copy that a child inherited, is open. */
+  /** Held: as long as this descriptor, or a copy that a child inherited, is open. Nothing can be written through it. */
   | { readonly fd: number }
   /** The text of whoever holds it; empty if they have not written it yet. */
   | { readonly heldBy: string };
@@ -38,7 +36,7 @@ export function acquireLease(path: string, ownerText: string, mode: LeaseMode = 
 
 function openLease(path: string): number {
   try {
-    return attempt(`could not open the lease ${path}`, () => sys.open(path, O.RDWR));
+    return attempt(`could not open the lease ${path}`, () => sys.open(path, O.RDONLY));
   } catch (error) {
     if (!isErrno(error, 'ENOENT')) throw error;
     throw new Fault('not-found', `the volume has no lease file ${path}`, { fields: { path }, cause: error });
@@ -55,8 +53,10 @@ function checkSameFile(fd: number, path: string): void {
 
 /** Emptied first: a crash in between leaves no owner, never half of one followed by the tail of another. */
 function writeOwner(fd: number, ownerText: string): void {
-  const data = new TextEncoder().encode(ownerText);
-  sys.ftruncate(fd, 0);
-  sys.lseek(fd, 0, SEEK_SET);
-  writeAll(fd, data);
+  const writable = sys.open(`/proc/self/fd/${fd}`, O.WRONLY | O.TRUNC);
+  try {
+    writeAll(writable, new TextEncoder().encode(ownerText));
+  } finally {
+    sys.close(writable);
+  }
 }
