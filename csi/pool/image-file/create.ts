@@ -6,7 +6,7 @@ import type { Log } from '../../../runtime/system/log.ts';
 import { formatForKata } from '../../kata-format.ts';
 import type { PoolSource } from '../port.ts';
 import { build, writeNew } from './build.ts';
-import { extendImage, makeImage } from './image.ts';
+import { cloneImage, extendImage, makeImage } from './image.ts';
 import { copyWithFilesystem } from './inherit.ts';
 import { type PoolState, volumePlace } from './state.ts';
 
@@ -30,7 +30,7 @@ export async function createClone(pool: PoolState, spec: VolumeSpec, source: Poo
     spec,
     async (image) => {
       const filesystem = await copyWithFilesystem(pool.files, from.filesystem, () =>
-        pool.host.clone(from.image, image),
+        cloneImage(pool.host, from.image, image),
       );
       await extendImage(pool.host, image, shapeOf(spec));
       return filesystem;

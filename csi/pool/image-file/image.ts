@@ -1,6 +1,9 @@
 import { open, stat, truncate } from 'node:fs/promises';
+import { Fault } from '../../../proto/fault.ts';
 import { failpoint } from '../../../runtime/system/failpoint.ts';
+import { exec } from '../../../runtime/system/node/exec.ts';
 import type { HostCalls } from '../../host-calls.ts';
+import { fileSystemOf } from './file-system.ts';
 
 interface ImageShape {
   readonly sizeBytes: number;
@@ -21,6 +24,22 @@ export async function makeImage(host: HostCalls, path: string, shape: ImageShape
 export async function extendImage(host: HostCalls, path: string, { sizeBytes, isThick }: ImageShape): Promise<void> {
   if (isThick) await host.allocate(path, sizeBytes);
   else if ((await stat(path)).size < sizeBytes) await truncate(path, sizeBytes);
+  failpoint('volume.file-written');
+}
+
+/**
+ * A new image that shares the content of another. btrfs shares only between files that are both copied on write or both
+ * not: an image that was made elsewhere need not be as this pool makes them.
+ */
+export async function cloneImage(host: HostCalls, from: string, to: string): Promise<void> {
+  try {
+    await host.clone(from, to);
+  } catch (error) {
+    const isRefused = error instanceof Fault && error.code === 'unsupported';
+    if (!isRefused || (await fileSystemOf(to)) !== 'btrfs') throw error;
+    await exec('chattr', ['-C', to]);
+    await host.clone(from, to);
+  }
   failpoint('volume.file-written');
 }
 

@@ -1,26 +1,15 @@
 import { constants } from 'node:fs';
-import { mkdir, open, rm, statfs, writeFile } from 'node:fs/promises';
+import { mkdir, open, rm, writeFile } from 'node:fs/promises';
 import { Fault } from '../../../proto/fault.ts';
 import type { Log } from '../../../runtime/system/log.ts';
 import { run } from '../../../runtime/system/node/exec.ts';
 import type { HostCalls } from '../../host-calls.ts';
 import type { PoolFeatures } from '../port.ts';
+import { fileSystemOf } from './file-system.ts';
 import { type ImageFilePaths, uniqueName } from './paths.ts';
 import { isForSpace, type Reserve } from './reserve.ts';
 
-/** f_type of statfs(2), linux/magic.h. */
-const FILE_SYSTEMS = new Map([
-  [0xef53, 'ext4'],
-  [0x58465342, 'xfs'],
-  [0x9123683e, 'btrfs'],
-]);
 const PROBE_BYTES = 64 << 10;
-
-/** Names the file system of a pool. */
-export async function fileSystemOf(directory: string): Promise<string> {
-  const { type } = await statfs(directory);
-  return FILE_SYSTEMS.get(type) ?? `a file system of type 0x${type.toString(16)}`;
-}
 
 /** Of a pool that is too full to try anything: it must be opened all the same, so that volumes can be deleted. */
 const UNKNOWN: PoolFeatures = {

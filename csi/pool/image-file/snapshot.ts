@@ -4,7 +4,7 @@ import type { Log } from '../../../runtime/system/log.ts';
 import type { SnapshotOptions } from '../port.ts';
 import { build, writeNew } from './build.ts';
 import { sourceFiles } from './create.ts';
-import { allocatedBytesOf } from './image.ts';
+import { allocatedBytesOf, cloneImage } from './image.ts';
 import { copyWithFilesystem } from './inherit.ts';
 import { type PoolState, snapshotPlace } from './state.ts';
 
@@ -20,7 +20,9 @@ export async function createInstantSnapshot(
   const bytes = await allocatedBytesOf(from.image);
   const fill = async (building: string): Promise<VolumeSnapshot> => {
     const image = `${building}/${SNAPSHOT_FILES.image}`;
-    const filesystem = await copyWithFilesystem(pool.files, from.filesystem, () => pool.host.clone(from.image, image));
+    const filesystem = await copyWithFilesystem(pool.files, from.filesystem, () =>
+      cloneImage(pool.host, from.image, image),
+    );
     const snapshot = { ...wanted, ...(await settle?.()) };
     await writeNew(`${building}/${SNAPSHOT_FILES.record}`, volumeSnapshotRecord.encode(snapshot));
     await writeNew(`${building}/${SNAPSHOT_FILES.filesystem}`, volumeFilesystemRecord.encode(filesystem));
