@@ -104,11 +104,24 @@ it('lets verbs end when it stops, and takes no others', async () => {
   expect(await closed).toBe(true);
 });
 
-it('says that verbs did not end, and tells them', async () => {
+async function startImpatient(): Promise<RunningServer> {
   await server.close();
   const services = { Controller: { DeleteVolume: (): Call<object> => ({ run: gate.run }) } };
   const limits = { graceMs: 1, windUpMs: 1 };
-  const impatient = await startServer(`${directory}/csi.sock`, services, metrics, silentLog, limits);
+  return startServer(`${directory}/csi.sock`, services, metrics, silentLog, limits);
+}
+
+it('does not take a verb for ended whose caller has gone', async () => {
+  const impatient = await startImpatient();
+  const running = call('DeleteVolume');
+  const { signal } = await gate.begun;
+  running.cancel();
+  await aborted(signal);
+  expect(await impatient.close()).toBe(false);
+});
+
+it('says that verbs did not end, and tells them', async () => {
+  const impatient = await startImpatient();
   const running = call('DeleteVolume');
   const { signal } = await gate.begun;
   expect(await impatient.close()).toBe(false);

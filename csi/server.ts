@@ -8,7 +8,6 @@ import {
   ServerCredentials,
   type ServerUnaryCall,
   type ServerWritableStream,
-  status,
   type UntypedServiceImplementation,
 } from '@grpc/grpc-js';
 import { Fault } from '../proto/fault.ts';
@@ -16,6 +15,7 @@ import type { Log } from '../runtime/system/log.ts';
 import { ensureNoStaleSocket } from '../runtime/system/node/unix-socket.ts';
 import { loadProto } from './load-proto.ts';
 import type { RpcMetrics } from './metrics/rpc-metrics.ts';
+import { type Hall, serve } from './serve.ts';
 import { toServiceError } from './status.ts';
 import type { Call, CallContext, Service, StreamCall, StreamVerb, Verb } from './verb.ts';
 import { VolumeLocks } from './volume-locks.ts';
@@ -34,15 +34,6 @@ export interface RunningServer {
  */
 const STOP_LIMITS = { graceMs: 20_000, windUpMs: 3000 };
 
-/** What verbs share. */
-interface Hall {
-  readonly locks: VolumeLocks;
-  readonly metrics: RpcMetrics;
-  /** Aborted when the server must stop. */
-  readonly stopping: AbortController;
-  readonly log: Log;
-}
-
 /** Serves the verbs on a unix socket of mode 0600. `services` is keyed by the names of csi.proto. */
 export async function startServer(
   socketPath: string,
@@ -52,7 +43,7 @@ export async function startServer(
   limits = STOP_LIMITS,
 ): Promise<RunningServer> {
   const server = new Server();
-  const hall: Hall = { locks: new VolumeLocks(), metrics, stopping: new AbortController(), log };
+  const hall: Hall = { locks: new VolumeLocks(), metrics, running: new Map(), log };
   const definitions = loadProto(Object.keys(services));
   for (const [name, service] of Object.entries(services)) {
     const definition = definitions.get(name);
@@ -118,60 +109,14 @@ function toHandler(
   };
 }
 
-interface Served {
-  readonly name: string;
-  readonly call: ServerUnaryCall<object, object> | ServerWritableStream<object, object>;
-  readonly begin: (request: object) => Call<object> | StreamCall<object>;
-  readonly run: (plan: Call<object> | StreamCall<object>, context: CallContext) => Promise<object>;
-}
-
-async function serve({ name, call, begin, run }: Served, hall: Hall): Promise<object> {
-  const startedAt = performance.now();
-  const end = hall.metrics.begin(name);
-  let code: status = status.OK;
-  let log = hall.log.with({ rpc: name });
-  let release = (): void => {};
-  const ms = (): number => Math.round(performance.now() - startedAt);
-  try {
-    const plan = begin(call.request);
-    log = log.with(plan.fields ?? {});
-    release = hall.locks.take(plan, name);
-    log.debug('verb begins');
-    const signal = signalOf(call, name, hall.stopping.signal);
-    signal.throwIfAborted(); // its caller may have gone while others were served
-    const response = await run(plan, { log, signal });
-    if (plan.locks === undefined) log.debug('verb done', { ms: ms() });
-    else log.info('verb done', { ms: ms() });
-    return response;
-  } catch (error) {
-    ({ code } = toServiceError(error));
-    log.error('verb failed', { ms: ms(), error: toLoggable(error) });
-    throw error;
-  } finally {
-    release();
-    end(status[code], (performance.now() - startedAt) / 1000);
-  }
-}
-
-/** grpc-js cancels a call at its deadline too. */
-function signalOf(call: Served['call'], name: string, stopping: AbortSignal): AbortSignal {
-  const gone = new AbortController();
-  const leave = (): void => gone.abort(new Fault('timeout', `the caller of ${name} does not wait any more`));
-  if (call.cancelled) leave();
-  call.on('cancelled', leave);
-  return AbortSignal.any([gone.signal, stopping]);
-}
-
-/** A Fault says what an operator needs; anything else is a bug of ours, and its stack belongs in the log. */
-function toLoggable(error: unknown): unknown {
-  return error instanceof Error && !(error instanceof Fault) ? (error.stack ?? error.message) : error;
-}
-
-async function stop(server: Server, { stopping, log }: Hall, limits: typeof STOP_LIMITS): Promise<boolean> {
-  const ended = promisify(server.tryShutdown.bind(server))().then(() => true);
+async function stop(server: Server, { running, log }: Hall, limits: typeof STOP_LIMITS): Promise<boolean> {
+  const ended = promisify(server.tryShutdown.bind(server))().then(async () => {
+    await Promise.all(running.keys());
+    return true;
+  });
   if (await within(ended, limits.graceMs)) return true;
-  log.warn('verbs still run; telling them to end');
-  stopping.abort(new Fault('busy', 'berth-csi stops; try again'));
+  log.warn('verbs still run; telling them to end', { verbs: running.size });
+  for (const gone of running.values()) gone.abort(new Fault('busy', 'berth-csi stops; try again'));
   return within(ended, limits.windUpMs);
 }
 
