@@ -68,6 +68,8 @@ describe('a VMM', () => {
   it.each([
     ['is its pod’s', 11, [dead], 0],
     ['is in no record', 12, [dead], 1],
+    ['is yet to be recorded by its shim', 12, [{ ...dead, isServed: true, record: { ...record, vmm: undefined } }], 0],
+    ['is in no record of a shim that has another', 12, [{ ...dead, isServed: true }], 1],
     ['has no pod', 11, [], 1],
     ['may be in a record that cannot be read', 11, [{ ...dead, record: undefined, problem: 'not JSON' }], 0],
   ])('that %s', (_, pid, pods, count) => {

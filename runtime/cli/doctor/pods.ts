@@ -26,7 +26,6 @@ export interface PodFacts {
 /** `shim` is the program that clears up. */
 export async function examinePods(system: System, runDirectory: string, shim: string): Promise<Finding[]> {
   const run = runPaths(runDirectory);
-  // Before the records: a VMM is recorded a moment after it exists, so one that is seen here has its record by then.
   const processes = await listVmmProcesses(run.pods);
   const pods: PodFacts[] = [];
   for (const id of await system.list(run.pods)) pods.push(await readPod(system, runDirectory, id, processes));
@@ -84,11 +83,13 @@ export function judgePod(pod: PodFacts, clear: Repair['apply']): Finding[] {
 /** VMMs of berth that no record names: they may hold volumes, and their guests may still write. */
 export function judgeProcesses(
   processes: readonly VmmProcess[],
-  pods: readonly Pick<PodFacts, 'id' | 'record' | 'problem'>[],
+  pods: readonly Pick<PodFacts, 'id' | 'record' | 'problem' | 'isServed'>[],
 ): Finding[] {
   return processes.flatMap(({ pid, podId }): Finding[] => {
     const pod = pods.find(({ id }) => id === podId);
     if (pod?.problem !== undefined || pod?.record?.vmm?.pid === pid) return [];
+    // Its shim records it a moment after it exists.
+    if (pod?.isServed === true && pod.record?.vmm === undefined) return [];
     const what = `process ${pid} is a VMM of pod ${podId} that no record names; its guest may still write to its volumes`;
     return [{ area: 'pods', status: 'orphan', what, mend: `kill ${pid}` }];
   });
