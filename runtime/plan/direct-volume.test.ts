@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import type { FaultCode } from '../../proto/fault.ts';
-import type { DirectVolume } from './direct-volume.ts';
 import { facts, request, target } from './plan.fixture.ts';
 import { planPod } from './plan.ts';
+import type { DirectVolume } from './types.ts';
 
 const DISK: DirectVolume = { device: '/dev/sdx', deviceKind: 'block', fsType: 'ext4', options: [], metadata: {} };
 const place = (containerPath: string, changes: { readOnly?: boolean; subPath?: string } = {}) => ({

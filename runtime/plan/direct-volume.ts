@@ -5,20 +5,8 @@ import type { Sandbox } from '../../proto/sandbox-record.ts';
 import { DEFAULT_CLASS, OWNERSHIP_POLICIES } from '../../proto/volume-class.ts';
 import { FILESYSTEMS } from '../../proto/volume-spec.ts';
 import type { Disk, VmmCapabilities } from '../vmm/port.ts';
-import { diskId } from './volumes.ts';
-
-/**
- * A volume that another driver left for Kata Containers (mountInfo.json): a disk of the host with a file system, which is
- * attached and mounted, and never formatted. berth has neither a record nor a lease of it: who else may have the disk is
- * that driver's to see to, and the VMM's own image lock stands alone.
- */
-export interface DirectVolume {
-  readonly device: string;
-  readonly deviceKind: 'block' | 'file' | 'directory' | 'absent';
-  readonly fsType: string;
-  readonly options: readonly string[];
-  readonly metadata: Readonly<Record<string, string>>;
-}
+import { diskId } from './disk-id.ts';
+import type { DirectVolume } from './types.ts';
 
 /** One place of the container that shows such a volume; `target` names the volume. */
 export interface DirectUse {

@@ -1,9 +1,9 @@
 import type { SandboxId } from '../../proto/ids.ts';
 import { VOLUME_FILES, type VolumeSpec } from '../../proto/volume-spec.ts';
 import type { VmSpec } from '../vmm/port.ts';
+import { diskId } from './disk-id.ts';
 import { planTuning } from './disk-tuning.ts';
 import { type MachineFacts, planVm } from './vm-spec.ts';
-import { diskId } from './volumes.ts';
 
 export interface MaintenanceRequest {
   readonly id: SandboxId;

@@ -1,10 +1,10 @@
 import type { AgentBind } from '../../proto/agent.ts';
 import { Fault } from '../../proto/fault.ts';
 import { GUEST_RESOLV_CONF, guestBindPath, guestVolumePath } from '../../proto/guest-layout.ts';
-import { type DirectUse, type DirectVolume, directSerial, isDirectReadOnly } from './direct-volume.ts';
+import { type DirectUse, directSerial, isDirectReadOnly } from './direct-volume.ts';
 import type { OciMount } from './oci-spec.ts';
 import { joinSubPath } from './sub-path.ts';
-import type { PlanFacts, PlanRequest } from './types.ts';
+import type { DirectVolume, PlanFacts, PlanRequest } from './types.ts';
 import { checkContainerPath, findVolume, isPublishedReadOnly, type VolumeUse } from './volume-use.ts';
 
 export interface MountsPlan {

@@ -10,7 +10,6 @@ import type { VolumeAttachment } from '../../proto/volume-attachment.ts';
 import type { VolumeFilesystem } from '../../proto/volume-filesystem.ts';
 import type { VolumeSpec } from '../../proto/volume-spec.ts';
 import type { VmmCapabilities, VmSpec } from '../vmm/port.ts';
-import type { DirectVolume } from './direct-volume.ts';
 import type { OciSpec } from './oci-spec.ts';
 
 /** What is asked for: everything in it comes from outside and has been checked for shape, not for sense. */
@@ -80,6 +79,19 @@ export const ACCELERATOR = 'accelerator';
 export interface AcceleratorChoice {
   readonly chosen: Accelerator;
   readonly reason: string;
+}
+
+/**
+ * A volume that another driver left for Kata Containers (mountInfo.json): a disk of the host with a file system, which is
+ * attached and mounted, and never formatted. berth has neither a record nor a lease of it: who else may have the disk is
+ * that driver's to see to, and the VMM's own image lock stands alone.
+ */
+export interface DirectVolume {
+  readonly device: string;
+  readonly deviceKind: 'block' | 'file' | 'directory' | 'absent';
+  readonly fsType: string;
+  readonly options: readonly string[];
+  readonly metadata: Readonly<Record<string, string>>;
 }
 
 /** A published volume, with what its directory in the pool says. */

@@ -4,6 +4,7 @@ import { guestVolumePath, ROOT_SERIAL } from '../../proto/guest-layout.ts';
 import type { Sandbox } from '../../proto/sandbox-record.ts';
 import { VOLUME_FILES } from '../../proto/volume-spec.ts';
 import type { Disk, VmmCapabilities } from '../vmm/port.ts';
+import { diskId } from './disk-id.ts';
 import { describeTuning, planTuning } from './disk-tuning.ts';
 import type { VolumeFacts, VolumePlan } from './types.ts';
 import { isPublishedReadOnly, mountOptions, type VolumeUse } from './volume-use.ts';
@@ -72,9 +73,6 @@ function planVolume(places: readonly VolumeUse[], vcpus: number, capabilities: V
   };
   return { disk, choice, volume };
 }
-
-/** What the VMM calls the disk of a volume. */
-export const diskId = (serial: string): string => `disk-${serial}`;
 
 function planStorage({ spec, attachment }: VolumeFacts, readOnly: boolean): AgentStorage {
   const { fsGroup } = attachment;

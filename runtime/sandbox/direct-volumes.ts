@@ -2,7 +2,7 @@ import * as v from 'valibot';
 import { Fault } from '../../proto/fault.ts';
 import { absolutePath, decodeWith, filled } from '../../proto/record.ts';
 import { VOLUME_FILES } from '../../proto/volume-spec.ts';
-import type { DirectVolume } from '../plan/direct-volume.ts';
+import type { DirectVolume } from '../plan/types.ts';
 import type { System } from '../system/port.ts';
 import type { SandboxHost } from './host.ts';
 

@@ -5,7 +5,7 @@ import type { ShimMethods } from '../../proto/shim.ts';
 import type { ReplyOf } from '../../proto/ttrpc.ts';
 import type { VolumeLimits } from '../../proto/volume-class.ts';
 import type { Agent } from '../guest-client/control.ts';
-import { diskId } from '../plan/volumes.ts';
+import { diskId } from '../plan/disk-id.ts';
 import type { Vm } from '../vmm/port.ts';
 import type { DiskWatch } from './disk-watch.ts';
 
