@@ -6,7 +6,7 @@ import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { fileURLToPath } from 'node:url';
 import { execa } from 'execa';
-import { Fault } from '../../proto/fault.ts';
+import { describeError, Fault } from '../../proto/fault.ts';
 import { ensureCached } from './cache.ts';
 import { fileSha256 } from './content-hash.ts';
 
@@ -66,7 +66,7 @@ async function ensureRelease(proxies: readonly string[]): Promise<string> {
 
 /** From the first proxy that has it (GOPROXY protocol: a URL or a directory with the same names). */
 async function download(proxies: readonly string[], path: string, file: string): Promise<void> {
-  const reasons: unknown[] = [];
+  const reasons: string[] = [];
   for (const proxy of proxies) {
     try {
       const url = new URL(`${proxy.replace(/\/$/, '')}/${path}`);
@@ -75,11 +75,11 @@ async function download(proxies: readonly string[], path: string, file: string):
       if (!response.ok || response.body === null) throw new Error(`the proxy answers ${response.status}`);
       return await pipeline(Readable.fromWeb(response.body), createWriteStream(file));
     } catch (error) {
-      reasons.push(error);
+      reasons.push(`${proxy}: ${describeError(error)}`);
     }
   }
   const message = `the pinned release of Go could not be downloaded; ${REMEDY}`;
-  throw new Fault('environment', message, { cause: new AggregateError(reasons) });
+  throw new Fault('environment', message, { cause: new Error(reasons.join('; ')) });
 }
 
 /** Moves the unpacked module `unpacked`/`<module>@<version>` to `directory` as a release of Go, once its sum is right. */
