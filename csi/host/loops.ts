@@ -23,9 +23,13 @@ const LO_FLAGS_READ_ONLY = 1;
 /** Other programs take loop devices too, between our asking for a free one and our taking it. */
 const ATTEMPTS = 100;
 
+/** No device nodes, or no driver: what a container lacks that has a /dev of its own. */
+const LACKING = { ENOENT: 'environment', ENXIO: 'environment', ENODEV: 'environment' } as const;
+
 export function attachLoop(path: string, readOnly: boolean): Loop {
-  return orRefuse(`could not attach ${path} to a loop device`, path, () => {
-    const file = sys.open(path, readOnly ? O.RDONLY : O.RDWR);
+  const file = orRefuse(`could not open ${path}`, path, () => sys.open(path, readOnly ? O.RDONLY : O.RDWR));
+  const message = `could not attach ${path} to a loop device; that takes the host's /dev and the kernel's module loop`;
+  const attach = (): Loop => {
     try {
       for (let attempt = 0; attempt < ATTEMPTS; attempt += 1) {
         const index = withOpen(CONTROL, O.RDWR, (control) => sys.ioctl(control, LOOP_CTL_GET_FREE, 0));
@@ -37,7 +41,8 @@ export function attachLoop(path: string, readOnly: boolean): Loop {
     throw new Fault('busy', `every loop device that was free for ${path} was taken by others; try again`, {
       fields: { path },
     });
-  });
+  };
+  return orRefuse(message, path, attach, LACKING);
 }
 
 /** By the name of the backing file that the kernel shows, as seen from this process's root. */

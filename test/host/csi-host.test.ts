@@ -171,6 +171,16 @@ describe('loop devices', () => {
   });
 });
 
+test('a container without the devices of the host is told what it lacks', async () => {
+  const path = await makeFile('no-device', 512);
+  await host.calls.mount({ source: 'empty', target: '/dev', fsType: 'tmpfs', flags: 0, data: '' });
+  await expect(host.calls.attachLoop(path, { readOnly: true })).rejects.toMatchObject({
+    code: 'environment',
+    message: expect.stringContaining("the host's /dev"),
+  });
+  await host.calls.unmount('/dev');
+});
+
 describe('the process', () => {
   test('ends with its socket, and whoever asked is told', async () => {
     const other = await startHostProcess(wrapper);

@@ -21,6 +21,13 @@ const published: PublicationFacts = {
   ),
   canonicalPath: '/var/kubelet/mount',
   hasVolume: true,
+  device: undefined,
+};
+const device = { major: 7, minor: 3 };
+const block: PublicationFacts = {
+  ...published,
+  record: { ...published.record, volumeMode: 'Block', device },
+  device,
 };
 const mount = (mountPoint: string, source: string, fsType = 'tmpfs'): Mount => ({
   id: 2,
@@ -38,6 +45,9 @@ it.each([
   ['mounts of others', [], [mount('/x', 'tmpfs'), mount('/y', 'berth:z', 'ext4')], []],
   ['no placeholder', [published], [], ['placeholder is not there']],
   ['something over the placeholder', [published], [{ ...placeholder, source: 'other' }], ['placeholder is not there']],
+  ['a block volume and its device', [block], [], []],
+  ['another device', [{ ...block, device: { major: 7, minor: 4 } }], [], ['placeholder is not there']],
+  ['no device', [{ ...block, device: undefined }], [placeholder], ['placeholder is not there']],
   ['no volume', [{ ...published, hasVolume: false }], [placeholder], ['there is no /pool/volumes']],
   ['no record', [], [placeholder], ['no record says']],
   ['a record of another path', [published], [placeholder, mount('/z', 'berth:pool.node.data')], ['/z stands for']],

@@ -1,7 +1,8 @@
 import { existsSync } from 'node:fs';
-import { realpath } from 'node:fs/promises';
+import { lstat, realpath } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
 import { placeholderSource, type VolumeAttachment } from '../../../proto/volume-attachment.ts';
+import { type DeviceNumber, isSameDevice, toDeviceNumber } from '../../system/device-number.ts';
 import { type Mount, readMounts, topmostMount } from '../../system/node/mounts.ts';
 import type { System } from '../../system/port.ts';
 import { listPublications } from '../list-attachments.ts';
@@ -12,6 +13,8 @@ export interface PublicationFacts {
   readonly record: VolumeAttachment;
   readonly canonicalPath: string;
   readonly hasVolume: boolean;
+  /** Of the block device at the target, if there is one. */
+  readonly device: DeviceNumber | undefined;
 }
 
 export async function examineVolumes(system: System, runDirectory: string): Promise<Finding[]> {
@@ -22,6 +25,7 @@ export async function examineVolumes(system: System, runDirectory: string): Prom
       record,
       canonicalPath: await toCanonical(record.targetPath),
       hasVolume: existsSync(record.volumeDirectory),
+      device: await readDevice(record.targetPath),
     })),
   );
   const findings: Finding[] = [
@@ -46,11 +50,14 @@ export async function examineVolumes(system: System, runDirectory: string): Prom
 export function judgePublications(publications: readonly PublicationFacts[], mounts: readonly Mount[]): Finding[] {
   const orphan = { area: 'volumes', status: 'orphan' } as const;
   const unpublish = (id: string, path: string) => `NodeUnpublishVolume of ${id} at ${path} (kubelet repeats it)`;
-  const records = publications.flatMap(({ record, canonicalPath, hasVolume }): Finding[] => {
-    const { volumeId, targetPath, podUid } = record;
+  const records = publications.flatMap(({ record, canonicalPath, hasVolume, device }): Finding[] => {
+    const { volumeId, targetPath, podUid, volumeMode } = record;
     const mend = unpublish(volumeId, targetPath);
     const published = `volume ${volumeId} is published for pod ${podUid} at ${targetPath}`;
-    const isThere = topmostMount(mounts, canonicalPath)?.source === placeholderSource(volumeId);
+    const isThere =
+      volumeMode === 'Block'
+        ? device !== undefined && isSameDevice(record.device, device)
+        : topmostMount(mounts, canonicalPath)?.source === placeholderSource(volumeId);
     return [
       ...(isThere ? [] : [{ ...orphan, what: `${published}, but its placeholder is not there`, mend }]),
       ...(hasVolume ? [] : [{ ...orphan, what: `${published}, but there is no ${record.volumeDirectory}`, mend }]),
@@ -67,6 +74,11 @@ export function judgePublications(publications: readonly PublicationFacts[], mou
     return [{ ...orphan, what, mend: unpublish(volumeId, mountPoint) }];
   });
   return [...records, ...placeholders];
+}
+
+async function readDevice(path: string): Promise<DeviceNumber | undefined> {
+  const found = await lstat(path).catch(() => undefined);
+  return found?.isBlockDevice() === true ? toDeviceNumber(found.rdev) : undefined;
 }
 
 async function toCanonical(path: string): Promise<string> {
