@@ -194,6 +194,11 @@ export class FakeWorld {
     this.endVm({ code: -1, signal: 9, lastWords: '', ...exit });
   }
 
+  private bytesOf(path: string): Uint8Array | undefined {
+    const text = this.files.get(path);
+    return text === undefined ? undefined : new TextEncoder().encode(text);
+  }
+
   private openFd(what: string): HeldLease {
     const fd = this.nextFd++;
     this.open.set(fd, what);
@@ -202,10 +207,8 @@ export class FakeWorld {
 
   readonly host: SandboxHost = {
     system: {
-      readFile: async (path: string) => {
-        const text = this.files.get(path);
-        return text === undefined ? undefined : new TextEncoder().encode(text);
-      },
+      readFile: async (path: string) => this.bytesOf(path),
+      readTail: async (path: string, maxBytes: number) => this.bytesOf(path)?.slice(-maxBytes),
       writeFile: async (path: string, data: Uint8Array) => void this.files.set(path, new TextDecoder().decode(data)),
       list: async (directory: string) => [
         ...new Set(
