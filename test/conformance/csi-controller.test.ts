@@ -1,4 +1,4 @@
-import { readFile, stat, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { status } from '@grpc/grpc-js';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { Fault } from '../../proto/fault.ts';
@@ -130,6 +130,19 @@ describe('CreateVolume', () => {
     await vm.end();
     await controller('DeleteVolume', { volume_id: copy });
   });
+});
+
+it('a guest that cannot be frozen keeps nobody from a copy, which the log calls what it is', async () => {
+  const source = await create('cold-source');
+  const vm = await startStandInVm(node, 'sandbox-5', [source], {
+    freezeVolumes: async () => {
+      throw new Fault('timeout', 'the guest hangs');
+    },
+  });
+  await create('cold-copy', { volume_content_source: { volume: { volume_id: source } } });
+  await vm.end();
+  const [warning] = driver.log.filter((line) => line.includes('the copy is as after a power cut'));
+  expect(warning).toContain('its guest could not be frozen');
 });
 
 describe('ControllerExpandVolume', () => {
@@ -354,5 +367,44 @@ describe('with --controller-publish', () => {
     expect(await controller('ControllerUnpublishVolume', { volume_id: 'no-such-volume', node_id: 'node-1' })).toEqual(
       {},
     );
+  });
+});
+
+describe('with two pools', () => {
+  beforeAll(async () => {
+    const second = `${node.scratch}/second`;
+    await mkdir(second);
+    await driver.stop();
+    driver = await node.start({ [`pool=second=image-file:${second}`]: '' }); // beside the usual one
+  });
+  afterAll(async () => {
+    await driver.stop();
+    driver = await node.start();
+  });
+
+  it('the class says which, but a copy stays with its source', async () => {
+    await expect(create('homeless')).rejects.toMatchObject({
+      code: status.INVALID_ARGUMENT,
+      details: 'parameters["pool"] is required, as this node has several pools: main, second',
+    });
+    const source = await create('source', { parameters: { pool: 'second' } });
+    expect(source).toMatch(/^second\./);
+    const volume_content_source = { volume: { volume_id: source } };
+    expect(await create('copy', { volume_content_source })).toMatch(/^second\./);
+    const astray = create('astray', { volume_content_source, parameters: { pool: 'main' } });
+    await expect(astray).rejects.toMatchObject({
+      code: status.INVALID_ARGUMENT,
+      details: expect.stringContaining('is in pool second, and can be copied only there'),
+    });
+    const listed = (await controller('ListVolumes')).entries.map(({ volume }) => volume.volume_id);
+    expect(listed).toEqual([await create('copy', { volume_content_source }), source]);
+  });
+
+  it('a name is taken once', async () => {
+    await create('one', { parameters: { pool: 'second' } });
+    await expect(create('one', { parameters: { pool: 'main' } })).rejects.toMatchObject({
+      code: status.ALREADY_EXISTS,
+      details: expect.stringContaining('it is in pool second, not main'),
+    });
   });
 });
