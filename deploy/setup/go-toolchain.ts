@@ -68,18 +68,27 @@ async function ensureRelease(proxies: readonly string[]): Promise<string> {
 async function download(proxies: readonly string[], path: string, file: string): Promise<void> {
   const reasons: string[] = [];
   for (const proxy of proxies) {
+    const url = new URL(`${proxy.replace(/\/$/, '')}/${path}`);
+    const headers = takeCredentials(url);
     try {
-      const url = new URL(`${proxy.replace(/\/$/, '')}/${path}`);
       if (url.protocol === 'file:') return await copyFile(fileURLToPath(url), file);
-      const response = await fetch(url);
+      const response = await fetch(url, { headers });
       if (!response.ok || response.body === null) throw new Error(`the proxy answers ${response.status}`);
       return await pipeline(Readable.fromWeb(response.body), createWriteStream(file));
     } catch (error) {
-      reasons.push(`${proxy}: ${describeError(error)}`);
+      reasons.push(`${url}: ${describeError(error)}`);
     }
   }
   const message = `the pinned release of Go could not be downloaded; ${REMEDY}`;
   throw new Fault('environment', message, { cause: new Error(reasons.join('; ')) });
+}
+
+/** Out of the URL, which is shown when something fails, into a header. */
+function takeCredentials(url: URL): Record<string, string> {
+  const words = [url.username, url.password].map(decodeURIComponent).join(':');
+  url.username = '';
+  url.password = '';
+  return words === ':' ? {} : { authorization: `Basic ${Buffer.from(words).toString('base64')}` };
 }
 
 /** Moves the unpacked module `unpacked`/`<module>@<version>` to `directory` as a release of Go, once its sum is right. */
