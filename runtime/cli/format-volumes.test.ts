@@ -79,6 +79,14 @@ describe('volumes', () => {
 
   it('tell what is wrong with them, what slows them down, where they come from and what is kept of them', () => {
     const snapshotId = parseSnapshotId('pool.node.s_one');
+    const snapshot = {
+      snapshotId,
+      name: 'one',
+      sourceVolumeId: ID,
+      sizeBytes: 1,
+      fsType: 'ext4',
+      createdAtMs: 0,
+    } as const;
     const { spec } = view;
     const text = formatVolume({
       ...view,
@@ -89,22 +97,15 @@ describe('volumes', () => {
           }),
       filesystem: { state: 'formatted', problem: 'it wants a person' },
       snapshots: [
-        {
-          snapshotId,
-          name: 'one',
-          sourceVolumeId: ID,
-          sizeBytes: 1,
-          fsType: 'ext4',
-          createdAtMs: 0,
-          consistency: 'frozen',
-          remark: '',
-        },
+        { ...snapshot, consistency: 'frozen', remark: '' },
+        { ...snapshot, consistency: 'crash', remark: 'the shim of its pod does not listen' },
       ],
     });
     expect(text).toMatch(/^limits +9 operations\/s, 1 MiB\/s$/m);
     expect(text).toMatch(/^made of +snapshot pool\.node\.s_one$/m);
     expect(text).toMatch(/^problem +it wants a person$/m);
     expect(text).toMatch(/^snapshot +pool\.node\.s_one, 1970-01-01T00:00:00.000Z, frozen$/m);
+    expect(text).toMatch(/^snapshot +pool\.node\.s_one, .*Z, crash, the shim of its pod does not listen$/m);
   });
 
   it.each([

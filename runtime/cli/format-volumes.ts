@@ -36,8 +36,8 @@ export function formatVolume(volume: VolumeView): string {
     ['formatted', [filesystem?.state ?? '(no fs.json)', filesystem?.uuid ?? ''].join(' ').trim()],
     ...(filesystem?.problem === undefined ? [] : [['problem', filesystem.problem] as const]),
     ...snapshots.map(
-      ({ snapshotId, createdAtMs, consistency }) =>
-        ['snapshot', `${snapshotId}, ${new Date(createdAtMs).toISOString()}, ${consistency}`] as const,
+      ({ snapshotId, createdAtMs, consistency, remark }) =>
+        ['snapshot', [snapshotId, toTime(createdAtMs), consistency, remark].filter(Boolean).join(', ')] as const,
     ),
     ['used by', usedBy.join(', ') || 'no VM'],
     ['lease last taken', lastOwner === undefined ? 'never' : describeOwner(lastOwner)],
@@ -49,6 +49,8 @@ export function formatVolume(volume: VolumeView): string {
   const width = Math.max(...facts.map(([name]) => name.length));
   return facts.map(([name, value]) => `${name.padEnd(width)}  ${value}\n`).join('');
 }
+
+const toTime = (atMs: number): string => new Date(atMs).toISOString();
 
 const describeClass = ({ provisioning, cache, aio, queues, iothread, discard, consumer }: VolumeClass): string =>
   [
@@ -71,7 +73,7 @@ const describeSource = (source: NonNullable<VolumeSpec['source']>): string =>
   source.kind === 'snapshot' ? `snapshot ${source.snapshotId}` : `volume ${source.volumeId}`;
 
 const describeOwner = ({ podUid, sandboxId, takenAtMs }: NonNullable<VolumeView['lastOwner']>): string =>
-  `${new Date(takenAtMs).toISOString()} by sandbox ${sandboxId} of pod ${podUid}`;
+  `${toTime(takenAtMs)} by sandbox ${sandboxId} of pod ${podUid}`;
 
 /** The largest binary unit of which there is at least one, with one digit after the point where it is not whole. */
 export function formatSize(bytes: number): string {
