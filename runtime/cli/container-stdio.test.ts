@@ -1,4 +1,5 @@
-import { existsSync } from 'node:fs';
+import { constants, existsSync, openSync } from 'node:fs';
+import { Socket } from 'node:net';
 import { dirname } from 'node:path';
 import { PassThrough, Writable } from 'node:stream';
 import { buffer, text } from 'node:stream/consumers';
@@ -54,10 +55,12 @@ describe('standard streams of a container', () => {
     await execa('sh', ['-c', `head -c 6 <${stdio.stdin} >${stdio.stdout}`]);
     expect(await stdio.awaitNextShim()).toEqual({ stdoutBytes: 6, stderrBytes: 0 });
     // Of the six, four had reached the container.
-    const reader = execa('cat', [stdio.stdin]);
     stdio.resumeStdin(4);
+    // As the shim does it: the FIFO is open for reading before the last of the input is on its way.
+    const fd = openSync(stdio.stdin, constants.O_RDONLY | constants.O_NONBLOCK);
+    const reader = text(new Socket({ fd, writable: false }));
     own.stdin.end('abc');
-    expect((await reader).stdout).toBe('456789abc');
+    expect(await reader).toBe('456789abc');
     await execa('sh', ['-c', `echo more >${stdio.stdout}`]);
     expect(await stdio.awaitNextShim()).toEqual({ stdoutBytes: 11, stderrBytes: 0 });
     // The end of the input had reached it too.
