@@ -6,6 +6,7 @@ import { sys } from '../system/native/sys.ts';
 import type { System } from '../system/port.ts';
 import { ensureNoDirectory, ensureUnmounted } from './files.ts';
 import { isWhole, planCheck, REPAIRS, type Repair, wordsOf } from './fsck.ts';
+import { ownOptions } from './mount-volume.ts';
 import { runTool } from './tool.ts';
 
 const REPLAY_POINT = '/run/berth/replay';
@@ -39,7 +40,7 @@ export async function checkFilesystem(system: System, { fsType, device, repair }
 function replayLog(fsType: Filesystem, device: string): string[] {
   ensureDirectory(REPLAY_POINT, 0o700);
   try {
-    sys.mount(device, REPLAY_POINT, fsType, 0, null);
+    sys.mount(device, REPLAY_POINT, fsType, 0, ownOptions(fsType).join(',') || null);
     return [];
   } catch (error) {
     if (!isErrno(error, 'EUCLEAN', 'EBADMSG', 'EINVAL', 'EIO')) throw error;

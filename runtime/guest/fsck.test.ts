@@ -24,7 +24,7 @@ describe('planCheck', () => {
   });
 
   it('repairs no btrfs', () => {
-    expect(() => planCheck('btrfs', '/dev/vdb', 'full')).toThrow(/rescue/);
+    expect(() => planCheck('btrfs', '/dev/vdb', 'full')).toThrow(/berth volume export/);
   });
 });
 

@@ -41,7 +41,10 @@ export function planCheck(fsType: Filesystem, device: string, repair: Repair): C
       };
     case 'btrfs':
       if (repair === 'full') {
-        throw new Fault('unsupported', 'berth does not repair btrfs; copy what can be read with berth volume rescue');
+        throw new Fault(
+          'unsupported',
+          'berth does not repair btrfs; copy what can be read (berth volume export, or a pod that only reads)',
+        );
       }
       return {
         replaysLog: repair !== 'none',

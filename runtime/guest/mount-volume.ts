@@ -82,6 +82,9 @@ function mount(task: MountTask): void {
   }
 }
 
+/** A clone has the UUID of its source, and a pod may have both: XFS mounts the second only if it is told to. */
+export const ownOptions = (fsType: Filesystem): readonly string[] => (fsType === 'xfs' ? ['nouuid'] : []);
+
 /** A person must decide: nothing was changed that the check did not find safe. */
 function damageFault({ serial, fsType, device }: MountTask, found: string, cause?: unknown): Fault {
   const words = found.replaceAll(/\s+/g, ' ').slice(-FOUND_LENGTH);

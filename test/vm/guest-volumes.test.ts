@@ -51,7 +51,7 @@ const storage = (serial: string, fsType: string) => ({
 const allocated = async ({ image }: GuestDisk): Promise<number> => (await stat(image)).blocks * 512;
 
 describe.each(FILESYSTEMS)('%s', (fsType, { sizeBytes, superblock, isRepaired }) => {
-  it('grows under a writer, freezes, trims, survives a power failure, and is not mounted when it is damaged', async () => {
+  it('grows under a writer, freezes, trims, survives a power failure, lives beside its clone, and is not mounted damaged', async () => {
     const disk = await newDisk('v', sizeBytes);
     const mounts = [{ serial: 'v', path: '/data' }];
     await boot(disk);
@@ -94,11 +94,19 @@ describe.each(FILESYSTEMS)('%s', (fsType, { sizeBytes, superblock, isRepaired })
     await setTimeout(500);
     await vm.kill();
 
-    await boot(disk);
+    const clone = { serial: 'clone', image: `${disk.image}.clone` };
+    await exec('cp', ['--sparse=always', disk.image, clone.image]);
+    await boot(disk, clone);
     const check = (repair: string) => vm.agent.call('checkVolume', { serial: 'v', fsType, repair });
     expect(await check('safe')).toMatchObject({ isClean: true });
-    await vm.agent.call('mountVolume', storage('v', fsType));
-    expect(await vm.run('sha256sum </data/big; cat /data/later', { mounts })).toBe(`${sum}later\n`);
+    const content = 'sha256sum </data/big; cat /data/later';
+    for (const serial of ['v', 'clone']) {
+      await vm.agent.call('mountVolume', storage(serial, fsType));
+      expect(await vm.run(content, { mounts: [{ serial, path: '/data' }] })).toBe(`${sum}later\n`);
+      await vm.run(`echo ${serial} >/data/own`, { mounts: [{ serial, path: '/data' }] });
+    }
+    const both = [...mounts, { serial: 'clone', path: '/clone' }];
+    expect(await vm.run('cat /data/own /clone/own', { mounts: both })).toBe('v\nclone\n');
     await vm.agent.call('freezeVolumes', { serials: ['v'], timeoutMs: 60_000 });
     await vm.shutdown();
 
@@ -113,7 +121,7 @@ describe.each(FILESYSTEMS)('%s', (fsType, { sizeBytes, superblock, isRepaired })
     expect(await check('full')).toMatchObject({ isClean: true });
     expect(await check('none')).toMatchObject({ isClean: true });
     await vm.agent.call('mountVolume', storage('v', fsType));
-    expect(await vm.run('sha256sum </data/big; cat /data/later', { mounts })).toBe(`${sum}later\n`);
+    expect(await vm.run(content, { mounts })).toBe(`${sum}later\n`);
   });
 });
 
