@@ -1,4 +1,5 @@
 import { describe, expect, it, vi } from 'vitest';
+import { Fault } from '../../proto/fault.ts';
 import { silentLog } from '../system/log.ts';
 import type { DiskError, DiskStatus, Vm, VmExit } from '../vmm/port.ts';
 import { DiskWatch } from './disk-watch.ts';
@@ -9,6 +10,7 @@ const disk = (isOutOfSpace: boolean): DiskStatus => ({ id: 'disk-v', sizeBytes: 
 /** A VMM whose pool has space from the given try on. */
 class FakeVm {
   resumed = 0;
+  isDeaf = false;
   disks: DiskStatus[] = [disk(false)];
   report: (error: DiskError) => void = () => {};
   end: () => void = () => {};
@@ -25,6 +27,7 @@ class FakeVm {
       disks: async () => this.disks,
       resume: async () => {
         this.resumed += 1;
+        if (this.isDeaf) throw new Fault('timeout', 'no answer');
         const hasSpace = this.resumed >= this.spaceAfter;
         this.disks = [disk(!hasSpace)];
         if (!hasSpace) this.report(NO_SPACE);
@@ -77,6 +80,16 @@ describe('a VM that is out of space', () => {
     await watched.recall();
     expect(watched.problemOf('disk-v')).toMatch(/out of space/);
     await vi.advanceTimersByTimeAsync(1_500);
+    expect(watched.isStopped).toBe(false);
+  });
+
+  it('is helped by and by where the VMM is slow to answer', async () => {
+    const { fake, watched } = watch(2);
+    fake.report(NO_SPACE);
+    fake.isDeaf = true;
+    await vi.advanceTimersByTimeAsync(1_500);
+    fake.isDeaf = false;
+    await vi.advanceTimersByTimeAsync(2_500);
     expect(watched.isStopped).toBe(false);
   });
 

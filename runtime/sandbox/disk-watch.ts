@@ -1,4 +1,3 @@
-import { describeError } from '../../proto/fault.ts';
 import type { Log } from '../system/log.ts';
 import type { System } from '../system/port.ts';
 import type { DiskError, Vm } from '../vmm/port.ts';
@@ -69,17 +68,17 @@ export class DiskWatch {
 
   private async retry(): Promise<void> {
     this.isRetrying = true;
-    try {
-      for (let pauseMs = FIRST_PAUSE_MS; !this.isGone; pauseMs = Math.min(pauseMs * 2, LONGEST_PAUSE_MS)) {
-        await within(pauseMs, this.vm.exited);
-        if (this.isGone || (await this.goesOn())) return;
-      }
-    } catch (error) {
-      // A VMM that ended, or one that answers no more: its end is told by others.
-      this.log.warn('the guest cannot be let go on', { error: describeError(error) });
-    } finally {
-      this.isRetrying = false;
+    for (let pauseMs = FIRST_PAUSE_MS; !this.isGone; pauseMs = Math.min(pauseMs * 2, LONGEST_PAUSE_MS)) {
+      await within(pauseMs, this.vm.exited);
+      if (this.isGone || (await this.goesOn().catch((error: unknown) => this.noAnswer(error)))) break;
     }
+    this.isRetrying = false;
+  }
+
+  /** A host whose disk is in trouble may be slow to answer; the end of a VMM is told by others. */
+  private noAnswer(error: unknown): false {
+    this.log.warn('the VMM does not let its guest go on', { error });
+    return false;
   }
 
   private async goesOn(): Promise<boolean> {
