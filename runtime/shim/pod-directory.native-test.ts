@@ -6,6 +6,7 @@ import { isAlive, readProcessIdentity } from '../system/native/process-identity.
 import { LOCK, O, SIG, sys } from '../system/native/sys.ts';
 import { createNativeSystem } from '../system/native/system.ts';
 import { expect, expectEqual, expectThrows, nativeTest } from '../system/native/testing.ts';
+import type { ByteStream } from '../system/port.ts';
 import { claimPodDirectory } from './pod-directory.ts';
 
 const system = createNativeSystem();
@@ -43,14 +44,28 @@ nativeTest('a pod directory has one owner, and is gone after it', async (directo
   const claim = await claimPodDirectory(system, paths);
   expectEqual(claim.former, undefined);
   expectEqual((sys.stat(paths.directory)?.mode ?? 0) & 0o777, 0o700);
-  const listener = await system.listen(paths.shimSocket, (stream) => stream.close());
+  const clients: ByteStream[] = [];
+  const listener = await system.listen(paths.shimSocket, (stream) => clients.push(stream));
   await expectThrows('exists', () => claimPodDirectory(system, paths));
+  for (const client of clients) client.close();
   await listener.close();
   await system.writeFile(paths.record, new Uint8Array(1), { mode: 0o600, durable: false });
   await claim.release();
   await claim.release();
   expectEqual(sys.stat(paths.directory), null);
   await (await claimPodDirectory(system, paths)).release();
+});
+
+nativeTest('a shim that is dying while its socket still lets one in is waited for', async (directory) => {
+  const paths = pathsIn(directory);
+  const dying = await claimPodDirectory(system, paths);
+  const listener = await system.listen(paths.shimSocket, (stream) => {
+    stream.close();
+    void dying.abandon();
+  });
+  const next = await claimPodDirectory(system, paths);
+  await listener.close();
+  await next.release();
 });
 
 nativeTest('of a dead shim, the VMM is killed and everything removed', async (directory) => {

@@ -12,6 +12,8 @@ const MODE = 0o700;
 /** A shim that was killed may still be ending, or a child of it be on the way to its own program. */
 const FREE_WITHIN_MS = 5_000;
 const LOOK_AGAIN_MS = 10;
+/** Within it a dying shim's socket turns away whom it let in. */
+const DIES_WITHIN_MS = 500;
 
 export interface PodDirectory {
   /** What a shim that was killed recorded, if there was one. */
@@ -87,13 +89,17 @@ async function lockDirectory(system: System, { directory, shimSocket }: PodPaths
   }
 }
 
+/** The kernel closes a killed shim's descriptors one by one: until it comes to the socket, that lets everybody in. */
 async function isServed(system: System, socket: string): Promise<boolean> {
-  try {
-    (await system.connect(socket)).close();
-    return true;
-  } catch {
-    return false;
-  }
+  const stream = await system.connect(socket).catch(() => undefined);
+  if (stream === undefined) return false;
+  const turnedAway = stream.read().then(
+    () => false,
+    () => false,
+  );
+  const isStaying = await Promise.race([turnedAway, system.sleep(DIES_WITHIN_MS).then(() => true)]);
+  stream.close();
+  return isStaying;
 }
 
 function openDirectory(directory: string): number | undefined {
