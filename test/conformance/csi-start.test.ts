@@ -167,6 +167,17 @@ describe('a second server', () => {
   });
 });
 
+it('ends with its helper, whose locks are free then, and can be started again', async () => {
+  const first = await node.start();
+  const killed = await node.run('sh', '-c', 'kill -9 $(pidof berth-csi-host)');
+  expect(killed).toMatchObject({ exitCode: 0 });
+  await first.ended();
+  expect(first.log.at(-1)).toContain('the helper process berth-csi-host has ended');
+  const second = await node.start();
+  expect(await second.client.call('Identity', 'Probe')).toMatchObject({ ready: { value: true } });
+  await second.stop();
+});
+
 describe('a pool', () => {
   it('must be there, and on a file system that keeps data', async () => {
     await expect(node.start({ pool: 'main=image-file:/no/such' })).rejects.toThrow(
