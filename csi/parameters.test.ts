@@ -58,7 +58,8 @@ describe('parseParameters', () => {
 
 describe('parseMutableParameters', () => {
   it('speaks of what it names alone', () => {
-    expect(parseMutableParameters({ bandwidth: '1k' }, 'm')).toEqual({ bandwidthBytes: 1000 });
+    const parameters = { bandwidth: '1k', 'csi.storage.k8s.io/pvc/name': 'claim' };
+    expect(parseMutableParameters(parameters, 'm')).toEqual({ bandwidthBytes: 1000 });
     expect(parseMutableParameters({}, 'm')).toEqual({});
   });
 

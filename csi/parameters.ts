@@ -28,7 +28,7 @@ type Texts = Readonly<Record<string, string>>;
 
 const POOL = 'pool';
 const FSTYPE = 'csi.storage.k8s.io/fstype';
-/** external-provisioner adds them with --extra-create-metadata: names, of no consequence for the volume. */
+/** The sidecars add them (--extra-create-metadata, --extra-modify-metadata): names, of no consequence for the volume. */
 const IGNORED = ['csi.storage.k8s.io/pvc/name', 'csi.storage.k8s.io/pvc/namespace', 'csi.storage.k8s.io/pv/name'];
 
 /** Virtqueues that a device of QEMU can have (VIRTIO_QUEUE_MAX). */
@@ -84,6 +84,7 @@ export function parseParameters(parameters: Texts, field: string): ClassParamete
 export function parseMutableParameters(parameters: Texts, field: string): Partial<VolumeLimits> {
   const limits: Partial<Record<keyof VolumeLimits, number>> = {};
   for (const [key, text] of Object.entries(parameters)) {
+    if (IGNORED.includes(key)) continue;
     const known = isOfLimits(key) ? OF_LIMITS[key] : undefined;
     if (known === undefined) {
       throw invalid(`${field}["${key}"]`, `cannot change; what can is ${Object.keys(OF_LIMITS).join(' and ')}`);

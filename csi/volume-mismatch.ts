@@ -1,4 +1,4 @@
-import type { VolumeClass } from '../proto/volume-class.ts';
+import type { VolumeClass, VolumeLimits } from '../proto/volume-class.ts';
 import type { AccessMode, Filesystem } from '../proto/volume-spec.ts';
 import { describeCapacityMismatch } from './capacity.ts';
 import { describeContent, toAskedSource } from './content-source.ts';
@@ -15,6 +15,7 @@ export interface WantedVolume {
   /** As describeContent has it. */
   readonly content?: string;
   readonly class?: Partial<VolumeClass>;
+  readonly limits?: Partial<VolumeLimits>;
 }
 
 /** Why the volume is not what is wanted, a clause for each difference; empty if it is. */
@@ -36,8 +37,9 @@ export function describeMismatch({ pool, spec }: FoundVolume, wanted: WantedVolu
   if (wanted.content !== undefined && wanted.content !== content) {
     differences.push(`it was made ${content}, not ${wanted.content}`);
   }
-  for (const [key, value] of Object.entries(wanted.class ?? {})) {
-    const actual = spec.class[key as keyof VolumeClass];
+  const actually = { ...spec.class, ...spec.limits };
+  for (const [key, value] of Object.entries({ ...wanted.class, ...wanted.limits })) {
+    const actual = actually[key as keyof typeof actually];
     // Lists are of words, which compare by their text.
     if (String(actual) !== String(value)) differences.push(`its ${key} is ${actual}, not ${value}`);
   }

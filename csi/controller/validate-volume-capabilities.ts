@@ -17,7 +17,7 @@ export function validateVolumeCapabilities(
     validate.checkCapability(message, `volume_capabilities[${index}]`),
   );
   const asked = parseParameters(parameters, 'parameters');
-  parseMutableParameters(mutable_parameters, 'mutable_parameters');
+  const limits = parseMutableParameters(mutable_parameters, 'mutable_parameters');
   return {
     fields: { volumeId },
     async run() {
@@ -27,7 +27,7 @@ export function validateVolumeCapabilities(
         const { fsType, accessMode } = check.capability;
         const differences = describeMismatch(found, {
           ...{ pool: asked.pool, fsType: fsType ?? asked.fsType, accessModes: [accessMode] },
-          class: asked.saidOfClass,
+          ...{ class: asked.saidOfClass, limits },
         });
         if (differences.length > 0) return { message: `volume ${volumeId}: ${differences.join('; ')}` };
       }

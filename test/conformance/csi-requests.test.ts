@@ -291,12 +291,14 @@ describe('CreateVolume', () => {
 describe('capabilities', () => {
   it('are confirmed as far as the volume has them', async () => {
     const { volume_id } = (await create({ name: 'validated' })).volume;
-    const ask = (capability: object, parameters = {}) =>
+    const ask = (capability: object, parameters = {}, mutable_parameters = {}) =>
       driver.client.call('Controller', 'ValidateVolumeCapabilities', {
         volume_id,
         volume_capabilities: [capability],
         parameters,
+        mutable_parameters,
       });
+    expect((await ask(writer, {}, { iops: '5' })).message).toContain('its iops is 0, not 5');
     expect((await ask({ block: {}, access_mode: writer.access_mode })).confirmed?.volume_capabilities).toHaveLength(1);
     expect((await ask(writer, { cache: 'none' })).message).toContain('its cache is writeback, not none');
     const yes = await ask(writer, { pool: 'main' });
