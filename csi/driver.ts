@@ -60,7 +60,7 @@ export async function startDriver(flags: Flags, host: HostCalls, opened: Undo, l
   const shims = new PodShims(system, run);
   const unfinished = await UnfinishedGroups.open(system, `${stateDirectory}/groups`);
   const snapshots = new Snapshots(volumes, unfinished);
-  const groups = { volumes, snapshots, shims, unfinished };
+  const groups = { volumes, snapshots, attachments, shims, unfinished };
   await clearUnfinishedGroups(groups, log);
 
   const metrics = new RpcMetrics();

@@ -1,4 +1,3 @@
-import type { Attachments } from '../attachments.ts';
 import type { SnapshotContext } from '../snapshots/context.ts';
 import type { VolumeConditions } from '../volume-conditions.ts';
 import type { Publications } from './publications.ts';
@@ -6,7 +5,6 @@ import type { Publications } from './publications.ts';
 /** What the verbs of the Controller service work on. */
 export interface ControllerContext extends SnapshotContext {
   readonly nodeId: string;
-  readonly attachments: Attachments;
   readonly conditions: VolumeConditions;
   /** With --controller-publish. */
   readonly publications: Publications | undefined;

@@ -1,8 +1,9 @@
 import type { Log } from '../../runtime/system/log.ts';
-import type { PodShims } from '../pod-shims.ts';
 import type { PoolSource } from '../pool/port.ts';
+import { describeForeignUse, requireNoForeignUse } from '../snapshots/foreign-use.ts';
 import { GuestFreeze } from '../snapshots/guest-freeze.ts';
 import type { FoundVolume } from '../volumes.ts';
+import type { ControllerContext } from './context.ts';
 
 /**
  * Makes a volume, blank or as a copy. A volume that a VM has is copied while its guest is frozen, as its snapshot would
@@ -12,9 +13,15 @@ import type { FoundVolume } from '../volumes.ts';
 export async function createFrom(
   source: PoolSource | undefined,
   { pool, spec }: FoundVolume,
-  shims: PodShims,
+  { volumes, attachments, shims }: ControllerContext,
   log: Log,
 ): Promise<void> {
+  const original = source?.kind === 'volume' ? volumes.require(source.volumeId) : undefined;
+  const foreignUse = original && (await describeForeignUse(original, attachments));
+  if (original !== undefined && foreignUse !== undefined) {
+    if (pool.features.snapshots !== 'instant') requireNoForeignUse(foreignUse, original);
+    log.warn('the copy is as after a power cut', { remark: foreignUse });
+  }
   const owner = source?.kind === 'volume' ? await pool.ownerOf(source.volumeId) : undefined;
   if (source?.kind !== 'volume' || owner?.kind !== 'vm' || pool.features.snapshots !== 'instant') {
     await pool.create(spec, source, log);

@@ -72,7 +72,7 @@ export function createVolume(request: CreateVolumeRequest, context: ControllerCo
         ...{ limits: wanted.parameters.limits, isEphemeral: false, createdAtMs: Date.now() },
         ...(found === undefined ? {} : { source: found.source }),
       };
-      await createFrom(found?.source, { pool, spec }, context.shims, log);
+      await createFrom(found?.source, { pool, spec }, context, log);
       log.info('volume created', { capacityBytes: spec.capacityBytes, fsType });
       return { volume: toVolumeMessage(spec, nodeId) };
     },

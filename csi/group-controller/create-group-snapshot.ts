@@ -2,6 +2,7 @@ import { Fault } from '../../proto/fault.ts';
 import type { VolumeSnapshot } from '../../proto/volume-snapshot.ts';
 import { withUndo } from '../../runtime/system/undo.ts';
 import { toGroupId, toMemberId } from '../snapshot-id.ts';
+import { describeForeignUse } from '../snapshots/foreign-use.ts';
 import { checkGroupParameters } from '../snapshots/snapshot-parameters.ts';
 import { takeSnapshots, type WantedSnapshot } from '../snapshots/take-snapshots.ts';
 import * as validate from '../validate.ts';
@@ -37,7 +38,7 @@ export function createGroupSnapshot(
         return { group_snapshot: toGroupSnapshotMessage(groupId, existing) };
       }
       const sources = volumeIds.map((volumeId) => findSource(volumeId, volumes));
-      const wanted = toRecords(sources, name, groupId, volumes.nodeKey);
+      const wanted = await toWanted(sources, name, groupId, context);
       return withUndo(call.log, async (undo) => {
         undo.defer('group snapshot', () => clearGroup(groupId, context, call.log));
         const memberIds = wanted.map(({ snapshot }) => snapshot.snapshotId);
@@ -74,25 +75,28 @@ function findSource(volumeId: string, volumes: Volumes): FoundVolume {
   throw new Fault('precondition', message, { fields: { volumeId, pool: name } });
 }
 
-function toRecords(
+function toWanted(
   sources: readonly FoundVolume[],
   groupName: string,
   groupId: string,
-  nodeKey: string,
-): WantedSnapshot[] {
+  { volumes: { nodeKey }, attachments }: GroupContext,
+): Promise<WantedSnapshot[]> {
   const createdAtMs = Date.now();
-  return sources.map(({ pool, spec }) => ({
-    pool,
-    snapshot: {
-      snapshotId: toMemberId(pool.name, nodeKey, groupId, spec.volumeId),
-      name: `${groupName} of ${spec.volumeId}`,
-      sourceVolumeId: spec.volumeId,
-      sizeBytes: spec.capacityBytes,
-      fsType: spec.fsType,
-      createdAtMs,
-      groupId,
-    },
-  }));
+  return Promise.all(
+    sources.map(async ({ pool, spec }) => ({
+      pool,
+      foreignUse: await describeForeignUse({ pool, spec }, attachments),
+      snapshot: {
+        snapshotId: toMemberId(pool.name, nodeKey, groupId, spec.volumeId),
+        name: `${groupName} of ${spec.volumeId}`,
+        sourceVolumeId: spec.volumeId,
+        sizeBytes: spec.capacityBytes,
+        fsType: spec.fsType,
+        createdAtMs,
+        groupId,
+      },
+    })),
+  );
 }
 
 function requireSameSources(

@@ -6,6 +6,7 @@ import { Fault } from '../../proto/fault.ts';
 import { runPaths } from '../../proto/paths.ts';
 import { silentLog } from '../../runtime/system/log.ts';
 import { createNodeSystem } from '../../runtime/system/node/system.ts';
+import { Attachments } from '../attachments.ts';
 import { PodShims } from '../pod-shims.ts';
 import { toGroupId, toMemberId } from '../snapshot-id.ts';
 import { createMemoryPool, type MemoryPool, NODE_KEY } from '../snapshots/memory-pool.fixture.ts';
@@ -37,7 +38,9 @@ async function open(...pools: readonly MemoryPool[]): Promise<GroupContext> {
   const unfinished = await UnfinishedGroups.open(system, directory);
   const volumes = new Volumes(NODE_KEY, pools);
   const snapshots = new Snapshots(volumes, unfinished);
-  const context = { volumes, snapshots, unfinished, shims: new PodShims(system, runPaths(directory)) };
+  const attachments = await Attachments.open(system, directory);
+  const shims = new PodShims(system, runPaths(directory));
+  const context = { volumes, snapshots, unfinished, attachments, shims };
   await clearUnfinishedGroups(context, silentLog);
   return context;
 }

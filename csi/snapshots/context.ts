@@ -1,3 +1,4 @@
+import type { Attachments } from '../attachments.ts';
 import type { PodShims } from '../pod-shims.ts';
 import type { Volumes } from '../volumes.ts';
 import type { Snapshots } from './snapshots.ts';
@@ -6,5 +7,6 @@ import type { Snapshots } from './snapshots.ts';
 export interface SnapshotContext {
   readonly volumes: Volumes;
   readonly snapshots: Snapshots;
+  readonly attachments: Attachments;
   readonly shims: PodShims;
 }

@@ -7,6 +7,7 @@ import type { Call, CallContext } from '../verb.ts';
 import { splitVolumeId } from '../volume-id.ts';
 import type { FoundVolume } from '../volumes.ts';
 import type { SnapshotContext } from './context.ts';
+import { describeForeignUse, requireNoForeignUse } from './foreign-use.ts';
 import type { CreateSnapshotRequest, CreateSnapshotResponse } from './messages.ts';
 import { toSnapshotMessage } from './snapshot-message.ts';
 import { parseSnapshotParameters } from './snapshot-parameters.ts';
@@ -14,7 +15,7 @@ import { takeSnapshots } from './take-snapshots.ts';
 
 /** CSI 1.12, CreateSnapshot. The name is the key: the same request again finds what the first one made. */
 export function createSnapshot(request: CreateSnapshotRequest, context: SnapshotContext): Call<CreateSnapshotResponse> {
-  const { volumes, snapshots, shims } = context;
+  const { volumes, snapshots, attachments, shims } = context;
   const name = validate.parseName(request.name, 'name');
   const volumeId = validate.parseText(request.source_volume_id, 'source_volume_id');
   const { allowCopy } = parseSnapshotParameters(request.parameters, 'parameters');
@@ -32,10 +33,12 @@ export function createSnapshot(request: CreateSnapshotRequest, context: Snapshot
       }
       const source = volumes.require(volumeId);
       const wanted = toRecord(source, name, volumes.nodeKey);
-      const isInstant = source.pool.features.snapshots === 'instant';
-      const [snapshot] = isInstant
-        ? await takeSnapshots([{ pool: source.pool, snapshot: wanted }], shims, call)
-        : [await copySnapshot(source.pool, wanted, allowCopy, call)];
+      const foreignUse = await describeForeignUse(source, attachments);
+      if (source.pool.features.snapshots !== 'instant') {
+        requireNoForeignUse(foreignUse, source);
+        return { snapshot: toSnapshotMessage(await copySnapshot(source.pool, wanted, allowCopy, call)) };
+      }
+      const [snapshot] = await takeSnapshots([{ pool: source.pool, snapshot: wanted, foreignUse }], shims, call);
       if (snapshot === undefined) throw new Fault('internal', `snapshot ${wanted.snapshotId} was not taken`);
       return { snapshot: toSnapshotMessage(snapshot) };
     },

@@ -18,7 +18,9 @@ let pool: MemoryPool;
 let events: string[];
 let warnings: string[];
 let cancel: AbortController;
+let foreignUse: string | undefined;
 beforeEach(async () => {
+  foreignUse = undefined;
   pods = await createTestShims();
   events = [];
   warnings = [];
@@ -49,6 +51,7 @@ function startGuest(sandboxId: string, changes: Partial<Handlers<ShimMethods>> =
 async function take(...specs: readonly VolumeSpec[]) {
   const wanted = specs.map(({ volumeId, name, capacityBytes, fsType }) => ({
     pool,
+    foreignUse,
     snapshot: {
       ...{ snapshotId: toSnapshotId('main', NODE_KEY, name), name, sourceVolumeId: volumeId },
       ...{ sizeBytes: capacityBytes, fsType, createdAtMs: 2 },
@@ -67,6 +70,12 @@ describe('of one volume', () => {
     expect(await take(pool.add('a'))).toMatchObject([{ consistency: 'detached', remark: '' }]);
     expect(events).toEqual(['lease a', 'copy a', 'release a']);
     expect(warnings).toEqual([]);
+  });
+
+  it('does not call it detached when somebody may have it without its lease', async () => {
+    foreignUse = 'it is published for stock Kata';
+    expect(await take(pool.add('a'))).toMatchObject([{ consistency: 'crash', remark: foreignUse }]);
+    expect(warnings.join()).toContain(foreignUse);
   });
 
   it('freezes the VM that has it until the copy is there, and not longer', async () => {

@@ -15,6 +15,8 @@ import { GuestFreeze, type Trust } from './guest-freeze.ts';
 export interface WantedSnapshot {
   readonly pool: Pool;
   readonly snapshot: Omit<VolumeSnapshot, 'consistency' | 'remark'>;
+  /** Who may have the volume though its lease is free, in words. */
+  readonly foreignUse: string | undefined;
 }
 
 const DETACHED: Trust = { consistency: 'detached', remark: '' };
@@ -53,7 +55,7 @@ export async function takeSnapshots(
 async function holdStill(wanted: readonly WantedSnapshot[], shims: PodShims, still: Undo, log: Log): Promise<Holds> {
   const holds = new Map<VolumeId, Hold>();
   const ofSandbox = new Map<string, VolumeId[]>();
-  for (const { pool, snapshot } of wanted) {
+  for (const { pool, snapshot, foreignUse } of wanted) {
     const volumeId = snapshot.sourceVolumeId;
     const claim = await claimVolume(pool, volumeId);
     if (claim.kind === 'vm') {
@@ -62,7 +64,8 @@ async function holdStill(wanted: readonly WantedSnapshot[], shims: PodShims, sti
     }
     const end = once(() => claim.release());
     still.defer(`lease of ${volumeId}`, end);
-    holds.set(volumeId, { end, trust: () => DETACHED });
+    const trust: Trust = foreignUse === undefined ? DETACHED : { consistency: 'crash', remark: foreignUse };
+    holds.set(volumeId, { end, trust: () => trust });
   }
   const freezes = [...ofSandbox].map(([sandboxId, volumeIds]) => {
     const freeze = new GuestFreeze(shims, sandboxId, volumeIds, log);

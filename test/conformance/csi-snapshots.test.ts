@@ -179,6 +179,24 @@ describe('a snapshot', () => {
     expect(driver.log.some((line) => line.includes('"warn"') && line.includes(remark))).toBe(true);
   });
 
+  it('does not pass for quiet what stock Kata may have, which takes no lease', async () => {
+    await startOnXfs();
+    const kata = { parameters: { consumer: 'kata' }, capacity_range: { required_bytes: SIZE } };
+    const request = { name: 'source', volume_capabilities: [writer], ...kata };
+    const { volume_id } = (await driver.client.call('Controller', 'CreateVolume', request)).volume;
+    const { snapshot_id } = await snap('before', volume_id);
+    expect(await recordOf(snapshot_id)).toMatchObject({ consistency: 'detached' });
+    await driver.client.call('Node', 'NodePublishVolume', {
+      ...{ volume_id, target_path: await node.target('pod-1'), staging_target_path: '/staging' },
+      ...{ volume_capability: writer, volume_context: { 'csi.storage.k8s.io/pod.uid': 'pod-1' } },
+    });
+    const remark = expect.stringContaining('published for pod pod-1, in stock Kata');
+    const [single, member] = [await snap('single', volume_id), (await takeGroup('group', volume_id)).snapshots[0]];
+    for (const taken of [single, member]) {
+      expect(await recordOf(taken?.snapshot_id ?? '')).toMatchObject({ consistency: 'crash', remark });
+    }
+  });
+
   it('is not taken of a pool without room, which leaves nothing and thaws the guest', async () => {
     await startOnXfs();
     const source = await create('source');
