@@ -35,7 +35,9 @@ async function start(failpoint?: string): Promise<ShimClient> {
 }
 
 const createPod = (shim: ShimClient): Promise<unknown> => {
-  const volumes = [{ targetPath: volume.target, containerPath: '/data', readOnly: false, subPath: '', isDevice: false }];
+  const volumes = [
+    { targetPath: volume.target, containerPath: '/data', readOnly: false, subPath: '', isDevice: false },
+  ];
   return shim.call('create', shims.request(bundle, { volumes }));
 };
 

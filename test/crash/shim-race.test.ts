@@ -29,7 +29,9 @@ async function race(bundle: string): Promise<readonly string[]> {
   const started = await Promise.all(pods.map((id) => shims.start(id)));
   expect(started.map(({ exitCode }) => exitCode)).toEqual([0, 0]);
   const clients = await Promise.all(pods.map((id) => shims.connect(id)));
-  const volumes = [{ targetPath: volume.target, containerPath: '/data', readOnly: false, subPath: '', isDevice: false }];
+  const volumes = [
+    { targetPath: volume.target, containerPath: '/data', readOnly: false, subPath: '', isDevice: false },
+  ];
   const outcomes = clients.map((client) =>
     client.call('create', shims.request(bundle, { volumes })).then(
       () => 'created',
