@@ -41,8 +41,10 @@ export async function createClone(pool: PoolState, spec: VolumeSpec, source: Poo
 
 /** Files of a volume that has its image and its spec. */
 export async function writeVolumeFiles(directory: string, filesystem: VolumeFilesystem): Promise<void> {
-  await writeNew(`${directory}/${VOLUME_FILES.filesystem}`, volumeFilesystemRecord.encode(filesystem));
-  await writeNew(`${directory}/${VOLUME_FILES.lease}`, '');
+  await Promise.all([
+    writeNew(`${directory}/${VOLUME_FILES.filesystem}`, volumeFilesystemRecord.encode(filesystem)),
+    writeNew(`${directory}/${VOLUME_FILES.lease}`, ''),
+  ]);
 }
 
 /** Stock Kata formats nothing, so a volume for it begins with a file system. */
@@ -76,8 +78,10 @@ async function create(
   const fill = async (building: string): Promise<void> => {
     const image = `${building}/${VOLUME_FILES.image}`;
     const filesystem = await formatIfForKata(image, spec, await fillImage(image));
-    await writeNew(`${building}/${VOLUME_FILES.spec}`, volumeSpecRecord.encode(spec));
-    await writeVolumeFiles(building, filesystem);
+    await Promise.all([
+      writeNew(`${building}/${VOLUME_FILES.spec}`, volumeSpecRecord.encode(spec)),
+      writeVolumeFiles(building, filesystem),
+    ]);
   };
   const plan = { target: volumePlace(pool, id), bytes: spec.capacityBytes, what: `create volume ${id}` };
   await build(pool, plan, fill, log);

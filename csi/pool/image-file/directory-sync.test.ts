@@ -1,17 +1,18 @@
-import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { DirectorySync } from './directory-sync.ts';
 
-let parent: string;
+let path: string;
+let directory: DirectorySync;
 beforeEach(async () => {
-  parent = await mkdtemp(join(tmpdir(), 'directory-sync-'));
+  path = await mkdtemp(join(tmpdir(), 'directory-sync-'));
+  directory = await DirectorySync.open(path);
 });
-afterEach(() => rm(parent, { recursive: true }));
+afterEach(() => rm(path, { recursive: true }));
 
 test('those who come before a sync begins share it; who comes later gets another', async () => {
-  const directory = new DirectorySync(parent);
   const first = directory.sync();
   expect(directory.sync()).toBe(first);
   await Promise.resolve();
@@ -20,13 +21,12 @@ test('those who come before a sync begins share it; who comes later gets another
   expect(second).not.toBe(first);
   expect(directory.sync()).toBe(second);
   await Promise.all([first, second]);
+  await directory.close();
 });
 
-test('a failure is told to all who shared it, and to nobody else', async () => {
-  const path = join(parent, 'later');
-  const directory = new DirectorySync(path);
-  const [one, other] = await Promise.allSettled([directory.sync(), directory.sync()]);
-  expect([one?.status, other?.status]).toEqual(['rejected', 'rejected']);
-  await mkdir(path);
-  await directory.sync();
+test('a failure is told to all who shared it, and to all who come after', async () => {
+  await directory.close();
+  const shared = await Promise.allSettled([directory.sync(), directory.sync()]);
+  expect(shared.map(({ status }) => status)).toEqual(['rejected', 'rejected']);
+  await expect(directory.sync()).rejects.toThrow();
 });

@@ -1,13 +1,21 @@
-import { syncDirectory } from '../../../runtime/system/node/system.ts';
+import { type FileHandle, open } from 'node:fs/promises';
+import { failpoint } from '../../../runtime/system/failpoint.ts';
 
-/** Group commit: one sync serves every verb that had changed the directory's names before the sync began. */
+/**
+ * Group commit: one sync serves every verb that had changed the directory's names before the sync began. When one fails,
+ * all that come after fail too, until the next start: the kernel reports a failure once, and forgets what it was about.
+ */
 export class DirectorySync {
-  private readonly directory: string;
+  private readonly handle: FileHandle;
   private running: Promise<void> = Promise.resolve();
   private next: Promise<void> | undefined;
 
-  constructor(directory: string) {
-    this.directory = directory;
+  private constructor(handle: FileHandle) {
+    this.handle = handle;
+  }
+
+  static async open(directory: string): Promise<DirectorySync> {
+    return new DirectorySync(await open(directory, 'r'));
   }
 
   /** What this process changed before the call is durable when it resolves. */
@@ -17,9 +25,15 @@ export class DirectorySync {
   }
 
   private async runNext(): Promise<void> {
-    await this.running.catch(() => undefined); // those who waited for it know
-    this.running = syncDirectory(this.directory);
+    await this.running;
+    this.running = this.handle.sync();
     this.next = undefined; // who comes from now on is too late for this one
     await this.running;
+    failpoint('directory.synced');
+  }
+
+  /** When nobody waits for it any more. */
+  close(): Promise<void> {
+    return this.handle.close();
   }
 }

@@ -144,6 +144,7 @@ export class ImageFilePool implements Pool {
 
   async close(): Promise<void> {
     await this.copies.close();
+    await Promise.all([this.state.volumesSync.close(), this.state.snapshotsSync.close()]);
     await this.lock.release();
   }
 

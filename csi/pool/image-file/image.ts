@@ -16,8 +16,14 @@ export const STAT_BLOCK_BYTES = 512;
 
 /** A new image, which reads as zero. */
 export async function makeImage(host: HostCalls, path: string, shape: ImageShape): Promise<void> {
-  await (await open(path, 'wx', 0o600)).close();
-  await extendImage(host, path, shape);
+  const image = await open(path, 'wx', 0o600);
+  try {
+    if (!shape.isThick) await image.truncate(shape.sizeBytes);
+  } finally {
+    await image.close();
+  }
+  if (shape.isThick) await host.allocate(path, shape.sizeBytes);
+  failpoint('volume.file-written');
 }
 
 /** Gives the image at least the size. It is never made smaller: a guest may have seen what it is. */

@@ -84,8 +84,8 @@ async function open(options: ImageFilePoolOptions, log: Log): Promise<PoolState>
     volumes: new OrderedIndex<VolumeId, VolumeSpec>(volumes.records, volumeIdOf),
     snapshots: new OrderedIndex<SnapshotId, VolumeSnapshot>(snapshots.records, snapshotIdOf),
     unreadable: new Map([...volumes.unreadable, ...snapshots.unreadable]),
-    volumesSync: new DirectorySync(paths.volumes),
-    snapshotsSync: new DirectorySync(paths.snapshots),
+    volumesSync: await DirectorySync.open(paths.volumes),
+    snapshotsSync: await DirectorySync.open(paths.snapshots),
   };
 }
 
