@@ -1,6 +1,8 @@
 import { Fault } from '../../proto/fault.ts';
+import type { SnapshotId } from '../../proto/ids.ts';
 import type { VolumeSnapshot } from '../../proto/volume-snapshot.ts';
 import { withUndo } from '../../runtime/system/undo.ts';
+import type { Pool } from '../pool/port.ts';
 import { toGroupId, toMemberId } from '../snapshot-id.ts';
 import { describeForeignUse } from '../snapshots/foreign-use.ts';
 import { checkGroupParameters } from '../snapshots/snapshot-parameters.ts';
@@ -39,6 +41,7 @@ export function createGroupSnapshot(
       }
       const sources = volumeIds.map((volumeId) => findSource(volumeId, volumes));
       const wanted = await toWanted(sources, name, groupId, context);
+      for (const { pool, snapshot } of wanted) requireFree(pool, snapshot.snapshotId);
       return withUndo(call.log, async (undo) => {
         undo.defer('group snapshot', () => clearGroup(groupId, context, call.log));
         const memberIds = wanted.map(({ snapshot }) => snapshot.snapshotId);
@@ -97,6 +100,12 @@ function toWanted(
       },
     })),
   );
+}
+
+/** One whose record cannot be read, for which this throws, is no part that a failure may take back. */
+function requireFree(pool: Pool, snapshotId: SnapshotId): void {
+  if (pool.findSnapshot(snapshotId) === undefined) return;
+  throw new Fault('exists', `snapshot ${snapshotId} is there, but is no part of a group`, { fields: { snapshotId } });
 }
 
 function requireSameSources(

@@ -8,6 +8,7 @@ import { silentLog } from '../../runtime/system/log.ts';
 import { createNodeSystem } from '../../runtime/system/node/system.ts';
 import { Attachments } from '../attachments.ts';
 import { PodShims } from '../pod-shims.ts';
+import type { Pool } from '../pool/port.ts';
 import { toGroupId, toMemberId } from '../snapshot-id.ts';
 import { createMemoryPool, type MemoryPool, NODE_KEY } from '../snapshots/memory-pool.fixture.ts';
 import { Snapshots } from '../snapshots/snapshots.ts';
@@ -109,6 +110,26 @@ it('a record that cannot be read keeps its group out of sight, and removes nothi
   await expect(remove(context)).rejects.toMatchObject({ code: 'malformed' });
   await expect(take(context, a)).rejects.toMatchObject({ code: 'malformed' });
   expect(fast.findSnapshot(member)).toBeDefined();
+});
+
+it('a member whose own record cannot be read is not removed by a repeated request', async () => {
+  const context = await open(fast);
+  const a = fast.add('a').volumeId;
+  await take(context, a);
+  const broken = new Fault('malformed', 'snapshot.json is not JSON');
+  const removed: string[] = [];
+  const pool: Pool = {
+    ...fast,
+    snapshots: () => [],
+    findSnapshot: () => {
+      throw broken;
+    },
+    removeSnapshot: async (snapshotId) => removed.push(snapshotId) > 0,
+  };
+  const volumes = new Volumes(NODE_KEY, [pool]);
+  const snapshots = new Snapshots(volumes, context.unfinished);
+  await expect(take({ ...context, volumes, snapshots }, a)).rejects.toBe(broken);
+  expect(removed).toEqual([]);
 });
 
 it('what a killed writer left in the directory goes at the start', async () => {
