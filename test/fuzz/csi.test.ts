@@ -34,7 +34,7 @@ beforeAll(async () => {
   node = await createCsiNode();
   await mountXfsPool(node);
   driver = await node.start(FLAGS);
-  client = new Client(`unix:${driver.socket}`, credentials.createInsecure());
+  client = connect();
   known = await ensureKnown();
   vocabulary = await createVocabulary(node, known);
 });
@@ -43,6 +43,10 @@ afterAll(async () => {
   await driver?.stop();
   await node?.close();
 });
+
+/** A connection of its own; clients of one socket share theirs otherwise. */
+const connect = (): Client =>
+  new Client(`unix:${driver.socket}`, credentials.createInsecure(), { 'grpc.use_local_subchannel_pool': 1 });
 
 /** A volume with something in it, that no refused request may touch, and snapshots of it. Requests may delete them. */
 async function ensureKnown(): Promise<KnownIds> {
@@ -88,19 +92,19 @@ interface Outcome {
 }
 
 /** What the driver answers to these bytes: a hang is a DEADLINE_EXCEEDED of our own, and a dead driver UNAVAILABLE. */
-const send = (verb: string, bytes: Buffer): Promise<Outcome> =>
+const send = (verb: string, bytes: Buffer, timeoutMs = 10_000, over = client): Promise<Outcome> =>
   new Promise((resolve) => {
     const { path = '', responseStream = false } = METHODS[verb] ?? {};
     const asIs = (value: Buffer): Buffer => value;
-    const options = { deadline: Date.now() + 10_000 };
+    const options = { deadline: Date.now() + timeoutMs };
     if (responseStream) {
-      const stream = client.makeServerStreamRequest(path, asIs, asIs, bytes, options);
+      const stream = over.makeServerStreamRequest(path, asIs, asIs, bytes, options);
       stream.on('error', () => {}).on('status', resolve);
       stream.resume();
       return;
     }
     const done = (error: ServiceError | null): void => resolve(error ?? { code: status.OK, details: '' });
-    client.makeUnaryRequest(path, asIs, asIs, bytes, options, done);
+    over.makeUnaryRequest(path, asIs, asIs, bytes, options, done);
   });
 
 const serialize = (verb: string, request: object): Buffer =>
@@ -194,9 +198,31 @@ describe('CSI requests', () => {
       fc.asyncProperty(fc.array(call(), { minLength: 10, maxLength: 20 }), async (calls) => {
         const answers = calls.map(({ verb, request }) => send(verb, serialize(verb, request)));
         for (const outcome of await Promise.all(answers)) expectClearAnswer(outcome);
+        expect((await readState(node)).unfinished).toEqual([]);
       }),
       runs(15),
     );
+  });
+
+  it('may be given up by their callers: nothing is left half made', { timeout: limitMs(60) }, async () => {
+    const hasty = fc.record({ call: call(), timeoutMs: fc.integer({ min: 1, max: 30 }) });
+    await fc.assert(
+      fc.asyncProperty(fc.array(hasty, { minLength: 10, maxLength: 20 }), async (calls) => {
+        // HTTP/2 servers end a connection on which a thousand streams are given up in a row (CVE-2023-44487).
+        const own = connect();
+        const answers = calls.map(({ call: { verb, request }, timeoutMs }) =>
+          send(verb, serialize(verb, request), timeoutMs, own),
+        );
+        const late = [status.DEADLINE_EXCEEDED, status.CANCELLED];
+        for (const outcome of await Promise.all(answers)) if (!late.includes(outcome.code)) expectClearAnswer(outcome);
+        own.close();
+      }),
+      runs(15),
+    );
+    // Verbs that nobody waits for may run on; a stop waits for them.
+    expect(await driver.stop()).toBe(0);
+    expect((await readState(node)).unfinished).toEqual([]);
+    driver = await node.start(FLAGS);
   });
 
   it('have left what the next server finds as it was', async () => {
