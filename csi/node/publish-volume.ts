@@ -92,7 +92,7 @@ async function publish({ found, wanted, existing }: Step, context: NodeContext, 
     await attachments.save(wanted);
   }
   if (found.spec.class.consumer === 'kata') {
-    undo.defer("Kata's mount info", () => ensureNoKataMountInfo(targetPath));
+    if (existing === undefined) undo.defer("Kata's mount info", () => ensureNoKataMountInfo(targetPath));
     await ensureKataMountInfo(found.spec, wanted);
   }
   await ensurePlaceholder(host, targetPath, volumeId, undo);
