@@ -1,6 +1,7 @@
 import { resolve } from 'node:path';
 import { Fault } from '../../proto/fault.ts';
 import { DEFAULT_RUN_DIRECTORY } from '../../proto/paths.ts';
+import { FILESYSTEMS } from '../../proto/volume-spec.ts';
 import { createNodeSystem } from '../system/node/system.ts';
 import {
   type Command,
@@ -13,6 +14,7 @@ import {
 } from './command.ts';
 import { exportVolume } from './export-volume.ts';
 import { formatVolume, formatVolumes } from './format-volumes.ts';
+import { type ImportOptions, importVolume } from './import-volume.ts';
 import { listVolumes, type VolumePlaces, type VolumeView } from './list-volumes.ts';
 import { fsckVolume, type MaintenanceOptions, trimVolume } from './maintain-volume.ts';
 import { POOL_FLAG, parsePoolFlag } from './pool-flag.ts';
@@ -30,11 +32,14 @@ const FLAGS = {
   'boot-timeout': { type: 'string', default: '60' },
   guest: { type: 'string' },
   qemu: { type: 'string' },
+  name: { type: 'string' },
+  endpoint: { type: 'string', default: 'unix:///run/berth/csi.sock' },
+  fs: { type: 'string', default: 'ext4' },
 } as const;
 
 export const volumeCommand: Command = {
   name: 'volume',
-  summary: 'list the volumes of this node, look into one, check, trim or export it',
+  summary: 'list the volumes of this node, look into one, check, trim, export or import it',
   help: `berth volume: the volumes of this node
 
 Usage: berth volume ls [FLAGS]
@@ -42,6 +47,7 @@ Usage: berth volume ls [FLAGS]
        berth volume fsck VOLUME [--repair none|safe|full] [FLAGS]
        berth volume trim VOLUME [FLAGS]
        berth volume export VOLUME FILE [FLAGS]
+       berth volume import FILE --name NAME --pool NAME=image-file:DIR [FLAGS]
 
 ls and inspect show the volumes that are published on this node and, of the pools that are named, the others too. They
 read records; they open no disk and take no lease. FORMATTED says what berth did to the disk: "never" is blank,
@@ -51,6 +57,8 @@ fsck checks the file system of a volume that no pod uses, prints what the checki
 if all is well afterwards, 1 if not. trim gives blocks that the file system does not use back to the pool; a pod that
 runs with the volume does it itself. Both boot a VM of their own where they need one: the host looks into no disk.
 export copies the disk of a volume that no pod writes to a new FILE, a raw image with holes where there is nothing.
+import makes a volume of an existing raw image, through berth-csi, and prints the PersistentVolume that brings it into
+a cluster (kubectl apply -f -). The image is never formatted, whatever is in it.
 
   --pool NAME=image-file:DIR  a pool, as berth-csi was given it; may be repeated
   --json                      everything that is recorded, as JSON (ls, inspect)
@@ -61,6 +69,9 @@ export copies the disk of a volume that no pod writes to a new FILE, a raw image
   --boot-timeout S            what its guest may take to say hello; default 60
   --guest DIR                 kernel, initrd and root image; default: the build's
   --qemu PATH                 default: qemu-system-x86_64 of the PATH
+  --name NAME                 of the volume that import makes, and of its PersistentVolume
+  --endpoint unix:///PATH     where berth-csi listens, for import; default unix:///run/berth/csi.sock
+  --fs ext4|xfs|btrfs         of the image that is imported; default ext4
 
 Examples:
   berth volume ls --pool fast=image-file:/srv/berth
@@ -71,7 +82,7 @@ Examples:
   prepare(args) {
     const { values, positionals } = parseFlags(args, { allowPositionals: true, options: FLAGS });
     const [word = '', ...operands] = positionals;
-    const verb = parseSubcommand(word, ['ls', 'inspect', 'fsck', 'trim', 'export']);
+    const verb = parseSubcommand(word, ['ls', 'inspect', 'fsck', 'trim', 'export', 'import']);
     const places: VolumePlaces = {
       runDirectory: resolve(values['run-dir']),
       pools: (values.pool ?? []).map(parsePoolFlag),
@@ -109,9 +120,30 @@ Examples:
         const [id = '', file = ''] = takeOperands(operands, ['VOLUME', 'FILE']);
         return onVolume(places, [id], (volume) => exportVolume(volume, resolve(file)));
       }
+      case 'import': {
+        const [file = ''] = takeOperands(operands, ['FILE']);
+        const options = parseImport(values, places.pools);
+        return () => importVolume(resolve(file), options);
+      }
     }
   },
 };
+
+function parseImport(
+  { name, endpoint, fs }: { name?: string | undefined; endpoint: string; fs: string },
+  pools: VolumePlaces['pools'],
+): ImportOptions {
+  const [pool, ...others] = pools;
+  if (name === undefined) throw new Fault('invalid', '--name is missing: what the volume is to be called');
+  if (pool === undefined || others.length > 0)
+    throw new Fault('invalid', 'import needs one --pool: where the volume goes');
+  if (!endpoint.startsWith('unix:///'))
+    throw new Fault('invalid', `--endpoint is "${endpoint}", but must be unix:///PATH`);
+  if (!FILESYSTEMS.some((known) => known === fs)) {
+    throw new Fault('invalid', `--fs is "${fs}", but must be one of ${FILESYSTEMS.join(', ')}`);
+  }
+  return { name, pool, socket: endpoint.slice('unix://'.length), fsType: fs };
+}
 
 /** The operands that a verb takes, all of them and no more. */
 function takeOperands(given: readonly string[], names: readonly string[]): readonly string[] {

@@ -75,7 +75,7 @@ describe('berth volume', () => {
     expect(busy).toMatchObject({ exitCode: 1, stderr: expect.stringContaining('in use by pod') });
     expect(await pod.end()).toBe(0);
 
-    expect(await runScript('again', volume, fill)).toMatchObject({ exitCode: 0 });
+    expect(await runScript('again', volume, `echo kept >/data/kept; ${fill}`)).toMatchObject({ exitCode: 0 });
     const fullAgain = await allocatedBytes(imageOf(volume));
     expect(await berthVolume('trim', volume)).toMatchObject({ exitCode: 0 });
     expect(await allocatedBytes(imageOf(volume))).toBeLessThan(fullAgain - (20 << 20));
@@ -89,5 +89,21 @@ describe('berth volume', () => {
       stderr: expect.stringContaining('is there already'),
     });
     await volume.remove();
+
+    const image = ['volume', 'import', file, '--name', 'imported', '--pool', `pool=image-file:${lab.poolDirectory}`];
+    const imported = await lab.berth([...image, '--endpoint', 'unix:///run/csi.sock']);
+    expect(imported, imported.stderr).toMatchObject({ exitCode: 0 });
+    const { spec } = JSON.parse(imported.stdout) as { spec: { csi: { volumeHandle: string } } };
+    const again = await createLabVolume(lab, csi, 'imported');
+    expect(again.id).toBe(spec.csi.volumeHandle);
+    expect((await readFile(file)).equals(await readFile(imageOf(again)))).toBe(true);
+    expect(await runScript('reader', again, 'cat /data/kept')).toMatchObject({ exitCode: 0, stdout: 'kept\n' });
+    expect(await again.filesystem()).toMatchObject({ state: 'raw' });
+    expect(await lab.berth([...image, '--endpoint', 'unix:///run/csi.sock'])).toMatchObject({
+      exitCode: 1,
+      stderr: expect.stringContaining('has been used'),
+    });
+    await again.remove();
+    expect(await lab.remains()).toEqual([]);
   });
 });
