@@ -14,7 +14,7 @@ afterEach(async () => {
   driver = undefined;
 });
 
-/** The kubelet of a node that wants ControllerPublishVolume counts the volumes too, and so does csi-sanity. */
+/** With a limit, so that csi-sanity sees whether one volume more is refused. */
 const PUBLISH = { 'controller-publish': '', 'max-volumes-per-node': '4' };
 
 /** What csi-sanity does not run, by the reason. Anything else that it skips is a capability that was lost. */

@@ -67,7 +67,7 @@ export function describeContract(file: FileDescriptor): string[] {
   return lines.sort();
 }
 
-/** `.csi.v1.CreateVolumeRequest.secrets` for every field whose options have a name that ends so. */
+/** `.csi.v1.CreateVolumeRequest.secrets` for every field that has the option, by its full name, set. */
 export function fieldsWithOption(file: FileDescriptor, option: string): string[] {
   const inMessage = (scope: string, { name, field = [], nested_type = [] }: MessageDescriptor): string[] => [
     ...field.filter(({ options = {} }) => options[option] === true).map((each) => `${scope}.${name}.${each.name}`),
