@@ -1,6 +1,7 @@
 import '../../runtime/system/native/polyfill.ts';
 import { describeError, Fault } from '../../proto/fault.ts';
 import { createLog } from '../../runtime/system/log.ts';
+import { forgive } from '../../runtime/system/native/errors.ts';
 import { createStream } from '../../runtime/system/native/stream.ts';
 import { SIG, sys } from '../../runtime/system/native/sys.ts';
 import { serve } from '../../runtime/system/rpc/ttrpc-server.ts';
@@ -14,18 +15,19 @@ const STDERR = 2;
 
 const USAGE = 'berth-csi-host makes system calls for berth-csi, which starts it; it is not for use by hand';
 
+/** A log that cannot be written is lost: it must not end the process that holds the locks. */
 const writeStderr = (text: string): void => {
-  sys.write(STDERR, sys.utf8Encode(text));
+  forgive(['ENOSPC', 'EDQUOT', 'EIO', 'EPIPE'], undefined, () => sys.write(STDERR, sys.utf8Encode(text)));
 };
 
 /** Serves until berth-csi has gone, however it went: the kernel then frees every lock that was taken here. */
 async function main(): Promise<number> {
   const [, verb = '', method = ''] = sys.args();
   startTrace(sys.env()[TRACE_VARIABLE], writeStderr);
-  if (verb === 'call') return answerSlowCall(method);
-  if (verb !== 'serve') throw new Fault('invalid', USAGE);
   // A terminal, and systemd, signal the whole group: the server stops by itself, and needs this process until then.
   sys.signalfd([SIG.TERM, SIG.INT, SIG.HUP]);
+  if (verb === 'call') return answerSlowCall(method);
+  if (verb !== 'serve') throw new Fault('invalid', USAGE);
   await serve(createStream(SOCKET, 'berth-csi'), hostService, createLog(writeStderr, 'warn')).ended;
   return 0;
 }

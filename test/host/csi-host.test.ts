@@ -182,6 +182,15 @@ test('a container without the devices of the host is told what it lacks', async 
 });
 
 describe('the process', () => {
+  test('outlives the signals that a terminal or systemd sends to the whole group', async () => {
+    const [file = '', ...prefix] = world.prefix;
+    const command = 'kill -TERM $(pidof berth-csi-host) && kill -INT $(pidof berth-csi-host)';
+    await execa(file, [...prefix, 'sh', '-c', command]);
+    const lock = await host.calls.tryLock(await makeFile('after-signals'));
+    expect(lock).toBeDefined();
+    await lock?.release();
+  });
+
   test('ends with its socket, and whoever asked is told', async () => {
     const other = await startHostProcess(wrapper);
     await other.close();
