@@ -7,6 +7,7 @@ import { sandboxRecord } from '../../proto/sandbox-record.ts';
 import { volumeAttachmentRecord } from '../../proto/volume-attachment.ts';
 import { volumeFilesystemRecord } from '../../proto/volume-filesystem.ts';
 import { volumeLeaseRecord } from '../../proto/volume-lease.ts';
+import { volumeSnapshotRecord } from '../../proto/volume-snapshot.ts';
 import { volumeSpecRecord } from '../../proto/volume-spec.ts';
 import { network, volume } from '../../runtime/plan/plan.fixture.ts';
 import { brokenJson, orFault, runs } from '../support/fuzz.ts';
@@ -22,10 +23,19 @@ function codecCase<T>(codec: RecordCodec<T>, ...values: readonly object[]) {
 }
 
 const CASES = [
-  codecCase(volumeSpecRecord, { ...spec, parameters: { key: 'value' } }),
-  codecCase(volumeFilesystemRecord, filesystem, { state: 'formatted', uuid: 'u', formattedAtMs: 1 }),
+  codecCase(volumeSpecRecord, { ...spec, source: { kind: 'snapshot', snapshotId: 'a.b.s_c' } }),
+  codecCase(volumeFilesystemRecord, filesystem, { state: 'raw', uuid: 'u', formattedAtMs: 1, problem: 'p' }),
+  codecCase(volumeSnapshotRecord, {
+    ...{ snapshotId: 'a.b.s_c', name: 'c', sourceVolumeId: 'a.b.c', sizeBytes: 1, fsType: 'xfs', createdAtMs: 1 },
+    ...{ consistency: 'frozen', remark: '', groupId: 'a.b.g_c' },
+  }),
   codecCase(volumeLeaseRecord, { podUid: 'pod', sandboxId: 'box', node: 'n', takenAtMs: 1 }),
-  codecCase(volumeAttachmentRecord, { ...attachment, mountFlags: ['noatime'] }),
+  codecCase(volumeAttachmentRecord, {
+    ...attachment,
+    mountFlags: ['noatime'],
+    device: { major: 7, minor: 1 },
+    fsGroup: 1,
+  }),
   codecCase(
     networkAttachmentRecord,
     network('eth0', {

@@ -39,7 +39,11 @@ describe('words of the kernel', () => {
   it.each<[string, (text: string) => unknown, string]>([
     ['cpuinfo', parseTscKhz, 'cpu MHz\t\t: 2499.998\n'],
     ['meminfo', parseMemoryTotal, 'MemTotal:         243512 kB\n'],
-    ['stat', (text) => parseProcess(1, text), '1 (a) b) S 0 1 1 0 -1 4194560 1 1 1 1 1 1 1 1 20 0 1 0 12345 1 1'],
+    [
+      'stat',
+      (text) => parseProcess(1, text)?.startTicks ?? 0,
+      '1 (a) b) S 0 1 1 0 -1 4194560 1 1 1 1 1 1 1 1 20 0 1 0 12345 1 1',
+    ],
     ['console', (text) => tailOf(text).length, '\u001b[1;31mPanic\u001b[0m\r\nend\r\n'],
   ])('%s: a number, nothing thrown', (_what, parse, sample) => {
     fc.assert(
