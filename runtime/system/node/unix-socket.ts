@@ -1,6 +1,7 @@
 import { once } from 'node:events';
-import { chmod, lstat, unlink } from 'node:fs/promises';
+import { chmod, lstat, stat, unlink } from 'node:fs/promises';
 import { createConnection, createServer, type Socket } from 'node:net';
+import { dirname } from 'node:path';
 import { Fault } from '../../../proto/fault.ts';
 import type { ByteStream, Listener } from '../port.ts';
 import { errorCode } from './errno.ts';
@@ -45,19 +46,33 @@ export async function listenUnix(path: string, accept: (stream: ByteStream) => v
   };
 }
 
-/** Removes a socket that nobody serves. `busy` if somebody does; `precondition` if the path is no socket. */
+/**
+ * Removes a socket that nobody serves. `busy` if somebody does; `precondition` if the path is no socket, or its directory
+ * is not there.
+ */
 export async function ensureNoStaleSocket(path: string): Promise<void> {
   requireShort(path);
   const found = await lstat(path).catch((error: unknown) => {
     if (errorCode(error) === 'ENOENT') return undefined;
     throw new Fault('io', `could not look at ${path}`, { cause: error });
   });
-  if (found === undefined) return;
+  if (found === undefined) return requireParent(path);
   if (!found.isSocket()) throw new Fault('precondition', `${path} exists and is not a socket`, { fields: { path } });
   if (await isServed(path)) {
     throw new Fault('busy', `another process serves ${path}; stop it or choose another path`, { fields: { path } });
   }
   await unlink(path);
+}
+
+/** libuv reports a missing directory as EACCES, which sends everybody looking for permissions. */
+async function requireParent(path: string): Promise<void> {
+  const directory = dirname(path);
+  await stat(directory).catch((cause: unknown) => {
+    if (errorCode(cause) !== 'ENOENT')
+      throw new Fault('io', `could not look at ${directory}`, { fields: { path }, cause });
+    const message = `the directory of the socket ${path} is not there; make it ("mkdir -p ${directory}")`;
+    throw new Fault('precondition', message, { fields: { path } });
+  });
 }
 
 async function isServed(path: string): Promise<boolean> {
