@@ -9,8 +9,12 @@ export function parseTrimmedBytes(serial: string, completed: Completed): number 
   }
   const fault = toolFault(['fstrim'], completed);
   if (!String(fault.fields['stderr']).includes('not supported')) throw fault;
-  throw new Fault('unsupported', `the disk ${serial} takes no discards; its class may say discard: "true"`, {
-    fields: { serial },
-    cause: fault,
-  });
+  throw new Fault(
+    'unsupported',
+    `the disk ${serial} takes no discards: its volume is thick, or of a class with discard: "false"`,
+    {
+      fields: { serial },
+      cause: fault,
+    },
+  );
 }
