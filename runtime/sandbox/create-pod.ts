@@ -61,7 +61,7 @@ export async function createPod(context: PodContext, create: CreatePod): Promise
   await store.update({ podUid: request.podUid, bundle: request.bundle, ...describePlan(plan, create) });
 
   phases.begin('vmm');
-  const leases = takeLeases(context, plan, request);
+  const leases = await takeLeases(context, plan, request);
   checkWanted();
   const vm = await startVm(context, driver, plan.vm, {
     netns,
@@ -166,7 +166,7 @@ interface LeasedVolume {
   readonly lease: HeldLease;
 }
 
-function takeLeases({ host, id, undo }: PodContext, plan: Plan, request: PlanRequest): readonly LeasedVolume[] {
+async function takeLeases({ host, id, undo }: PodContext, plan: Plan, request: PlanRequest): Promise<LeasedVolume[]> {
   const owner = { podUid: request.podUid, sandboxId: id, node: '', takenAtMs: Date.now() };
   const leased: LeasedVolume[] = [];
   undo.defer('leases', () => {
@@ -175,7 +175,7 @@ function takeLeases({ host, id, undo }: PodContext, plan: Plan, request: PlanReq
   for (const volume of plan.guest.volumes) {
     const { spec, attachment } = volume.facts;
     const wanted = { volumeId: spec.volumeId, directory: attachment.volumeDirectory, readOnly: volume.readOnly };
-    leased.push({ volume, lease: takeLease(host, wanted, owner) });
+    leased.push({ volume, lease: await takeLease(host, wanted, owner) });
   }
   return leased;
 }

@@ -11,19 +11,35 @@ export interface LeasedVolume {
   readonly readOnly: boolean;
 }
 
-/** Takes the lease of a volume: a VM that only reads shares it with others that do. Fault `precondition` naming the owner if another VM has it. */
-export function takeLease(host: SandboxHost, volume: LeasedVolume, owner: VolumeLease): HeldLease {
-  const { volumeId, directory, readOnly } = volume;
-  const path = `${directory}/${VOLUME_FILES.lease}`;
-  const lease = host.takeLease(path, volumeLeaseRecord.encode(owner), readOnly ? 'shared' : 'exclusive');
-  if ('fd' in lease) {
-    failpoint('lease.taken');
-    return lease;
+/** csi takes the lock for an instant when it looks at it, which is no reason to refuse a pod. */
+const PATIENCE_MS = 250;
+const RETRY_MS = 25;
+
+/**
+ * Takes the lease of a volume: a VM that only reads shares it with others that do. Fault `precondition` naming the owner
+ * if another VM has it.
+ */
+export async function takeLease(host: SandboxHost, volume: LeasedVolume, owner: VolumeLease): Promise<HeldLease> {
+  const path = `${volume.directory}/${VOLUME_FILES.lease}`;
+  const text = volumeLeaseRecord.encode(owner);
+  const deadlineMs = host.system.now() + PATIENCE_MS;
+  for (;;) {
+    const lease = host.takeLease(path, text, volume.readOnly ? 'shared' : 'exclusive');
+    if ('fd' in lease) {
+      failpoint('lease.taken');
+      return lease;
+    }
+    if (host.system.now() >= deadlineMs) throw heldFault(volume, lease.heldBy, path);
+    await host.system.sleep(RETRY_MS);
   }
+}
+
+function heldFault({ volumeId, readOnly }: LeasedVolume, heldBy: string, path: string): Fault {
+  const rule = `one VM at a time can have it${readOnly ? ' unless all read only' : ''}`;
   const message =
-    `volume ${volumeId} is in use by ${describeOwner(lease.heldBy, path)}, and one VM at a time can have it${readOnly ? ' unless all read only' : ''}; ` +
+    `volume ${volumeId} is in use by ${describeOwner(heldBy, path)}, and ${rule}; ` +
     'end that pod first (a Deployment does with strategy: Recreate)';
-  throw new Fault('precondition', message, { fields: { volumeId, hint: 'strategy: Recreate' } });
+  return new Fault('precondition', message, { fields: { volumeId, hint: 'strategy: Recreate' } });
 }
 
 /** The text names whoever took the lock last: the holder, unless they have yet to write it. */

@@ -42,7 +42,7 @@ export async function maintainVolume(context: PodContext, request: MaintainVolum
   const vmSpec = planMaintenance({ id, memoryMib: request.memoryMib, spec, directory, readOnly }, machine);
   checkWanted();
   const owner = { podUid: parsePodUid(id), sandboxId: id, node: '', takenAtMs: Date.now() };
-  const lease = takeLease(host, { volumeId: spec.volumeId, directory, readOnly }, owner);
+  const lease = await takeLease(host, { volumeId: spec.volumeId, directory, readOnly }, owner);
   undo.defer('lease', () => lease.close());
   const filesystem = await read(host, volumeFilesystemRecord, `${directory}/${VOLUME_FILES.filesystem}`);
   checkUsed(spec, filesystem);

@@ -277,6 +277,18 @@ describe('the data', () => {
     expect(world.journal).toEqual(['release']);
   });
 
+  it('are waited for while somebody only looks at the lease', async () => {
+    const world = new FakeWorld({ state: 'formatted', uuid: 'u' });
+    world.leaseHeldBy = '';
+    world.onSleep = () => {
+      world.leaseHeldBy = undefined;
+    };
+    const sandbox = await world.sandbox();
+    await sandbox.create(world.request());
+    await sandbox.stop(1_000);
+    expectNothingLeft(world);
+  });
+
   it('that carry a foreign signature are left alone: the record stays `never`', async () => {
     const world = new FakeWorld();
     world.agent = { checkBlank: refuse('precondition', 'the device has a signature of xfs') };

@@ -51,6 +51,7 @@ export class FakeWorld {
   agent: Partial<AgentHandlers> = {};
   guestSaysHello = true;
   leaseHeldBy: string | undefined;
+  onSleep: () => void = () => {};
   /** What the VMM says of its disks, and how it says that one fails. */
   disks: readonly DiskStatus[] = [];
   reportDiskError: (error: DiskError) => void = () => {};
@@ -219,6 +220,10 @@ export class FakeWorld {
       ],
       connect: (path: string) => this.connect(path),
       now: () => Date.now(),
+      sleep: (ms: number) => {
+        this.onSleep();
+        return new Promise((resolve) => setTimeout(resolve, ms));
+      },
       randomBytes: (length: number) => new Uint8Array(length).fill(7),
     } as unknown as System,
     describePath: (path) => (this.files.has(path) ? 'other' : path === `${BUNDLE}/rootfs` ? 'directory' : 'absent'),
