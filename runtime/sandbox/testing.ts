@@ -222,7 +222,9 @@ export class FakeWorld {
       now: () => Date.now(),
       sleep: (ms: number) => {
         this.onSleep();
-        return new Promise((resolve) => setTimeout(resolve, ms));
+        return new Promise<void>((resolve) => {
+          setTimeout(() => resolve(), ms);
+        });
       },
       randomBytes: (length: number) => new Uint8Array(length).fill(7),
     } as unknown as System,
