@@ -13,6 +13,7 @@ import {
 import { Fault } from '../proto/fault.ts';
 import type { Log } from '../runtime/system/log.ts';
 import { ensureNoStaleSocket } from '../runtime/system/node/unix-socket.ts';
+import { within } from '../runtime/system/within.ts';
 import { loadProto } from './load-proto.ts';
 import type { RpcMetrics } from './metrics/rpc-metrics.ts';
 import { type Hall, serve } from './serve.ts';
@@ -114,19 +115,8 @@ async function stop(server: Server, { running, log }: Hall, limits: typeof STOP_
     await Promise.all(running.keys());
     return true;
   });
-  if (await within(ended, limits.graceMs)) return true;
+  if ((await within(limits.graceMs, ended)) === true) return true;
   log.warn('verbs still run; telling them to end', { verbs: running.size });
   for (const gone of running.values()) gone.abort(new Fault('busy', 'berth-csi stops; try again'));
-  return within(ended, limits.windUpMs);
-}
-
-/** False if it did not end in time. */
-async function within(ended: Promise<boolean>, timeoutMs: number): Promise<boolean> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<boolean>((resolve) => {
-    timer = setTimeout(() => resolve(false), timeoutMs);
-  });
-  const inTime = await Promise.race([ended, late]);
-  clearTimeout(timer);
-  return inTime;
+  return (await within(limits.windUpMs, ended)) ?? false;
 }

@@ -1,6 +1,6 @@
 import { O, sys } from '../../runtime/system/native/sys.ts';
+import { withOpen } from '../../runtime/system/native/with-open.ts';
 import { orRefuse } from './refusal.ts';
-import { withOpen } from './with-open.ts';
 
 /** linux/fs.h and linux/fiemap.h */
 const FICLONE = 0x40049409;

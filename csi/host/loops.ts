@@ -1,8 +1,8 @@
 import { Fault } from '../../proto/fault.ts';
 import { forgive, isErrno } from '../../runtime/system/native/errors.ts';
 import { O, sys } from '../../runtime/system/native/sys.ts';
+import { withOpen } from '../../runtime/system/native/with-open.ts';
 import { orRefuse } from './refusal.ts';
-import { withOpen } from './with-open.ts';
 
 interface Loop {
   readonly path: string;

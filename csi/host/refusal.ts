@@ -1,5 +1,5 @@
 import { Fault, type FaultCode } from '../../proto/fault.ts';
-import type { SysError } from '../../runtime/system/native/sys.ts';
+import { isSysError } from '../../runtime/system/native/errors.ts';
 
 /** What an errno means for whoever asked, where it is not just that the kernel refused. */
 const MEANINGS: Readonly<Record<string, FaultCode>> = {
@@ -25,8 +25,4 @@ export function orRefuse<T>(
     const code = meanings[error.code] ?? MEANINGS[error.code] ?? 'io';
     throw new Fault(code, message, { fields: { path, errno: error.code }, cause: error });
   }
-}
-
-function isSysError(error: unknown): error is SysError {
-  return error instanceof Error && 'syscall' in error;
 }

@@ -2,6 +2,7 @@ import { ROOT_SERIAL } from '../../proto/guest-layout.ts';
 import { forgive } from '../system/native/errors.ts';
 import { ensureDirectory } from '../system/native/file.ts';
 import { O, sys } from '../system/native/sys.ts';
+import { withOpen } from '../system/native/with-open.ts';
 import { changeLink, findLink } from '../system/netlink/link.ts';
 import { openNetlink } from '../system/netlink/socket.ts';
 import { awaitDisk } from './disk.ts';
@@ -66,12 +67,7 @@ function openConsole(): void {
 }
 
 function loadModule(path: string): void {
-  const fd = sys.open(path, O.RDONLY);
-  try {
-    forgive(['EEXIST'], undefined, () => sys.finitModule(fd, ''));
-  } finally {
-    sys.close(fd);
-  }
+  withOpen(path, O.RDONLY, (fd) => forgive(['EEXIST'], undefined, () => sys.finitModule(fd, '')));
 }
 
 /**

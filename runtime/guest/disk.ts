@@ -1,6 +1,7 @@
 import { Fault } from '../../proto/fault.ts';
 import { attempt } from '../system/native/errors.ts';
 import { O, sys } from '../system/native/sys.ts';
+import { withOpen } from '../system/native/with-open.ts';
 import { awaitFound } from './await-found.ts';
 import { readText } from './files.ts';
 
@@ -58,12 +59,5 @@ export function hasZeroEnds(device: string): boolean {
 }
 
 function withDisk<T>(device: string, body: (fd: number) => T): T {
-  return attempt(`could not read from ${device}`, () => {
-    const fd = sys.open(device, O.RDONLY);
-    try {
-      return body(fd);
-    } finally {
-      sys.close(fd);
-    }
-  });
+  return attempt(`could not read from ${device}`, () => withOpen(device, O.RDONLY, body));
 }

@@ -2,6 +2,7 @@ import { Fault } from '../../proto/fault.ts';
 import type { Log } from '../system/log.ts';
 import { forgive } from '../system/native/errors.ts';
 import { O, sys } from '../system/native/sys.ts';
+import { withOpen } from '../system/native/with-open.ts';
 import type { System } from '../system/port.ts';
 import { runTool, toolFault } from './tool.ts';
 
@@ -123,13 +124,10 @@ export const frozenFault = (serial: string): Fault =>
 
 /** False if it was not frozen: somebody else in the guest has thawed it. */
 function thaw(mountPoint: string): boolean {
-  const fd = sys.open(mountPoint, O.RDONLY | O.DIRECTORY);
-  try {
-    return forgive(['EINVAL'], false, () => {
+  return withOpen(mountPoint, O.RDONLY | O.DIRECTORY, (fd) =>
+    forgive(['EINVAL'], false, () => {
       sys.ioctl(fd, FITHAW, 0);
       return true;
-    });
-  } finally {
-    sys.close(fd);
-  }
+    }),
+  );
 }

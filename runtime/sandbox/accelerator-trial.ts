@@ -5,8 +5,8 @@ import { ROOT_SERIAL } from '../../proto/guest-layout.ts';
 import { connectChannel } from '../guest-client/connect.ts';
 import type { PlanFacts } from '../plan/types.ts';
 import type { System } from '../system/port.ts';
+import { within } from '../system/within.ts';
 import type { Vm, VmmDriver, VmSpec } from '../vmm/port.ts';
-import { within } from './deadline.ts';
 
 /** A kernel that runs at all says its version in its first tenth of a second, under nested virtualisation too. */
 const FIRST_WORD_WITHIN_MS = 3_000;

@@ -1,7 +1,7 @@
 import type { Log } from '../system/log.ts';
 import type { System } from '../system/port.ts';
+import { within } from '../system/within.ts';
 import type { DiskError, Vm } from '../vmm/port.ts';
-import { within } from './deadline.ts';
 
 /** Between two tries to let a guest go on that waits for space: the first, and at most. */
 const FIRST_PAUSE_MS = 1_000;

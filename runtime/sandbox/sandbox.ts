@@ -4,9 +4,9 @@ import type { CreatePod, MaintainedVolume, MaintainVolume } from '../../proto/sh
 import type { HandedOn } from '../guest-client/container-stdio.ts';
 import { failpoint } from '../system/failpoint.ts';
 import { Undo } from '../system/undo.ts';
+import { within } from '../system/within.ts';
 import type { Vm } from '../vmm/port.ts';
 import { type CreatedPod, createPod, describeCreated, type Pod } from './create-pod.ts';
-import { within } from './deadline.ts';
 import { DiskWatch } from './disk-watch.ts';
 import { ExitStatus } from './exit-status.ts';
 import { maintainVolume } from './maintain-volume.ts';

@@ -1,8 +1,8 @@
 import { failpoint } from '../system/failpoint.ts';
 import type { Log } from '../system/log.ts';
 import type { System } from '../system/port.ts';
+import { within } from '../system/within.ts';
 import type { Pod } from './create-pod.ts';
-import { within } from './deadline.ts';
 import type { ExitStatus } from './exit-status.ts';
 
 const SIGTERM = 15;

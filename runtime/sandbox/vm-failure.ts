@@ -1,9 +1,9 @@
 import { asFault, Fault } from '../../proto/fault.ts';
 import type { SandboxId } from '../../proto/ids.ts';
 import type { System } from '../system/port.ts';
+import { within } from '../system/within.ts';
 import type { Vm, VmExit } from '../vmm/port.ts';
 import { readConsoleTail } from './console-tail.ts';
-import { within } from './deadline.ts';
 
 /** The guest's channels break a moment before the VMM's end is known. */
 const EXIT_NEWS_MS = 1_000;

@@ -1,7 +1,7 @@
 import { Fault, type FaultFields } from '../../../proto/fault.ts';
 import type { SysError } from './sys.ts';
 
-function isSysError(error: unknown): error is SysError {
+export function isSysError(error: unknown): error is SysError {
   return error instanceof Error && 'syscall' in error && 'code' in error && typeof error.code === 'string';
 }
 

@@ -1,9 +1,10 @@
+import { type DeviceNumber, toDeviceNumber } from '../../system/device-number.ts';
 import { attempt } from '../../system/native/errors.ts';
 import { searchPath } from '../../system/native/process.ts';
 import { CLONE, S_IF, S_IFMT, sys } from '../../system/native/sys.ts';
 import { checkCapabilities } from './capabilities.ts';
 import { dropPrivileges } from './drop-privileges.ts';
-import { type Device, type Entry, type JailHost, LOADER_CACHE, planJail, SYSTEM_DIRECTORIES } from './plan.ts';
+import { type Entry, type JailHost, LOADER_CACHE, planJail, SYSTEM_DIRECTORIES } from './plan.ts';
 import type { JailRequest } from './request.ts';
 import { enterRoot } from './root.ts';
 import { openTap } from './tap.ts';
@@ -59,8 +60,7 @@ function readEntry(path: string): Entry {
   return type === S_IF.DIR ? 'directory' : null;
 }
 
-/** makedev(3) */
-function readDevice(path: string): Device | null {
+function readDevice(path: string): DeviceNumber | null {
   const rdev = sys.stat(path)?.rdev;
-  return rdev === undefined ? null : { major: (rdev >> 8) & 0xfff, minor: (rdev & 0xff) | ((rdev >> 12) & 0xfff00) };
+  return rdev === undefined ? null : toDeviceNumber(rdev);
 }

@@ -1,4 +1,5 @@
 import { Fault } from '../../../proto/fault.ts';
+import type { DeviceNumber } from '../../system/device-number.ts';
 import { MOUNT_ATTR } from '../../system/native/sys.ts';
 import { CAPABILITY } from './capabilities.ts';
 import { JAIL } from './layout.ts';
@@ -13,12 +14,7 @@ export interface JailHost {
   readonly entries: Readonly<Record<string, Entry>>;
   readonly hasLoaderCache: boolean;
   /** Of /dev/kvm; null: there is none. */
-  readonly kvm: Device | null;
-}
-
-export interface Device {
-  readonly major: number;
-  readonly minor: number;
+  readonly kvm: DeviceNumber | null;
 }
 
 export interface Bind {
@@ -33,7 +29,7 @@ export interface Bind {
 export interface JailPlan {
   readonly links: readonly { readonly path: string; readonly target: string }[];
   readonly binds: readonly Bind[];
-  readonly devices: readonly (Device & { readonly path: string })[];
+  readonly devices: readonly (DeviceNumber & { readonly path: string })[];
   /** Capabilities that the VMM keeps. */
   readonly kept: readonly number[];
 }
@@ -90,7 +86,7 @@ function bind(source: string, target: string, isDirectory: boolean, attributes: 
   return { source, target, isDirectory, attributes };
 }
 
-function kvmOf({ kvm }: JailHost): Device {
+function kvmOf({ kvm }: JailHost): DeviceNumber {
   if (kvm !== null) return kvm;
   throw new Fault('environment', 'there is no /dev/kvm; load the module kvm_intel or kvm_amd');
 }

@@ -1,4 +1,7 @@
-/** The value of `work`, or undefined if it takes longer, or if there is none. `work` goes on; a failure of it is thrown only while waited for. */
+/**
+ * The value of `work`, or undefined if it takes longer, or if there is none. `work` goes on; a failure of it is thrown
+ * only while waited for.
+ */
 export async function within<T>(milliseconds: number, work: Promise<T> | undefined): Promise<T | undefined> {
   if (work === undefined) return undefined;
   let timer: ReturnType<typeof setTimeout> | undefined;

@@ -1,4 +1,4 @@
-import { sys } from '../../runtime/system/native/sys.ts';
+import { sys } from './sys.ts';
 
 /** Runs `body` with the file open. */
 export function withOpen<T>(path: string, flags: number, body: (fd: number) => T): T {
