@@ -1,5 +1,5 @@
 import { assertNever, Fault } from '../proto/fault.ts';
-import type { NetworkAttachment } from '../proto/network-attachment.ts';
+import { isTap, type NetworkAttachment } from '../proto/network-attachment.ts';
 import type { Netlink } from '../runtime/system/netlink/connection.ts';
 import { changeLink, ensureNoLink, findLink, type Link, type LinkRef } from '../runtime/system/netlink/link.ts';
 import { ensureIngress, ensureNoEmptyIngress, ensureNoRedirect, ensureRedirect } from '../runtime/system/netlink/tc.ts';
@@ -63,7 +63,8 @@ async function applyStep(step: Step, plan: AddPlan, ends: Ends, { netlink, file,
     case 'record-ready': {
       const { wiring, nic } = plan;
       const { index } = tapOf(ends);
-      return file.save({ ...wiring, state: 'ready', tap: { ...wiring.tap, ifIndex: index }, nic });
+      const device = isTap(wiring.device) ? { ...wiring.device, ifIndex: index } : wiring.device;
+      return file.save({ ...wiring, state: 'ready', device, nic });
     }
     default:
       return assertNever(step);

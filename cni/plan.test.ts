@@ -77,7 +77,7 @@ describe('plan of ADD', () => {
       netnsId: '4:100',
       bootId: 'boot',
       ifIndex: 3,
-      tap: { name: 'berth3' },
+      device: { kind: 'tap', name: 'berth3', queues: 1 },
       ownsIngress: true,
     });
   });

@@ -70,7 +70,7 @@ export function planAdd(request: AddRequest, pod: PodInterface, previous: Networ
       netnsId,
       bootId,
       ifIndex: link.index,
-      tap: { name: tap },
+      device: { kind: 'tap', name: tap, queues: 1 },
       ownsIngress,
     },
     nic: {

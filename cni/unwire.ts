@@ -1,4 +1,4 @@
-import { type NetworkAttachment, tapAlias } from '../proto/network-attachment.ts';
+import { isTap, type NetworkAttachment, tapAlias } from '../proto/network-attachment.ts';
 import type { Netlink } from '../runtime/system/netlink/connection.ts';
 import { ensureNoLink, type Link, listLinks } from '../runtime/system/netlink/link.ts';
 import { ensureNoEmptyIngress, ensureNoRedirect, listRedirectTargets } from '../runtime/system/netlink/tc.ts';
@@ -43,7 +43,8 @@ function findPodLink(links: readonly Link[], { record, ifName }: Wired): Link | 
  */
 function findOurTaps(netlink: Netlink, links: readonly Link[], podLink: Link | undefined, wired: Wired): Link[] {
   const alias = tapAlias(wired.key);
-  const recorded = wired.record?.tap;
+  const device = wired.record?.device;
+  const recorded = device !== undefined && isTap(device) ? device : undefined;
   const redirectTargets = podLink === undefined ? [] : listRedirectTargets(netlink, podLink);
   return links.filter((link) => {
     if (link.kind !== 'tun') return false;

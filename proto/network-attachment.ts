@@ -2,6 +2,9 @@ import * as v from 'valibot';
 import { parseCniContainerId, parseIfName, parseNetworkName } from './ids.ts';
 import { absolutePath, count, defineRecord, filled, id } from './record.ts';
 
+/** MAX_TAP_QUEUES of drivers/net/tun.c and of macvtap. */
+export const MAX_QUEUES = 256;
+
 // Functions, as defineRecord takes them: a schema is made when a record is first read.
 
 const address = () =>
@@ -58,11 +61,52 @@ const nicConfig = () =>
   });
 export type NicConfig = v.InferOutput<ReturnType<typeof nicConfig>>;
 
+/** Modes of macvlan(4), linux/if_link.h; in all but `passthru` the guest has a MAC that the pod's interface gave up. */
+export const MACVTAP_MODES = ['passthru', 'bridge', 'vepa', 'private'] as const;
+
+const queues = () => v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(MAX_QUEUES));
+
+/** What the VMM opens to have the pod's traffic. */
+const device = () =>
+  v.variant('kind', [
+    v.strictObject({
+      /** Joined to the pod's interface by redirects both ways. Made for several queues if there is more than one. */
+      kind: v.literal('tap'),
+      name: id(parseIfName),
+      ifIndex: v.optional(count),
+      queues: queues(),
+    }),
+    v.strictObject({
+      /** On the pod's interface. /dev/tap<ifindex> may be another namespace's: its number is read from sysfs there. */
+      kind: v.literal('macvtap'),
+      name: id(parseIfName),
+      ifIndex: v.optional(count),
+      queues: queues(),
+      mode: v.picklist(MACVTAP_MODES),
+    }),
+    /** Another process serves the queues on this socket (`socketPath` of the CNI result). */
+    v.strictObject({ kind: v.literal('vhost-user'), socketPath: absolutePath }),
+    /** A NIC or virtual function of the host (`pciID` of the CNI result, or the interface's own place on the bus). */
+    v.strictObject({ kind: v.literal('physical'), pciId: filled }),
+  ]);
+export type NetworkDevice = v.InferOutput<ReturnType<typeof device>>;
+/** A device that berth made, and that DEL takes away. */
+export type TapDevice = Extract<NetworkDevice, { readonly kind: 'tap' | 'macvtap' }>;
+
+/** For a person. */
+export function describeDevice(device: NetworkDevice): string {
+  if (device.kind === 'vhost-user') return `the vhost-user socket ${device.socketPath}`;
+  if (device.kind === 'physical') return `the PCI device ${device.pciId}`;
+  return `${device.kind === 'tap' ? 'TAP' : 'macvtap'} ${device.name}`;
+}
+
+export const isTap = (device: NetworkDevice): device is TapDevice => device.kind === 'tap' || device.kind === 'macvtap';
+
 /**
- * /run/berth/networks/<network>:<container id>:<ifname>.json: a pod interface wired to a TAP. Written by cni: as
+ * /run/berth/networks/<network>:<container id>:<ifname>.json: a pod interface as a VM takes it over. Written by cni: as
  * `wiring` before its first kernel change, as `ready` after its last; removed by DEL. Read by the runtime.
  */
-export const networkAttachmentRecord = defineRecord('network attachment', 1, () => ({
+export const networkAttachmentRecord = defineRecord('network attachment', 2, () => ({
   state: v.picklist(['wiring', 'ready']),
   network: id(parseNetworkName),
   containerId: id(parseCniContainerId),
@@ -73,7 +117,7 @@ export const networkAttachmentRecord = defineRecord('network attachment', 1, () 
   /** Interface indexes mean nothing after a reboot. */
   bootId: filled,
   ifIndex: count,
-  tap: v.strictObject({ name: id(parseIfName), ifIndex: v.optional(count) }),
+  device: device(),
   /** Whether this plugin made the ingress qdisc of the pod's interface, and so removes it. */
   ownsIngress: v.boolean(),
   /** Absent while `wiring`. */

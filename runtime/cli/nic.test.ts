@@ -14,7 +14,7 @@ const decode = (change: object) =>
       netnsId: '4:100',
       bootId: 'b1',
       ifIndex: 2,
-      tap: { name: 'berth2' },
+      device: { kind: 'tap', name: 'berth2', queues: 1 },
       ownsIngress: true,
       ...change,
     }),

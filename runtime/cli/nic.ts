@@ -1,5 +1,5 @@
 import { resolve } from 'node:path';
-import type { NetworkAttachment } from '../../proto/network-attachment.ts';
+import { describeDevice, isTap, type NetworkAttachment } from '../../proto/network-attachment.ts';
 import { DEFAULT_RUN_DIRECTORY } from '../../proto/paths.ts';
 import { createNodeSystem } from '../system/node/system.ts';
 import { type Command, formatJson, JSON_FLAG, onePositional, parseFlags, RUN_DIRECTORY_FLAG } from './command.ts';
@@ -41,12 +41,12 @@ Example: berth nic ls
 export function formatNics(records: readonly NetworkAttachment[]): string {
   return formatTable(
     HEADER,
-    records.map(({ network, containerId, ifName, state, tap, nic, netnsPath }) => [
+    records.map(({ network, containerId, ifName, state, device, nic, netnsPath }) => [
       network,
       containerId,
       ifName,
       state,
-      tap.name,
+      isTap(device) ? device.name : describeDevice(device),
       nic?.addresses.map(({ address }) => address).join(', ') || '-',
       netnsPath,
     ]),

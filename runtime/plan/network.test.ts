@@ -24,8 +24,8 @@ describe('planNetwork', () => {
   it('gives the guest the MAC address and MTU of the pod interface, on its TAP', () => {
     const { nics, interfaces, choices } = planNetwork([network('eth0'), network('net10')]);
     expect(nics).toEqual([
-      { id: 'nic0', tap: 'tap-eth0', mac: '02:00:00:00:00:04', mtu: 1450 },
-      { id: 'nic1', tap: 'tap-net10', mac: '02:00:00:00:00:05', mtu: 1450 },
+      { id: 'nic0', device: { kind: 'tap', name: 'tap-eth0', queues: 1 }, mac: '02:00:00:00:00:04', mtu: 1450 },
+      { id: 'nic1', device: { kind: 'tap', name: 'tap-net10', queues: 1 }, mac: '02:00:00:00:00:05', mtu: 1450 },
     ]);
     expect(interfaces.map(({ name, mac, mtu }) => [name, mac, mtu])).toEqual([
       ['eth0', '02:00:00:00:00:04', 1450],
@@ -33,7 +33,7 @@ describe('planNetwork', () => {
     ]);
     expect(choices[0]).toEqual({
       source: 'interface eth0 of network pods',
-      chosen: 'virtio-net on tap-eth0',
+      chosen: 'virtio-net on TAP tap-eth0',
       reason: 'the TAP that CNI ADD joined to the interface by tc redirect',
     });
   });

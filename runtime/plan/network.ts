@@ -1,6 +1,8 @@
 import type { AgentInterface } from '../../proto/agent.ts';
 import { Fault } from '../../proto/fault.ts';
 import {
+  describeDevice,
+  isTap,
   type NetworkAttachment,
   type NicConfig,
   type NicDns,
@@ -8,7 +10,7 @@ import {
   networkAttachmentKey,
 } from '../../proto/network-attachment.ts';
 import type { Sandbox } from '../../proto/sandbox-record.ts';
-import type { Nic } from '../vmm/port.ts';
+import type { Nic, NicDevice } from '../vmm/port.ts';
 
 export interface NetworkPlan {
   readonly nics: readonly Nic[];
@@ -34,7 +36,7 @@ export function planNetwork(networks: readonly NetworkAttachment[]): NetworkPlan
   return {
     nics: wired.map(({ attachment, nic }, index) => ({
       id: `nic${index}`,
-      tap: attachment.tap.name,
+      device: tapOf(attachment),
       mac: nic.mac,
       mtu: nic.mtu,
     })),
@@ -42,10 +44,24 @@ export function planNetwork(networks: readonly NetworkAttachment[]): NetworkPlan
     dns: wired.find(({ nic }) => hasDns(nic.dns))?.nic.dns ?? NO_DNS,
     choices: wired.map(({ attachment }) => ({
       source: `interface ${attachment.ifName} of network ${attachment.network}`,
-      chosen: `virtio-net on ${attachment.tap.name}`,
-      reason: 'the TAP that CNI ADD joined to the interface by tc redirect',
+      chosen: `virtio-net on ${describeDevice(attachment.device)}`,
+      reason: REASONS[tapOf(attachment).kind],
     })),
   };
+}
+
+const REASONS = {
+  tap: 'the TAP that CNI ADD joined to the interface by tc redirect',
+  macvtap: 'the macvtap that CNI ADD put on the interface',
+} as const;
+
+function tapOf(attachment: NetworkAttachment): NicDevice {
+  const { device, ifName, network } = attachment;
+  if (isTap(device)) return { kind: device.kind, name: device.name, queues: device.queues };
+  const message =
+    `interface ${ifName} of network ${network} is ${describeDevice(device)}, which berth cannot attach; ` +
+    'use a CNI plugin that makes a veth, macvlan or bridge interface';
+  throw new Fault('unsupported', message, { fields: { attachment: networkAttachmentKey(attachment) } });
 }
 
 export const hasDns = (dns: NicDns): boolean => dns.nameservers.length + dns.search.length + dns.options.length > 0;

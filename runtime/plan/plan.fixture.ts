@@ -89,7 +89,7 @@ export function network(ifName: string, changes: Partial<NetworkAttachment> = {}
     netnsId: '4:123',
     bootId: 'boot',
     ifIndex: 2,
-    tap: { name: parseIfName(`tap-${ifName}`), ifIndex: 3 },
+    device: { kind: 'tap', name: parseIfName(`tap-${ifName}`), ifIndex: 3, queues: 1 },
     ownsIngress: true,
     nic: {
       mac: `02:00:00:00:00:${ifName.length.toString().padStart(2, '0')}`,

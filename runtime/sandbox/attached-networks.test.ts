@@ -23,7 +23,7 @@ const attachment = (network: string, netnsPath: string, netnsId: string): Networ
   netnsId,
   bootId: 'b',
   ifIndex: 2,
-  tap: { name: parseIfName('tap0') },
+  device: { kind: 'tap', name: parseIfName('tap0'), queues: 1 },
   ownsIngress: true,
 });
 

@@ -1,5 +1,7 @@
 import { Fault } from '../../proto/fault.ts';
 import {
+  describeDevice,
+  isTap,
   type NetworkAttachment,
   networkAttachmentKey,
   networkAttachmentRecord,
@@ -32,7 +34,7 @@ export async function readNetworks(
   const marks = new Set(aliases.values());
   const attachments = await readAll(system, run, (key) => marks.has(tapAlias(key)), log);
   const here = attachments.filter(({ netnsId }) => netnsId === netns.id);
-  for (const attachment of here) checkTap(attachment, aliases.get(attachment.tap.name));
+  for (const attachment of here) checkTap(attachment, aliases);
   if (here.length > 0) return here;
   const isStale = attachments.some(({ netnsPath }) => netnsPath === path);
   const found = isStale ? 'was wired, but is another namespace now' : 'has no interface that berth wired';
@@ -41,11 +43,14 @@ export async function readNetworks(
 }
 
 /** A VMM makes a TAP that it does not find: the pod would come up with a network that leads nowhere. */
-function checkTap(attachment: NetworkAttachment, alias: string | undefined): void {
+function checkTap(attachment: NetworkAttachment, aliases: ReadonlyMap<string, string>): void {
+  const { device } = attachment;
+  if (!isTap(device)) return;
+  const { name } = device;
   const key = networkAttachmentKey(attachment);
+  const alias = aliases.get(name);
   if (alias === tapAlias(key)) return;
-  const { name } = attachment.tap;
-  const found = alias === undefined ? `TAP ${name} is gone` : `${name} is not the TAP that berth made`;
+  const found = alias === undefined ? `${describeDevice(device)} is gone` : `${name} is not the TAP that berth made`;
   const message = `network attachment ${key}: ${found}; run CNI DEL and ADD again`;
   throw new Fault('precondition', message, { fields: { attachment: key, tap: name } });
 }

@@ -52,10 +52,17 @@ export interface DiskTuning {
 
 export interface Nic {
   readonly id: string;
-  /** TAP in the pod's network namespace. */
-  readonly tap: string;
+  readonly device: NicDevice;
   readonly mac: string;
   readonly mtu: number;
+}
+
+/** An interface of the pod's network namespace, of which the VMM is handed a descriptor for each queue. */
+export interface NicDevice {
+  readonly kind: 'tap' | 'macvtap';
+  readonly name: string;
+  /** At least 1. More than one need a device that was made for several, and that then cannot be opened for one. */
+  readonly queues: number;
 }
 
 /** A host directory, exported read-only. */

@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { FAILPOINT_VARIABLE, LIST_FAILPOINTS } from '../../runtime/system/failpoint.ts';
-import { type CniPod, createCniNode, KILLED } from '../support/cni-node.ts';
+import { type CniPod, createCniNode, KILLED, recordedTap } from '../support/cni-node.ts';
 import { buildWithFailpoints } from '../support/failpoint-build.ts';
 import { failpointsOf, type Pass, parsePasses, pointsOf } from '../support/failpoints.ts';
 
@@ -64,9 +64,9 @@ async function expectWired(pod: CniPod, situation: Situation): Promise<void> {
   const record = await pod.record();
   const ownsIngress = situation === 'an interface without a qdisc';
   expect(record).toMatchObject({ state: 'ready', ownsIngress });
-  const tap = record?.tap.name ?? '';
+  const { name: tap, ifIndex } = recordedTap(record);
   const link = await pod.tools.link(tap);
-  expect(link).toMatchObject({ ifindex: record?.tap.ifIndex, ifalias: `berth:net:${pod.name}:eth0`, mtu: 1400 });
+  expect(link).toMatchObject({ ifindex: ifIndex, ifalias: `berth:net:${pod.name}:eth0`, mtu: 1400 });
   expect(link?.flags).toContain('UP');
   const inside = ['cat', `/proc/sys/net/ipv6/conf/${tap}/disable_ipv6`, `/proc/sys/net/ipv6/conf/${tap}/addr_gen_mode`];
   expect(await pod.run(...inside)).toBe('1\n1');

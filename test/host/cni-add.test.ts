@@ -1,6 +1,13 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Link, Route } from '../../runtime/system/node/iproute2.ts';
-import { type CniNode, type CniPod, createCniNode, MAIN_PLUGINS, type MainPlugin } from '../support/cni-node.ts';
+import {
+  type CniNode,
+  type CniPod,
+  createCniNode,
+  MAIN_PLUGINS,
+  type MainPlugin,
+  recordedTap,
+} from '../support/cni-node.ts';
 
 let node: CniNode;
 beforeAll(async () => {
@@ -80,7 +87,11 @@ describe.each(Object.keys(MAIN_PLUGINS) as MainPlugin[])('ADD after %s', (plugin
 
     const record = await pod.record();
     const addresses = before.addresses.filter(({ local }) => !isLinkLocal(local));
-    expect(record).toMatchObject({ state: 'ready', tap: { name: tapName, ifIndex: tap?.ifindex }, ownsIngress: true });
+    expect(record).toMatchObject({
+      state: 'ready',
+      device: { kind: 'tap', name: tapName, ifIndex: tap?.ifindex, queues: 1 },
+      ownsIngress: true,
+    });
     expect(record?.nic).toMatchObject({ mac: before.link?.address, mtu: before.link?.mtu });
     expect(record?.nic?.addresses.map(({ address }) => address)).toEqual(
       addresses.map(({ local, prefixlen }) => `${local}/${prefixlen}`),
@@ -192,7 +203,7 @@ describe('ADD', () => {
     const added = await Promise.all(pods.map((pod) => pod.berth('ADD')));
     expect(added.map(({ exitCode }) => exitCode)).toEqual([0, 0, 0, 0]);
     expect(await node.records()).toEqual(names.map((name) => `net:${name}:eth0.json`));
-    for (const pod of pods) await expectWired(pod, (await pod.record())?.tap.name ?? '');
+    for (const pod of pods) await expectWired(pod, recordedTap(await pod.record()).name);
     const deleted = await Promise.all(pods.map((pod) => pod.berth('DEL')));
     expect(deleted.map(({ exitCode }) => exitCode)).toEqual([0, 0, 0, 0]);
     expect((await Promise.all(pods.map((pod) => pod.remains()))).flat()).toEqual([]);
@@ -216,7 +227,7 @@ describe('ADD', () => {
     expect(answer).toMatchObject({
       wiring: {
         containerId: 'explained',
-        tap: { name: `berth${before.find(({ ifname }) => ifname === 'eth0')?.ifindex}` },
+        device: { name: `berth${before.find(({ ifname }) => ifname === 'eth0')?.ifindex}` },
       },
       nic: { mtu: 1400 },
       steps: [{ do: 'record-wiring' }, { do: 'make-tap' }, {}, {}, {}, {}, {}, { do: 'record-ready' }],

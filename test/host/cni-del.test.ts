@@ -1,6 +1,6 @@
 import { rm, writeFile } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type CniNode, type CniPod, createCniNode } from '../support/cni-node.ts';
+import { type CniNode, type CniPod, createCniNode, recordedTap } from '../support/cni-node.ts';
 
 let node: CniNode;
 beforeAll(async () => {
@@ -21,7 +21,7 @@ const ingressOf = async (pod: CniPod): Promise<string[]> =>
 async function addWired(name: string): Promise<CniPod & { readonly tap: string }> {
   const pod = await node.addPod(name);
   expect(await pod.berth('ADD')).toMatchObject({ exitCode: 0 });
-  return { ...pod, tap: (await pod.record())?.tap.name ?? '' };
+  return { ...pod, tap: recordedTap(await pod.record()).name };
 }
 
 describe('DEL', () => {

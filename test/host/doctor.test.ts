@@ -8,7 +8,7 @@ import { type ProcessIdentity, sandboxRecord } from '../../proto/sandbox-record.
 import { volumeAttachmentRecord } from '../../proto/volume-attachment.ts';
 import { findPrograms } from '../../runtime/cli/programs.ts';
 import { parseProcess } from '../../runtime/system/process-identity.ts';
-import { type CniNode, type CniPod, createCniNode } from '../support/cni-node.ts';
+import { type CniNode, type CniPod, createCniNode, recordedTap } from '../support/cni-node.ts';
 
 interface Finding {
   readonly area: string;
@@ -84,7 +84,7 @@ const isAlive = ({ pid }: ProcessIdentity): Promise<boolean> =>
 async function addWired(name: string): Promise<CniPod & { readonly tap: string }> {
   const pod = await node.addPod(name);
   expect(await pod.berth('ADD')).toMatchObject({ exitCode: 0 });
-  return { ...pod, tap: (await pod.record())?.tap.name ?? '' };
+  return { ...pod, tap: recordedTap(await pod.record()).name };
 }
 
 async function plantTemporary(name: string, ageMs: number): Promise<string> {

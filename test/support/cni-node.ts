@@ -3,7 +3,12 @@ import { join } from 'node:path';
 import { execa } from 'execa';
 import { createCniChain } from '../../deploy/demo/cni-chain.ts';
 import { addNetns, deleteNetns, inNetns, netnsPath } from '../../deploy/demo/netns.ts';
-import { type NetworkAttachment, networkAttachmentRecord } from '../../proto/network-attachment.ts';
+import {
+  isTap,
+  type NetworkAttachment,
+  networkAttachmentRecord,
+  type TapDevice,
+} from '../../proto/network-attachment.ts';
 import { runPaths } from '../../proto/paths.ts';
 import { findPrograms } from '../../runtime/cli/programs.ts';
 import { type Iproute2, iproute2 } from '../../runtime/system/node/iproute2.ts';
@@ -125,6 +130,12 @@ export async function createCniNode(program = join(findPrograms().cniDirectory, 
     removeNetns: (pod) => deleteNetns(pod.name, prefix),
     close: () => world.close(),
   };
+}
+
+/** Of an attachment that has one. */
+export function recordedTap(record: NetworkAttachment | undefined): TapDevice {
+  if (record !== undefined && isTap(record.device)) return record.device;
+  throw new Error('there is no record of a TAP');
 }
 
 async function callBerth(

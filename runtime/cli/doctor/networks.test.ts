@@ -14,7 +14,7 @@ const record = networkAttachmentRecord.decode(
     netnsId: '4:100',
     bootId: 'b1',
     ifIndex: 2,
-    tap: { name: 'berth2', ifIndex: 3 },
+    device: { kind: 'tap', name: 'berth2', ifIndex: 3, queues: 1 },
     ownsIngress: true,
   }),
   'test',

@@ -1,5 +1,11 @@
 import { readdir, readFile, stat } from 'node:fs/promises';
-import { type NetworkAttachment, networkAttachmentKey, tapAlias } from '../../../proto/network-attachment.ts';
+import {
+  describeDevice,
+  isTap,
+  type NetworkAttachment,
+  networkAttachmentKey,
+  tapAlias,
+} from '../../../proto/network-attachment.ts';
 import { iproute2, type Link } from '../../system/node/iproute2.ts';
 import type { System } from '../../system/port.ts';
 import { listNetworks } from '../list-attachments.ts';
@@ -97,8 +103,8 @@ export function judgeNetwork(facts: NetworkFacts, clear: Repair['apply']): Findi
     const what = `${key}: ADD was interrupted, or is at work since ${Math.round(ageMs / 1000)} s`;
     return ageMs < WIRING_FOR_MS ? [] : [{ ...orphan, what }];
   }
-  if (aliases.includes(tapAlias(key))) return [];
-  return [{ ...orphan, what: `${key}: its TAP ${record.tap.name} is gone from ${netnsPath}` }];
+  if (!isTap(record.device) || aliases.includes(tapAlias(key))) return [];
+  return [{ ...orphan, what: `${key}: its ${describeDevice(record.device)} is gone from ${netnsPath}` }];
 }
 
 /** A link that bears berth's mark and is in no record. One with a carrier is open in some VMM, and is left to it. */

@@ -15,7 +15,7 @@ const spec: VmSpec = {
     { id: 'root', transport: 'virtio-blk', path: '/guest/root.erofs', serial: 'berth-root', readOnly: true },
     { id: 'disk-v', transport: 'virtio-blk', path: '/pool/v/image.raw', serial: 'v', readOnly: false },
   ],
-  nics: [{ id: 'nic0', tap: 'tap0', mac: '02:00:00:00:00:01', mtu: 1450 }],
+  nics: [{ id: 'nic0', device: { kind: 'tap', name: 'tap0', queues: 1 }, mac: '02:00:00:00:00:01', mtu: 1450 }],
   shares: [{ id: 'rootfs', transport: '9p', tag: 'rootfs', path: '/bundle/rootfs' }],
   ports: [{ name: 'berth.control', socket: '/run/pod/control.sock' }],
   controlSocket: '/run/pod/qmp.sock',
