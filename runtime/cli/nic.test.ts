@@ -5,7 +5,7 @@ import { formatNics, nicCommand } from './nic.ts';
 const decode = (change: object) =>
   networkAttachmentRecord.decode(
     JSON.stringify({
-      v: 1,
+      v: 2,
       state: 'wiring',
       network: 'net',
       containerId: 'c1',

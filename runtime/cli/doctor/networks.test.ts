@@ -5,7 +5,7 @@ import { judgeNetwork, judgeTap, type NetworkFacts } from './networks.ts';
 
 const record = networkAttachmentRecord.decode(
   JSON.stringify({
-    v: 1,
+    v: 2,
     state: 'ready',
     network: 'net',
     containerId: 'c1',
