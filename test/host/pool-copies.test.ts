@@ -93,6 +93,28 @@ describe('a copy that takes long', () => {
     expect(await on.pool.ownerOf(idOf('one'))).toEqual({ kind: 'free' });
   });
 
+  test('waits for its turn while as many as may run do, and holds nothing meanwhile', async () => {
+    const before = await on.bench.remains();
+    for (const name of ['a', 'b', 'c']) await on.create(name);
+    for (const name of ['a', 'b']) await writeAt(on.fileOf(name), 0, 'x'.repeat(24 * MIB));
+    const made = (name: string) => on.create(`of-${name}`, fromVolume(name));
+    for (const name of ['a', 'b']) await expect(made(name)).rejects.toMatchObject({ code: 'busy' });
+    await expect(made('c')).rejects.toMatchObject({
+      code: 'busy',
+      message: expect.stringContaining('it waits for its turn, as 2 others are copied in this pool'),
+    });
+    expect(await on.pool.ownerOf(idOf('a'))).toMatchObject({ kind: 'other' });
+    expect(await on.pool.ownerOf(idOf('c'))).toEqual({ kind: 'free' });
+    expect(await on.remove('of-c')).toBe(true);
+    await expect(made('c')).rejects.toMatchObject({ code: 'busy' });
+    for (const name of ['c', 'b', 'a']) {
+      await ask(() => made(name));
+      expect(on.names()).toContain(`of-${name}`);
+    }
+    for (const name of ['a', 'b', 'c']) for (const each of [name, `of-${name}`]) await on.remove(each);
+    expect(await on.bench.remains()).toEqual(before);
+  });
+
   test('that fails says so to who asks next, and begins anew after that', async () => {
     const before = await on.bench.remains();
     const room = await on.bench.fill(4 * MIB);

@@ -7,14 +7,24 @@ import type { Log } from '../../../runtime/system/log.ts';
 import { errorCode } from '../../../runtime/system/node/errno.ts';
 import type { PoolSource } from '../port.ts';
 import { clearAway } from './build.ts';
-import { progressFile, runCopy } from './copy-job.ts';
+import { type CopyWatch, progressFile, runCopy } from './copy-job.ts';
 import { type CopyOrder, orderVolume } from './copy-order.ts';
 import { type PoolState, toPoolFault } from './state.ts';
+import { Turns } from './turns.ts';
+
+/** More would only take turns at the pool's disk, of which the VMs want their share too. */
+const AT_ONCE = 2;
+
+interface Progress {
+  isWaiting: boolean;
+  copiedBytes: number;
+  totalBytes: number;
+}
 
 interface Job {
   readonly order: CopyOrder;
   readonly abort: AbortController;
-  readonly progress: { copiedBytes: number; totalBytes: number };
+  readonly progress: Progress;
   /** Never rejects: what went wrong is for the one who asks next. */
   readonly ended: Promise<void>;
 }
@@ -23,13 +33,14 @@ interface Job {
 const CANCELLED = new Fault('busy', 'the copy was cancelled, as its target is being deleted');
 const CLOSING = new Fault('busy', 'the driver is stopping; the copy goes on at its next start');
 
-/** Copies that outlive the verbs which asked for them, by the id of what they make. */
+/** Copies that outlive the verbs which asked for them, by the id of what they make; a few at a time, the others wait. */
 export class Copies {
   private readonly pool: PoolState;
   private readonly patienceMs: number;
   private readonly log: Log;
   private readonly jobs = new Map<string, Job>();
   private readonly failures = new Map<string, Fault>();
+  private readonly turns = new Turns(AT_ONCE);
 
   /** A verb waits so long for a copy before it answers how far it is. */
   constructor(pool: PoolState, patienceMs: number, log: Log) {
@@ -101,9 +112,12 @@ export class Copies {
   private launch(order: CopyOrder): Job {
     const { id } = order.target;
     const abort = new AbortController();
-    const progress = { copiedBytes: 0, totalBytes: 0 };
+    const progress = { isWaiting: true, copiedBytes: 0, totalBytes: 0 };
     const watch = {
       signal: abort.signal,
+      onBegun: () => {
+        progress.isWaiting = false;
+      },
       onTotal: (bytes: number) => {
         progress.totalBytes = bytes;
       },
@@ -111,12 +125,23 @@ export class Copies {
         progress.copiedBytes += bytes;
       },
     };
-    const ended = runCopy(this.pool, order, watch, this.log)
+    const ended = this.copyInTurn(order, watch)
       .catch((cause: unknown) => this.fail(order, cause))
       .finally(() => this.jobs.delete(id));
     const job = { order, abort, progress, ended };
     this.jobs.set(id, job);
     return job;
+  }
+
+  /** One that waits holds nothing yet: a pod may use the volume that it is to read. */
+  private async copyInTurn(order: CopyOrder, watch: CopyWatch & { onBegun(): void }): Promise<void> {
+    const end = await this.turns.take(watch.signal);
+    watch.onBegun();
+    try {
+      await runCopy(this.pool, order, watch, this.log);
+    } finally {
+      end();
+    }
   }
 
   private async fail(order: CopyOrder, cause: unknown): Promise<void> {
@@ -160,9 +185,15 @@ async function endsWithin({ ended }: Job, patienceMs: number): Promise<boolean> 
   return hasEnded;
 }
 
-function describeProgress({ order, progress: { copiedBytes, totalBytes } }: Job): Fault {
+function describeProgress({ order, progress }: Job): Fault {
   const { id } = order.target;
-  const percent = totalBytes === 0 ? 0 : Math.floor((copiedBytes / totalBytes) * 100);
-  const progress = totalBytes === 0 ? 'it has just begun' : `${percent} % of ${totalBytes} bytes are done`;
-  return new Fault('busy', `${id} is being copied: ${progress}; ask again`, { fields: { id, percent, totalBytes } });
+  const { totalBytes } = progress;
+  const percent = totalBytes === 0 ? 0 : Math.floor((progress.copiedBytes / totalBytes) * 100);
+  const message = `${id} is being copied: ${describe(progress, percent)}; ask again`;
+  return new Fault('busy', message, { fields: { id, percent, totalBytes } });
+}
+
+function describe({ isWaiting, totalBytes }: Progress, percent: number): string {
+  if (isWaiting) return `it waits for its turn, as ${AT_ONCE} others are copied in this pool`;
+  return totalBytes === 0 ? 'it has just begun' : `${percent} % of ${totalBytes} bytes are done`;
 }
