@@ -30,7 +30,7 @@ export function deleteGroupSnapshot(request: DeleteVolumeGroupSnapshotRequest, c
         throw new Fault('precondition', message, { fields: { groupId } });
       }
       const asked = request.snapshot_ids.filter((snapshotId) => mayBeThere(snapshotId, snapshots));
-      requireMembers(members.length > 0 ? request.snapshot_ids : asked, members, groupId, snapshots);
+      requireMembers(asked, members, groupId, snapshots);
       if (members.length > 0) await begin(groupId, memberIds, unfinished, log);
       if (unfinished.has(groupId)) {
         await clearGroup(groupId, context, log);
@@ -41,7 +41,10 @@ export function deleteGroupSnapshot(request: DeleteVolumeGroupSnapshotRequest, c
   };
 }
 
-/** Of a group that is gone nothing may be left, here or in a pool that this server was not given. */
+/**
+ * What is gone already, as a part that a killed server has deleted, is no mismatch; but nothing may be left, here or in a
+ * pool that this server was not given.
+ */
 function mayBeThere(snapshotId: string, snapshots: Snapshots): boolean {
   return snapshots.find(snapshotId) !== undefined || snapshots.locate(snapshotId).kind === 'elsewhere';
 }

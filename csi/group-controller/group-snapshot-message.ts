@@ -16,8 +16,8 @@ export function toGroupSnapshotMessage(groupId: string, members: readonly Volume
 }
 
 /**
- * CSI 1.12, "Snapshot list mismatch". A list that is left out is not compared: the group knows its members. Of a pool that
- * this server was not given it does not, and a part of a group is not the group: `precondition`.
+ * CSI 1.12, "Snapshot list mismatch": of a group that is there, the list is required, and names all of its members. Those
+ * in a pool that this server was not given it does not know, and a part of a group is not the group: `precondition`.
  */
 export function requireMembers(
   asked: readonly string[],
@@ -25,7 +25,6 @@ export function requireMembers(
   groupId: string,
   snapshots: Snapshots,
 ): void {
-  if (asked.length === 0) return;
   for (const snapshotId of asked) {
     const location = snapshots.locate(snapshotId);
     if (location.kind === 'elsewhere') throw new Fault('precondition', location.reason, { fields: { snapshotId } });

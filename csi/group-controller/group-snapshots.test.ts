@@ -18,6 +18,7 @@ import { clearUnfinishedGroups } from './clear-group.ts';
 import type { GroupContext } from './context.ts';
 import { createGroupSnapshot } from './create-group-snapshot.ts';
 import { deleteGroupSnapshot } from './delete-group-snapshot.ts';
+import { getGroupSnapshot } from './get-group-snapshot.ts';
 import { UnfinishedGroups } from './unfinished-groups.ts';
 
 const system = createNodeSystem();
@@ -50,8 +51,11 @@ const run = <Response extends object>(call: Call<Response>): Promise<Response> =
   call.run({ log: silentLog, signal: new AbortController().signal });
 const take = (context: GroupContext, ...source_volume_ids: readonly string[]) =>
   run(createGroupSnapshot({ name: 'group', source_volume_ids, parameters: {} }, context));
-const remove = (context: GroupContext, snapshot_ids: readonly string[] = []) =>
+const remove = (context: GroupContext, snapshot_ids: readonly string[]) =>
   run(deleteGroupSnapshot({ group_snapshot_id: groupId, snapshot_ids }, context));
+/** Members of all groups. */
+const idsIn = (...pools: readonly MemoryPool[]) =>
+  pools.flatMap((pool) => pool.snapshots().map(({ snapshotId }): string => snapshotId));
 
 describe('a group over two pools', () => {
   it('that fails leaves nothing, in either pool', async () => {
@@ -69,11 +73,37 @@ describe('a group over two pools', () => {
   it('is not deleted in part, where one of them is not there', async () => {
     const [a, b] = [fast.add('a').volumeId, slow.add('b').volumeId];
     await take(await open(fast, slow), a, b);
-    const ids = [fast, slow].flatMap((pool) => pool.snapshots().map(({ snapshotId }) => snapshotId));
+    const ids = idsIn(fast, slow);
     for (const pools of [[fast], [createMemoryPool('third', [])]]) {
       await expect(remove(await open(...pools), ids)).rejects.toMatchObject({ code: 'precondition' });
     }
-    expect([...fast.snapshots(), ...slow.snapshots()]).toHaveLength(2);
+    expect(idsIn(fast, slow)).toEqual(ids);
+  });
+
+  it('is neither deleted nor told of to who does not name its members', async () => {
+    const [a, b] = [fast.add('a').volumeId, slow.add('b').volumeId];
+    const context = await open(fast, slow);
+    await take(context, a, b);
+    const ids = idsIn(fast, slow);
+    const refusal = { code: 'invalid', message: expect.stringContaining(`snapshot_ids lacks ${ids[0]}`) };
+    await expect(remove(context, [])).rejects.toMatchObject(refusal);
+    const get = getGroupSnapshot({ group_snapshot_id: groupId, snapshot_ids: [] }, context);
+    await expect(run(get)).rejects.toMatchObject(refusal);
+    expect(idsIn(fast, slow)).toEqual(ids);
+    await remove(context, ids);
+    expect(idsIn(fast, slow)).toEqual([]);
+    await remove(context, []);
+  });
+
+  it('of which a part is gone is deleted by the same request again', async () => {
+    const [a, b] = [fast.add('a').volumeId, slow.add('b').volumeId];
+    const context = await open(fast, slow);
+    await take(context, a, b);
+    const ids = idsIn(fast, slow);
+    // As a server that was killed on a full disk leaves it.
+    await fast.removeSnapshot(toMemberId('fast', NODE_KEY, groupId, a), silentLog);
+    await remove(context, ids);
+    expect(idsIn(fast, slow)).toEqual([]);
   });
 
   it('stays out of sight until all pools are there in which it must be cleared', async () => {
@@ -86,7 +116,7 @@ describe('a group over two pools', () => {
     const without = await open(fast);
     expect(fast.snapshots()).toEqual([]);
     expect(await readdir(directory)).toEqual([`${groupId}.json`]);
-    await expect(remove(without)).rejects.toThrow('lives in pool slow, which this server was not given');
+    await expect(remove(without, ids)).rejects.toThrow('lives in pool slow, which this server was not given');
 
     const onlySlow = await open(slow);
     expect([...onlySlow.snapshots.after('')]).toEqual([]);
@@ -107,7 +137,7 @@ it('a record that cannot be read keeps its group out of sight, and removes nothi
   const context = await open(fast);
   expect(fast.findSnapshot(member)).toBeDefined();
   expect(context.snapshots.find(member)).toBeUndefined();
-  await expect(remove(context)).rejects.toMatchObject({ code: 'malformed' });
+  await expect(remove(context, [])).rejects.toMatchObject({ code: 'malformed' });
   await expect(take(context, a)).rejects.toMatchObject({ code: 'malformed' });
   expect(fast.findSnapshot(member)).toBeDefined();
 });
@@ -152,6 +182,6 @@ it('a group is deleted on a full disk too, where nothing can be recorded', async
     },
     directory,
   );
-  await run(deleteGroupSnapshot({ group_snapshot_id: groupId, snapshot_ids: [] }, { ...context, unfinished }));
+  await remove({ ...context, unfinished }, idsIn(fast));
   expect(fast.snapshots()).toEqual([]);
 });

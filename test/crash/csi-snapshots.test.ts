@@ -1,8 +1,9 @@
 import { open, readdir, readFile, stat } from 'node:fs/promises';
 import { status } from '@grpc/grpc-js';
 import { afterAll, describe, expect, it } from 'vitest';
-import { toGroupId, toSnapshotId } from '../../csi/snapshot-id.ts';
+import { toGroupId, toMemberId, toSnapshotId } from '../../csi/snapshot-id.ts';
 import { toNodeKey } from '../../csi/volume-id.ts';
+import { parseVolumeId } from '../../proto/ids.ts';
 import { SNAPSHOT_FILES, volumeSnapshotRecord } from '../../proto/volume-snapshot.ts';
 import { VOLUME_FILES } from '../../proto/volume-spec.ts';
 import { FAILPOINT_MARK, FAILPOINT_VARIABLE, LIST_FAILPOINTS } from '../../runtime/system/failpoint.ts';
@@ -35,6 +36,7 @@ afterAll(() => node.close());
 await mountXfsPool(node);
 let driver: CsiProcess = await start();
 const [attached, detached] = [await create('attached'), await create('detached')];
+const memberIds = [attached, detached].map((id) => toMemberId('main', KEY, group_snapshot_id, parseVolumeId(id)));
 const vm = await startStandInVm(node, 'box', [attached]);
 afterAll(() => vm.end());
 
@@ -63,7 +65,10 @@ async function run(verb: Verb): Promise<unknown> {
       return client.call('GroupController', 'CreateVolumeGroupSnapshot', request);
     }
     case 'delete a group':
-      return client.call('GroupController', 'DeleteVolumeGroupSnapshot', { group_snapshot_id });
+      return client.call('GroupController', 'DeleteVolumeGroupSnapshot', {
+        group_snapshot_id,
+        snapshot_ids: memberIds,
+      });
   }
 }
 
@@ -96,7 +101,8 @@ async function expectNothingHalf(): Promise<number> {
     await expectContent(inPool('snapshots', id, SNAPSHOT_FILES.image));
   }
   const members = entries.filter(({ snapshot }) => snapshot.group_snapshot_id !== '');
-  const found = driver.client.call('GroupController', 'GetVolumeGroupSnapshot', { group_snapshot_id });
+  const request = { group_snapshot_id, snapshot_ids: memberIds };
+  const found = driver.client.call('GroupController', 'GetVolumeGroupSnapshot', request);
   if (members.length > 0) expect((await found).group_snapshot.snapshots).toHaveLength(2);
   else await expect(found).rejects.toMatchObject({ code: status.NOT_FOUND });
   for (const volumeId of [attached, detached]) await expectContent(inPool('volumes', volumeId, VOLUME_FILES.image));

@@ -109,12 +109,13 @@ describe('volumes that a pod writes to', () => {
       const request = { name: 'single', source_volume_id: a.id };
       return { single: (await client.call('Controller', 'CreateSnapshot', request)).snapshot.snapshot_id };
     });
-    const groupIds: string[] = [];
+    const groups: { group_snapshot_id: string; snapshot_ids: string[] }[] = [];
     for (let n = 1; n <= GROUPS; n += 1) {
       await take(async () => {
         const request = { name: `group-${n}`, source_volume_ids: [a.id, b.id] };
         const { group_snapshot: group } = await client.call('GroupController', 'CreateVolumeGroupSnapshot', request);
-        groupIds.push(group.group_snapshot_id);
+        const { group_snapshot_id, snapshots } = group;
+        groups.push({ group_snapshot_id, snapshot_ids: snapshots.map(({ snapshot_id }) => snapshot_id) });
         const idOf = (volume: Claim) =>
           group.snapshots.find((each) => each.source_volume_id === volume.id)?.snapshot_id;
         return { [`a${n}`]: idOf(a) ?? '', [`b${n}`]: idOf(b) ?? '' };
@@ -154,9 +155,7 @@ describe('volumes that a pod writes to', () => {
       expect([0, 1], `group ${n}`).toContain(ahead);
     }
 
-    for (const group_snapshot_id of groupIds) {
-      await client.call('GroupController', 'DeleteVolumeGroupSnapshot', { group_snapshot_id });
-    }
+    for (const group of groups) await client.call('GroupController', 'DeleteVolumeGroupSnapshot', group);
     await client.call('Controller', 'DeleteSnapshot', { snapshot_id: taken[0]?.snapshotId ?? '' });
     for (const made of claims.splice(0)) await made.remove();
     expect(await lab.remains()).toEqual([]);
