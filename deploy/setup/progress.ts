@@ -12,5 +12,5 @@ export async function timed<T>(name: string, body: () => Promise<T>): Promise<T>
   return result;
 }
 
-const formatSeconds = (ms: number): string =>
+export const formatSeconds = (ms: number): string =>
   ms < 10_000 ? `${(ms / 1000).toFixed(1)} s` : `${Math.round(ms / 1000)} s`;
