@@ -1,14 +1,15 @@
 import type { Log } from '../../runtime/system/log.ts';
+import { Undo } from '../../runtime/system/undo.ts';
 import type { PoolSource } from '../pool/port.ts';
 import { describeForeignUse, requireNoForeignUse } from '../snapshots/foreign-use.ts';
-import { GuestFreeze } from '../snapshots/guest-freeze.ts';
+import { holdOf, holdStill } from '../snapshots/hold-still.ts';
 import type { FoundVolume } from '../volumes.ts';
 import type { ControllerContext } from './context.ts';
 
 /**
- * Makes a volume, blank or as a copy. A volume that a VM has is copied while its guest is frozen, as its snapshot would
- * be; where that cannot be, the copy is as after a power cut, and the log says so. A pool that cannot copy a volume in use
- * refuses by itself.
+ * Makes a volume, blank or as a copy. A volume is held still while it is copied, as for a snapshot of it, and not longer
+ * than it takes; where it cannot be, the copy is as after a power cut, and the log says so. A pool that copies byte by
+ * byte holds the volume itself, and refuses one in use.
  */
 export async function createFrom(
   source: PoolSource | undefined,
@@ -16,24 +17,21 @@ export async function createFrom(
   { volumes, attachments, shims }: ControllerContext,
   log: Log,
 ): Promise<void> {
-  const original = source?.kind === 'volume' ? volumes.require(source.volumeId) : undefined;
-  const foreignUse = original && (await describeForeignUse(original, attachments));
-  if (original !== undefined && foreignUse !== undefined) {
-    if (pool.features.snapshots !== 'instant') requireNoForeignUse(foreignUse, original);
-    log.warn('the copy is as after a power cut', { remark: foreignUse });
+  if (source?.kind !== 'volume') return pool.create(spec, source, log);
+  const original = volumes.require(source.volumeId);
+  const foreignUse = await describeForeignUse(original, attachments);
+  if (!pool.canShare(spec)) {
+    requireNoForeignUse(foreignUse, original);
+    return pool.create(spec, source, log);
   }
-  const owner = source?.kind === 'volume' ? await pool.ownerOf(source.volumeId) : undefined;
-  if (source?.kind !== 'volume' || owner?.kind !== 'vm' || pool.features.snapshots !== 'instant') {
-    await pool.create(spec, source, log);
-    return;
-  }
-  const freeze = new GuestFreeze(shims, owner.sandboxId, [source.volumeId], log);
+  const { volumeId } = source;
+  const still = new Undo(log);
   try {
-    await freeze.begin();
-    await pool.create(spec, source, log);
+    const hold = holdOf(await holdStill([{ pool, volumeId, foreignUse }], shims, still, log), volumeId);
+    await pool.create(spec, source, log, () => hold.end());
+    const { consistency, remark } = hold.trust();
+    if (consistency === 'crash') log.warn('the copy is as after a power cut', { remark });
   } finally {
-    await freeze.thaw();
+    await still.unwind();
   }
-  const { consistency, remark } = freeze.trustOf(source.volumeId);
-  if (consistency === 'crash') log.warn('the copy is as after a power cut', { remark });
 }

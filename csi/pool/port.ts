@@ -40,8 +40,12 @@ export interface Pool {
    * Makes the volume, blank, or with the content of a volume or snapshot of this pool, whose state of the file system it
    * inherits. It is there as a whole, durably, or not at all. `exhausted` when it does not fit. A copy that takes long is
    * `busy`, with its progress in the message, until a repeated call finds it done; so may be a large thick volume.
+   * `onShared` is called when an instant copy has the content, before all else that is to be done for it; its failure is
+   * that of the call.
    */
-  create(spec: VolumeSpec, source: PoolSource | undefined, log: Log): Promise<void>;
+  create(spec: VolumeSpec, source: PoolSource | undefined, log: Log, onShared?: () => Promise<void>): Promise<void>;
+  /** Whether such a volume is an instant copy of its source, also of a volume in use. Else its blocks are copied. */
+  canShare(spec: VolumeSpec): boolean;
   /** The disk has at least `capacityBytes` when this answers; it never shrinks. `exhausted` when it does not fit. */
   grow(volumeId: VolumeId, capacityBytes: number): Promise<VolumeSpec>;
   /** Replaces what may change of a volume: its limits. */

@@ -24,6 +24,6 @@ it.each([
 it('forbids a copy byte by byte', () => {
   requireNoForeignUse(undefined, kata);
   expect(() => requireNoForeignUse('it is published', kata)).toThrow(
-    `volume ${kata.spec.volumeId} cannot be copied byte by byte, as all copies in pool main are: it is published`,
+    `volume ${kata.spec.volumeId} of pool main cannot be copied byte by byte now: it is published`,
   );
 });

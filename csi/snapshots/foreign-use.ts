@@ -17,6 +17,6 @@ export async function describeForeignUse(
 /** A copy byte by byte of a volume that is written meanwhile is of no instant at all. */
 export function requireNoForeignUse(use: string | undefined, { pool, spec: { volumeId } }: FoundVolume): void {
   if (use === undefined) return;
-  const message = `volume ${volumeId} cannot be copied byte by byte, as all copies in pool ${pool.name} are: ${use}`;
+  const message = `volume ${volumeId} of pool ${pool.name} cannot be copied byte by byte now: ${use}`;
   throw new Fault('precondition', message, { fields: { volumeId, pool: pool.name } });
 }

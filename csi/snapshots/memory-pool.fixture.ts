@@ -79,7 +79,17 @@ export function createMemoryPool(
       return taken.delete(snapshotId);
     },
     ...{ directoryOf: (volumeId) => `/pools/${name}/volumes/${volumeId}`, files: {} as Pool['files'] },
-    ...{ filesystemOf: none, space: none, allocatedBytes: none, create: none, grow: none, update: none },
+    async create(spec, source, _log, onShared) {
+      if (source?.kind !== 'volume') return none();
+      throwAt(source.volumeId, 'copying');
+      events.push(`copy ${specs.get(source.volumeId)?.name}`);
+      if (snapshots === 'instant') await onShared?.();
+      throwAt(source.volumeId, 'recording');
+      events.push(`place ${spec.name}`);
+      specs.set(spec.volumeId, spec);
+    },
+    canShare: ({ class: { provisioning } }) => snapshots === 'instant' && provisioning === 'thin',
+    ...{ filesystemOf: none, space: none, allocatedBytes: none, grow: none, update: none },
     ...{ remove: none, extents: none, close: async () => {} },
   };
 }

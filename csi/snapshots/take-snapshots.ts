@@ -1,4 +1,3 @@
-import { Fault } from '../../proto/fault.ts';
 import type { VolumeId } from '../../proto/ids.ts';
 import type { VolumeSnapshot } from '../../proto/volume-snapshot.ts';
 import { failpoint } from '../../runtime/system/failpoint.ts';
@@ -8,8 +7,8 @@ import type { PodShims } from '../pod-shims.ts';
 import type { Pool } from '../pool/port.ts';
 import type { CallContext } from '../verb.ts';
 import { Barrier } from './barrier.ts';
-import { claimVolume } from './claim-volume.ts';
-import { GuestFreeze, type Trust } from './guest-freeze.ts';
+import type { Trust } from './guest-freeze.ts';
+import { DETACHED, type Holds, holdOf, holdStill } from './hold-still.ts';
 
 /** A snapshot to be taken, in a pool that takes them instantly. */
 export interface WantedSnapshot {
@@ -18,17 +17,6 @@ export interface WantedSnapshot {
   /** Who may have the volume though its lease is free, in words. */
   readonly foreignUse: string | undefined;
 }
-
-const DETACHED: Trust = { consistency: 'detached', remark: '' };
-
-/** What keeps a volume as it is. */
-interface Hold {
-  /** The first call ends it. */
-  end(): Promise<void>;
-  /** Once ended: what a copy from meanwhile is worth. */
-  trust(): Trust;
-}
-type Holds = ReadonlyMap<VolumeId, Hold>;
 
 /**
  * The content of several volumes as it is at one instant: each volume is still, from before the first copy until after
@@ -42,40 +30,16 @@ export async function takeSnapshots(
 ): Promise<VolumeSnapshot[]> {
   const still = new Undo(log);
   try {
-    const holds = await holdStill(wanted, shims, still, log);
+    const volumes = wanted.map(({ pool, snapshot, foreignUse }) => {
+      return { pool, volumeId: snapshot.sourceVolumeId, foreignUse };
+    });
+    const holds = await holdStill(volumes, shims, still, log);
     failpoint('volumes.still');
     signal.throwIfAborted();
     return await copyAll(wanted, holds, log);
   } finally {
     await still.unwind();
   }
-}
-
-/** `still` ends what was begun, also half-way. */
-async function holdStill(wanted: readonly WantedSnapshot[], shims: PodShims, still: Undo, log: Log): Promise<Holds> {
-  const holds = new Map<VolumeId, Hold>();
-  const ofSandbox = new Map<string, VolumeId[]>();
-  for (const { pool, snapshot, foreignUse } of wanted) {
-    const volumeId = snapshot.sourceVolumeId;
-    const claim = await claimVolume(pool, volumeId);
-    if (claim.kind === 'vm') {
-      ofSandbox.set(claim.sandboxId, [...(ofSandbox.get(claim.sandboxId) ?? []), volumeId]);
-      continue;
-    }
-    const end = once(() => claim.release());
-    still.defer(`lease of ${volumeId}`, end);
-    const trust: Trust = foreignUse === undefined ? DETACHED : { consistency: 'crash', remark: foreignUse };
-    holds.set(volumeId, { end, trust: () => trust });
-  }
-  const freezes = [...ofSandbox].map(([sandboxId, volumeIds]) => {
-    const freeze = new GuestFreeze(shims, sandboxId, volumeIds, log);
-    const end = () => freeze.thaw();
-    still.defer(`freeze of sandbox ${sandboxId}`, end);
-    for (const volumeId of volumeIds) holds.set(volumeId, { end, trust: () => freeze.trustOf(volumeId) });
-    return freeze;
-  });
-  await Promise.all(freezes.map((freeze) => freeze.begin()));
-  return holds;
 }
 
 /** None settles before all have their content: only then do the holds end. */
@@ -86,9 +50,7 @@ async function copyAll(wanted: readonly WantedSnapshot[], holds: Holds, log: Log
     failpoint('volumes.copied');
     await Promise.all([...holds.values()].map((hold) => hold.end()));
     failpoint('volumes.released');
-    const hold = holds.get(volumeId);
-    if (hold === undefined) throw new Fault('internal', `nothing held volume ${volumeId}`);
-    return hold.trust();
+    return holdOf(holds, volumeId).trust();
   };
   const copies = wanted.map(async ({ pool, snapshot }) => {
     try {
@@ -106,12 +68,4 @@ async function copyAll(wanted: readonly WantedSnapshot[], holds: Holds, log: Log
     else log.info('snapshot taken', { snapshotId, consistency });
   }
   return records;
-}
-
-function once(body: () => Promise<void>): () => Promise<void> {
-  let done: Promise<void> | undefined;
-  return () => {
-    done ??= body();
-    return done;
-  };
 }

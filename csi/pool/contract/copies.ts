@@ -1,5 +1,6 @@
 import { stat } from 'node:fs/promises';
 import { beforeEach, describe, expect, test } from 'vitest';
+import { silentLog } from '../../../runtime/system/log.ts';
 import { fromSnapshot, fromVolume, idOf, MIB, type OpenBench, readAt, thick, writeAt } from './bench.ts';
 
 /** Volumes made of others, and of snapshots. */
@@ -34,6 +35,23 @@ export function describeCopies(openBench: () => OpenBench): void {
       await on.create('one');
       const smaller = { ...fromVolume('one'), capacityBytes: 8 * MIB };
       await expect(on.create('two', smaller)).rejects.toMatchObject({ code: 'out-of-range' });
+    });
+
+    test('tell when they share the content, of which what is written then is no part', async () => {
+      const spec = await on.create('one');
+      await writeAt(on.fileOf('one'), 0, 'first');
+      const copy = { ...spec, volumeId: idOf('two'), name: 'two', ...fromVolume('one') };
+      const onShared = () => writeAt(on.fileOf('one'), 0, 'other');
+      expect(on.pool.canShare({ ...copy, ...thick })).toBe(false);
+      expect(on.pool.canShare(copy)).toBe(on.pool.features.snapshots === 'instant');
+      if (!on.pool.canShare(copy)) return;
+      await on.pool.create(copy, copy.source, silentLog, onShared);
+      expect(await readAt(on.fileOf('two'), 0, 5)).toBe('first');
+      const before = await on.bench.remains();
+      const third = { ...copy, volumeId: idOf('three'), name: 'three' };
+      const fail = () => Promise.reject(new Error('the lease cannot be released'));
+      await expect(on.pool.create(third, third.source, silentLog, fail)).rejects.toThrow();
+      expect(await on.bench.remains()).toEqual(before);
     });
 
     test('are refused while a file system is being made', async () => {

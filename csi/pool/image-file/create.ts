@@ -23,7 +23,12 @@ export async function createBlank(pool: PoolState, spec: VolumeSpec, log: Log): 
 }
 
 /** Shares the content of the source until one of them is written: instant, and of a volume that a guest writes too. */
-export async function createClone(pool: PoolState, spec: VolumeSpec, source: PoolSource, log: Log): Promise<void> {
+export async function createClone(
+  pool: PoolState,
+  spec: VolumeSpec,
+  { source, onShared }: { source: PoolSource; onShared: (() => Promise<void>) | undefined },
+  log: Log,
+): Promise<void> {
   const from = sourceFiles(pool, source);
   await create(
     pool,
@@ -32,6 +37,7 @@ export async function createClone(pool: PoolState, spec: VolumeSpec, source: Poo
       const filesystem = await copyWithFilesystem(pool.files, from.filesystem, () =>
         cloneImage(pool.host, from.image, image),
       );
+      await onShared?.();
       await extendImage(pool.host, image, shapeOf(spec));
       return filesystem;
     },

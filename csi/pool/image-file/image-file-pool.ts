@@ -73,7 +73,12 @@ export class ImageFilePool implements Pool {
     return allocatedBytesOf(`${this.directoryOf(volumeId)}/${VOLUME_FILES.image}`);
   }
 
-  async create(spec: VolumeSpec, source: PoolSource | undefined, log: Log): Promise<void> {
+  async create(
+    spec: VolumeSpec,
+    source: PoolSource | undefined,
+    log: Log,
+    onShared?: () => Promise<void>,
+  ): Promise<void> {
     const { state } = this;
     requireFreeId(state, spec.volumeId);
     this.requireFit(spec);
@@ -82,10 +87,13 @@ export class ImageFilePool implements Pool {
       return;
     }
     this.requireSource(source, spec);
-    // Blocks that are shared are not the volume's own: to write them takes space, which a thick volume must not need.
-    const canShare = this.features.snapshots === 'instant' && spec.class.provisioning === 'thin';
-    if (canShare) await createClone(state, spec, source, log);
+    if (this.canShare(spec)) await createClone(state, spec, { source, onShared }, log);
     else await this.copies.run(orderVolume(state, spec, source));
+  }
+
+  /** Blocks that are shared are not the volume's own: to write them takes space, which a thick volume must not need. */
+  canShare({ class: { provisioning } }: VolumeSpec): boolean {
+    return this.features.snapshots === 'instant' && provisioning === 'thin';
   }
 
   grow(volumeId: VolumeId, capacityBytes: number): Promise<VolumeSpec> {
