@@ -1,6 +1,7 @@
 import { status } from '@grpc/grpc-js';
 import { describeError, Fault } from '../proto/fault.ts';
 import { STATUS_OF_FAULT } from '../proto/status.ts';
+import { toWireText } from './wire-text.ts';
 
 /** What a client gets for whatever a verb threw. */
 export interface ServiceError {
@@ -18,8 +19,6 @@ export function toServiceError(thrown: unknown): ServiceError {
   // Requests arrive decoded: what cannot be read is a record on disk. It is not the caller's fault, and the verb is there.
   const isRecord = thrown.code === 'malformed' || thrown.code === 'unsupported';
   const code: number = isRecord ? status.INTERNAL : STATUS_OF_FAULT[thrown.code];
-  return { code, details: toDetails(describeError(thrown)) };
+  // In a header, half a surrogate pair would even end the server.
+  return { code, details: toWireText(describeError(thrown), MAX_DETAILS) };
 }
-
-/** grpc-js cannot send half a surrogate pair, which a cut may leave: it would end the server. */
-const toDetails = (text: string): string => text.slice(0, MAX_DETAILS).replace(/\p{Surrogate}/gu, '\ufffd');

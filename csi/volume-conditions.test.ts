@@ -54,3 +54,17 @@ it('says that a record cannot be read, and of a volume that is gone nothing', as
   world.fs = { state: 'never' };
   expect(await conditions.problemsOf([volume])).toEqual(['']);
 });
+
+it.each(['x'.repeat(9000), `${'x'.repeat(999)}😀`, 'half a pair: \ud800'])(
+  'is not led on by a guest',
+  async (words) => {
+    const { world, conditions, volume } = setUp();
+    world.fs = { state: 'formatted', problem: words };
+    const read = await conditions.problemOf(volume);
+    conditions.note(volumeId, words);
+    for (const problem of [read, await conditions.problemOf(volume)]) {
+      expect(problem.length).toBeLessThanOrEqual(1000);
+      expect(() => encodeURI(problem)).not.toThrow();
+    }
+  },
+);

@@ -2,6 +2,7 @@ import { describeError } from '../proto/fault.ts';
 import type { VolumeId } from '../proto/ids.ts';
 import { mapConcurrently } from './map-concurrently.ts';
 import type { FoundVolume } from './volumes.ts';
+import { toWireText } from './wire-text.ts';
 
 /** How long what was read of a volume answers for it: a listing of thousands must not read as many files each time. */
 const MAX_AGE_MS = 30_000;
@@ -9,6 +10,8 @@ const MAX_AGE_MS = 30_000;
 const MAX_NOTE_AGE_MS = 120_000;
 /** Files that are read together. */
 const CONCURRENCY = 16;
+/** A sentence or two. The words may be a guest's, of which one must not fill the listing of all volumes. */
+const MAX_PROBLEM_LENGTH = 1000;
 
 interface Known {
   /** Empty: none. */
@@ -31,7 +34,7 @@ export class VolumeConditions {
 
   /** What the guest said when it was asked; empty if all is well. */
   note(volumeId: VolumeId, problem: string): void {
-    this.noted.set(volumeId, { problem, atMs: this.now() });
+    this.noted.set(volumeId, { problem: toProblem(problem), atMs: this.now() });
   }
 
   forget(volumeId: VolumeId): void {
@@ -43,7 +46,7 @@ export class VolumeConditions {
   async problemOf(volume: FoundVolume): Promise<string> {
     const noted = this.fresh(this.noted, volume.spec.volumeId, MAX_NOTE_AGE_MS);
     if (noted !== undefined && noted.problem !== '') return noted.problem;
-    const problem = await readProblem(volume);
+    const problem = toProblem(await readProblem(volume));
     this.read.set(volume.spec.volumeId, { problem, atMs: this.now() });
     return problem;
   }
@@ -63,6 +66,8 @@ export class VolumeConditions {
     return found !== undefined && this.now() - found.atMs < maxAgeMs ? found : undefined;
   }
 }
+
+const toProblem = (words: string): string => toWireText(words, MAX_PROBLEM_LENGTH);
 
 /** A record that cannot be read is the volume's problem, and no reason to leave out the others. */
 async function readProblem({ pool, spec }: FoundVolume): Promise<string> {

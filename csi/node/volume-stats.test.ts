@@ -38,6 +38,12 @@ describe('statistics of a volume', () => {
     expect(toVolumeStats({ ...known, ...differences }).volume_condition).toEqual({ abnormal, message });
   });
 
+  it('carry no more words of a guest than a person reads, and none that gRPC cannot', () => {
+    const { message } = toVolumeStats({ ...known, problem: `\ud800${'x'.repeat(1 << 20)}` }).volume_condition;
+    expect(message).toHaveLength(2000);
+    expect(() => encodeURI(message)).not.toThrow();
+  });
+
   it('of a disk that no guest has had are those of an empty one', () => {
     expect(blankMeasurement(1000, 5)).toMatchObject({ capacityBytes: 1000, availableBytes: 1000, usedBytes: 0 });
   });

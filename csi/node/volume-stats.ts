@@ -1,5 +1,9 @@
 import type { VolumeMode } from '../../proto/volume-attachment.ts';
+import { toWireText } from '../wire-text.ts';
 import type { NodeGetVolumeStatsResponse, VolumeUsageMessage } from './messages.ts';
+
+/** Of the words of a guest, and of a failure, which a guest may have a part in. */
+const MAX_MESSAGE_LENGTH = 2000;
 
 /** What a guest said of a volume; the sizes of the file system are 0 for a raw disk. */
 export interface Measurement {
@@ -36,7 +40,7 @@ export function toVolumeStats(known: KnownOfVolume): NodeGetVolumeStatsResponse 
     usage: volumeMode === 'Block' ? [deviceUsage(measurement)] : filesystemUsage(measurement),
     volume_condition: {
       abnormal: problem !== '' || silence !== '',
-      message: message === '' ? 'nothing is wrong with the volume' : message,
+      message: message === '' ? 'nothing is wrong with the volume' : toWireText(message, MAX_MESSAGE_LENGTH),
     },
   };
 }
@@ -53,7 +57,7 @@ function filesystemUsage(measurement: Measurement): VolumeUsageMessage[] {
   });
   const bytes = usage('BYTES', capacityBytes, availableBytes, usedBytes);
   // btrfs has no number of inodes to run out of.
-  return inodes === 0 ? [bytes] : [bytes, usage('INODES', inodes, inodesFree, inodes - inodesFree)];
+  return inodes === 0 ? [bytes] : [bytes, usage('INODES', inodes, inodesFree, Math.max(0, inodes - inodesFree))];
 }
 
 function describeAge({ measurement, nowMs }: KnownOfVolume): string {
