@@ -112,8 +112,7 @@ export async function createLab(): Promise<Lab> {
       return { shim: shim.pid, vmm: vmm?.pid ?? 0 };
     },
     async kill(...pids) {
-      const [file = '', ...args] = [...world.prefix, 'kill', '-KILL', ...pids.map(String)];
-      await exec(file, args);
+      await world.exec('kill', '-KILL', ...pids.map(String));
     },
     async waitForVmm(id) {
       const path = recordPath(id);

@@ -4,6 +4,7 @@ import { execa } from 'execa';
 import { createScratch, removeScratch } from '../../deploy/demo/scratch.ts';
 import { worldCommand } from '../../deploy/demo/world.ts';
 import { DEFAULT_RUN_DIRECTORY } from '../../proto/paths.ts';
+import { exec } from '../../runtime/system/node/exec.ts';
 
 /** Mount, network and PID namespaces of a test's own, held by a process that ends with the test's. */
 export interface World {
@@ -14,6 +15,8 @@ export interface World {
   /** An empty directory on a real file system, the same inside and outside; removed with the world. */
   readonly scratch: string;
   readonly runDirectory: string;
+  /** A command that must succeed, in it; answers what it printed. */
+  exec(...command: readonly string[]): Promise<string>;
   /** Ends every process in it. */
   close(): Promise<void>;
 }
@@ -25,12 +28,16 @@ export async function createWorld(): Promise<World> {
   const holder = execa(file, args, { reject: false, stdin: 'pipe', stderr: 'inherit' });
   await Promise.race([once(holder.stdout, 'data'), holder]);
   const first = await firstChild(holder.pid ?? 0);
-  const enter = ['nsenter', '--target', String(first), '--mount', '--net', '--pid', '--'];
+  const prefix = ['nsenter', '--target', String(first), '--mount', '--net', '--pid', '--', 'env', 'TMPDIR=/run/tmp'];
   return {
-    prefix: [...enter, 'env', 'TMPDIR=/run/tmp'],
+    prefix,
     root: `/proc/${first}/root`,
     scratch,
     runDirectory: DEFAULT_RUN_DIRECTORY,
+    exec(...command) {
+      const [file = '', ...args] = [...prefix, ...command];
+      return exec(file, args);
+    },
     async close() {
       holder.stdin.end();
       await holder;

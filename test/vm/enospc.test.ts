@@ -25,8 +25,8 @@ beforeAll(async () => {
   const image = join(lab.scratch, 'small-pool.raw');
   await exec('truncate', ['--size', `${POOL_MIB}M`, image]);
   await exec('mkfs.ext4', ['-q', '-m', '0', image]);
-  await inWorld('mount', '-o', 'loop', image, lab.poolDirectory);
-  await inWorld('mkdir', '-p', join(lab.poolDirectory, 'volumes'));
+  await lab.exec('mount', '-o', 'loop', image, lab.poolDirectory);
+  await lab.exec('mkdir', '-p', join(lab.poolDirectory, 'volumes'));
   csi = await lab.csi();
 });
 afterAll(async () => {
@@ -34,16 +34,11 @@ afterAll(async () => {
   await lab.close();
 });
 
-async function inWorld(...command: readonly string[]): Promise<string> {
-  const [file = '', ...args] = [...lab.prefix, ...command];
-  return exec(file, args);
-}
-
 /** Takes all but a little of the pool's space; answers how to give it back. */
 async function fillPool(): Promise<() => Promise<void>> {
   const ballast = join(lab.poolDirectory, 'ballast');
-  const free = Number((await inWorld('df', '--output=avail', '-B1M', lab.poolDirectory)).split('\n')[1]);
-  await inWorld('fallocate', '-l', `${free - LEFT_MIB}M`, ballast);
+  const free = Number((await lab.exec('df', '--output=avail', '-B1M', lab.poolDirectory)).split('\n')[1]);
+  await lab.exec('fallocate', '-l', `${free - LEFT_MIB}M`, ballast);
   return () => rm(`${lab.root}${ballast}`);
 }
 

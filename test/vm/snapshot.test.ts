@@ -30,8 +30,7 @@ beforeAll(async () => {
   const image = join(lab.scratch, 'pool.xfs');
   await exec('truncate', ['--size', '8G', image]);
   await exec('mkfs.xfs', ['-q', '-m', 'reflink=1', image]);
-  const [file = '', ...args] = [...lab.prefix, 'mount', '-o', 'loop', image, lab.poolDirectory];
-  await exec(file, args);
+  await lab.exec('mount', '-o', 'loop', image, lab.poolDirectory);
   running = await lab.csi();
   client = connectCsi(`${lab.root}/run/csi.sock`);
 });

@@ -6,7 +6,6 @@ import { inNetns, PEER } from '../../deploy/demo/netns.ts';
 import { createNodeNetwork } from '../../deploy/demo/network.ts';
 import { guestManifestRecord } from '../../proto/guest-manifest.ts';
 import { VOLUME_FILES } from '../../proto/volume-spec.ts';
-import { exec } from '../../runtime/system/node/exec.ts';
 import { parseMountinfo } from '../../runtime/system/node/mounts.ts';
 import { createLab, type Lab, programs } from '../support/lab.ts';
 import { createLabVolume } from '../support/lab-volumes.ts';
@@ -112,10 +111,8 @@ it('the VMM is a user that may do nothing, and has what it was handed of the hos
   const flags = ['--netns', netns, '--volume', `${volume.target}:/data`];
   const pod = lab.startBundle('guarded', bundle, flags);
   expect(await lab.line(pod, 'secret')).toBe('treasure');
-  const [file = '', ...args] = [...lab.prefix, ...inNetns(PEER)];
-  expect(await exec(file, [...args, 'busybox', 'wget', '-q', '-O', '-', `http://${address}/secret`])).toBe(
-    'treasure\n',
-  );
+  const wget = [...inNetns(PEER), 'busybox', 'wget', '-q', '-O', '-', `http://${address}/secret`];
+  expect(await lab.exec(...wget)).toBe('treasure\n');
 
   const { vmm, shim } = await lab.sandbox('guarded');
   const proc = `${lab.root}/proc/${vmm}`;

@@ -18,11 +18,6 @@ afterAll(async () => {
   await lab.close();
 });
 
-async function inWorld(...command: readonly string[]): Promise<string> {
-  const [file = '', ...args] = [...lab.prefix, ...command];
-  return exec(file, args);
-}
-
 async function runScript(name: string, script: string, ...flags: readonly string[]): Promise<Finished> {
   return lab.berth(['run', await lab.bundle(name, script), '--id', name, ...flags]);
 }
@@ -32,20 +27,20 @@ describe('a path of kubelet', () => {
     const volume = await createLabVolume(lab, csi, 'shown');
     const subPaths = '/run/kubelet/pods/shown/volume-subpaths/data/web';
     // As kubelet does it: the directory is made on the placeholder, and bind-mounted beside it.
-    await inWorld('mkdir', '-p', `${volume.target}/logs/a b`, `${subPaths}/0`);
-    await inWorld('mount', '--bind', `${volume.target}/logs/a b`, `${subPaths}/0`);
+    await lab.exec('mkdir', '-p', `${volume.target}/logs/a b`, `${subPaths}/0`);
+    await lab.exec('mount', '--bind', `${volume.target}/logs/a b`, `${subPaths}/0`);
     const part = ['--volume', `${subPaths}/0:/data`];
     expect(await runScript('part', 'echo deep >/data/file; sync', ...part)).toMatchObject({ exitCode: 0 });
     const whole = await runScript('whole', 'cat "/data/logs/a b/file"', '--volume', `${volume.target}:/data`);
     expect(whole).toMatchObject({ exitCode: 0, stdout: 'deep\n' });
 
-    await inWorld('rmdir', `${volume.target}/logs/a b`);
+    await lab.exec('rmdir', `${volume.target}/logs/a b`);
     const removed = await runScript('removed', 'echo never', ...part);
     expect(removed).toMatchObject({
       exitCode: 125,
       stderr: expect.stringContaining('was removed from the placeholder'),
     });
-    await inWorld('umount', `${subPaths}/0`);
+    await lab.exec('umount', `${subPaths}/0`);
     await volume.remove();
     expect(await lab.remains()).toEqual([]);
   });
@@ -73,7 +68,7 @@ describe('a volume of another driver', () => {
       const image = join(lab.scratch, `foreign-${flags.length}.raw`);
       await exec('truncate', ['--size', '32M', image]);
       await exec('mkfs.ext4', ['-q', '-L', 'theirs', image]);
-      const loop = (await inWorld('losetup', '--find', '--show', image)).trim();
+      const loop = (await lab.exec('losetup', '--find', '--show', image)).trim();
       try {
         const target = '/run/kubelet/pods/f/volumes/kubernetes.io~csi/foreign/mount';
         const leave = async (device: string): Promise<void> => {
@@ -90,7 +85,7 @@ describe('a volume of another driver', () => {
         const first = await runScript('first', 'echo theirs >/data/file; sync; stat -c %g /data', ...at);
         expect(first, first.stderr).toMatchObject({ exitCode: 0, stdout: '2000\n' });
         expect(first.stderr).toContain('createFilesystem of mountInfo.json is ignored');
-        await inWorld('losetup', '--detach', loop);
+        await lab.exec('losetup', '--detach', loop);
 
         await leave(image);
         const holder = await lab.start(
@@ -108,7 +103,7 @@ describe('a volume of another driver', () => {
         });
         expect(await holder.end()).toBe(0);
       } finally {
-        await inWorld('losetup', '--detach', loop).catch(() => {});
+        await lab.exec('losetup', '--detach', loop).catch(() => {});
       }
     },
   );
