@@ -1,3 +1,4 @@
+import { Fault } from '../../proto/fault.ts';
 import { describeMachine, readLoadAverage } from './machine.ts';
 import type { BenchResults, ExperimentResults } from './results.ts';
 import { runRounds } from './rounds.ts';
@@ -13,14 +14,21 @@ export interface SuiteOptions {
 }
 
 export async function runSuite(suite: Suite, context: BenchContext, options: SuiteOptions): Promise<BenchResults> {
-  const chosen = suite.experiments.filter(({ name }) => options.only?.includes(name) ?? true);
   const experiments: ExperimentResults[] = [];
-  for (const experiment of chosen) {
+  for (const experiment of choose(suite, options.only)) {
     const results = await runExperiment(experiment, context, options.rounds ?? experiment.rounds);
     options.onResults(results);
     experiments.push(results);
   }
   return { suite: suite.name, machine: await describeMachine(), experiments };
+}
+
+function choose({ name: suite, experiments }: Suite, only: readonly string[] | undefined): readonly Experiment[] {
+  if (only === undefined) return experiments;
+  const names = experiments.map(({ name }) => name);
+  const unknown = only.find((name) => !names.includes(name));
+  if (unknown === undefined) return experiments.filter(({ name }) => only.includes(name));
+  throw new Fault('invalid', `suite ${suite} has no experiment ${unknown}, but ${names.join(', ')}`);
 }
 
 async function runExperiment(

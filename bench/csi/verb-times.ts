@@ -5,16 +5,22 @@ import { median } from '../core/statistics.ts';
 import type { Driver } from './driver.ts';
 
 const MIB = 1 << 20;
-export const VERBS = ['create', 'publish', 'stats', 'list', 'unpublish', 'delete'] as const;
-type VerbName = (typeof VERBS)[number];
+/** `probe` does nothing in any driver: what it takes is client's, transport's and server's share of each figure. */
+export const VERBS = ['probe', 'create', 'publish', 'stats', 'list', 'unpublish', 'delete'] as const;
+export type VerbTimes = Record<(typeof VERBS)[number], number>;
 
 const CAPABILITY = { mount: { fs_type: 'ext4' }, access_mode: { mode: 'SINGLE_NODE_WRITER' } };
+const FILL_CONCURRENCY = 16;
 
-/** How long each verb takes, in ms, over the life of `count` volumes: see toFigure. */
-export async function measureVerbs(
-  driver: Driver,
-  { prefix, count, concurrency }: { readonly prefix: string; readonly count: number; readonly concurrency: number },
-): Promise<Record<VerbName, number>> {
+export interface Load {
+  /** Of the volumes' names. */
+  readonly prefix: string;
+  readonly count: number;
+  readonly concurrency: number;
+}
+
+/** How long each verb takes, in ms, over the life of `count` volumes; see inParallel. */
+export async function measureVerbs(driver: Driver, { prefix, count, concurrency }: Load): Promise<VerbTimes> {
   const names = Array.from({ length: count }, (_, index) => `${prefix}-${index}`);
   const ids = new Map<string, string>();
   const paths = (name: string) => {
@@ -23,6 +29,7 @@ export async function measureVerbs(
   };
   const timed = (body: (name: string) => Promise<unknown>) => inParallel(names, concurrency, body);
 
+  const probe = await timed(() => driver.call('Identity', 'Probe', {}));
   const create = await timed(async (name) => {
     ids.set(name, await createVolume(driver, name));
   });
@@ -52,13 +59,13 @@ export async function measureVerbs(
     await driver.call('Node', 'NodeUnstageVolume', request);
   }
   const remove = await timed((name) => driver.call('Controller', 'DeleteVolume', { volume_id: ids.get(name) }));
-  return { create, publish, stats, list, unpublish, delete: remove };
+  return { probe, create, publish, stats, list, unpublish, delete: remove };
 }
 
 /** Volumes that are only there. */
 export async function fill(driver: Driver, count: number): Promise<void> {
   const names = Array.from({ length: count }, (_, index) => `there-${index}`);
-  await inParallel(names, 16, (name) => createVolume(driver, name));
+  await inParallel(names, FILL_CONCURRENCY, (name) => createVolume(driver, name));
 }
 
 async function createVolume(driver: Driver, name: string): Promise<string> {

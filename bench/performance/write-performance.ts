@@ -23,7 +23,7 @@ function formatPerformance(results: readonly BenchResults[]): string {
   ].join('\n\n')}\n`;
 }
 
-const INTRODUCTION = `Made by \`npm run bench -- document\` of what \`npm run bench -- startup\` wrote; do not edit. berth and its peers run
-in the same rounds on the same machine. Absolute times depend on the machine and its load: trust minimums and ratios.
+const INTRODUCTION = `Made by \`npm run bench -- document\` of what \`npm run bench -- SUITE\` wrote; do not edit. berth and its peers run in
+the same rounds on the same machine. Absolute times depend on the machine and its load: trust minimums and ratios.
 "min" is the best round, "95 %" the bootstrap interval of the figure before it, "berth / it" the ratio of the medians.
 "recorded" is a figure of a peer that this machine lacks, from another one of its kind.`;
