@@ -7,14 +7,15 @@ import type { FoundVolume } from './volumes.ts';
 const volumeId = parseVolumeId('a.0123456789ab.v');
 
 function setUp() {
-  const world = { nowMs: 0, reads: 0, fs: { state: 'formatted' } as VolumeFilesystem | Error };
+  const world = { nowMs: 0, reads: 0, disk: '', fs: { state: 'formatted' } as VolumeFilesystem | Error };
   const conditions = new VolumeConditions(() => world.nowMs);
   const filesystemOf = async () => {
     world.reads += 1;
     if (world.fs instanceof Error) throw world.fs;
     return world.fs;
   };
-  const volume = { pool: { filesystemOf }, spec: { volumeId } } as unknown as FoundVolume;
+  const problemOf = async () => world.disk;
+  const volume = { pool: { filesystemOf, problemOf }, spec: { volumeId } } as unknown as FoundVolume;
   return { world, conditions, volume };
 }
 
@@ -30,6 +31,14 @@ it('has the word of the last guest, and the file for a listing only now and then
   world.fs = { state: 'formatted' };
   expect(await conditions.problemOf(volume)).toBe('');
   expect(await conditions.problemsOf([volume])).toEqual(['']);
+});
+
+it('tells of the disk beside what is on it', async () => {
+  const { world, conditions, volume } = setUp();
+  world.disk = 'the image is too long';
+  expect(await conditions.problemOf(volume)).toBe('the image is too long');
+  world.fs = { state: 'formatted', problem: 'needs a repair' };
+  expect(await conditions.problemOf(volume)).toBe('the image is too long; needs a repair');
 });
 
 it('believes the guest that lives, for as long as it is asked', async () => {

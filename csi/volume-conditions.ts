@@ -42,7 +42,7 @@ export class VolumeConditions {
     this.read.delete(volumeId);
   }
 
-  /** The problem of a volume, in a sentence; empty if none is known. Reads fs.json, unless the guest was asked lately. */
+  /** The problem of a volume, in a sentence; empty if none is known. Looks at the disk and fs.json, unless a guest has said. */
   async problemOf(volume: FoundVolume): Promise<string> {
     const noted = this.fresh(this.noted, volume.spec.volumeId, MAX_NOTE_AGE_MS);
     if (noted !== undefined && noted.problem !== '') return noted.problem;
@@ -69,10 +69,11 @@ export class VolumeConditions {
 
 const toProblem = (words: string): string => toWireText(words, MAX_PROBLEM_LENGTH);
 
-/** A record that cannot be read is the volume's problem, and no reason to leave out the others. */
-async function readProblem({ pool, spec }: FoundVolume): Promise<string> {
+/** What cannot be read is the volume's problem, and no reason to leave out the others. */
+async function readProblem({ pool, spec: { volumeId } }: FoundVolume): Promise<string> {
   try {
-    return (await pool.filesystemOf(spec.volumeId)).problem ?? '';
+    const [ofDisk, { problem = '' }] = await Promise.all([pool.problemOf(volumeId), pool.filesystemOf(volumeId)]);
+    return [ofDisk, problem].filter((words) => words !== '').join('; ');
   } catch (error) {
     return `the state of the volume cannot be read: ${describeError(error)}`;
   }

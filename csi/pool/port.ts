@@ -35,6 +35,8 @@ export interface Pool {
   space(): Promise<PoolSpace>;
   /** Bytes that the volume takes of the pool now, of its capacity. */
   allocatedBytes(volumeId: VolumeId): Promise<number>;
+  /** What is wrong with the volume's disk as the pool has it, in a sentence; empty if nothing is seen to be. */
+  problemOf(volumeId: VolumeId): Promise<string>;
 
   /**
    * Makes the volume, blank, or with the content of a volume or snapshot of this pool, whose state of the file system it

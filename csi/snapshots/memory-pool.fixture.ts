@@ -89,7 +89,7 @@ export function createMemoryPool(
       specs.set(spec.volumeId, spec);
     },
     canShare: ({ class: { provisioning } }) => snapshots === 'instant' && provisioning === 'thin',
-    ...{ filesystemOf: none, space: none, allocatedBytes: none, grow: none, update: none },
+    ...{ filesystemOf: none, space: none, allocatedBytes: none, problemOf: none, grow: none, update: none },
     ...{ remove: none, extents: none, close: async () => {} },
   };
 }

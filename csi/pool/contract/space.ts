@@ -1,3 +1,4 @@
+import { truncate } from 'node:fs/promises';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { fromVolume, idOf, MIB, type OpenBench, thick, writeAt } from './bench.ts';
 
@@ -26,6 +27,27 @@ export function describeSpace(openBench: () => OpenBench): void {
       await on.create('two', { capacityBytes: half + 8 * MIB });
       await on.reopen({ overcommit: 3 });
       await on.create('three', { capacityBytes: 2 * half });
+    });
+
+    test('is counted by what was promised, whatever a VMM makes of its disk, which is a problem of the volume', async () => {
+      await on.reopen({});
+      await on.create('one');
+      const { availableBytes } = await on.pool.space();
+      expect(await on.pool.problemOf(idOf('one'))).toBe('');
+      for (const [sizeBytes, problem] of [
+        [64 * MIB, `has ${64 * MIB} bytes, the volume ${32 * MIB}: an expansion did not end`],
+        [8 * MIB, `has ${8 * MIB} bytes, the volume ${32 * MIB}: somebody has cut it`],
+      ] as const) {
+        await truncate(on.fileOf('one'), sizeBytes);
+        expect(await on.pool.problemOf(idOf('one'))).toContain(problem);
+        await on.reopen({});
+        expect(await on.pool.problemOf(idOf('one'))).toContain(problem);
+        // Records take some blocks, and a start fills the reserve again.
+        expect(Math.abs((await on.pool.space()).availableBytes - availableBytes)).toBeLessThan(MIB);
+      }
+      await truncate(on.fileOf('one'), 64 * MIB);
+      await on.pool.grow(idOf('one'), 64 * MIB);
+      expect(await on.pool.problemOf(idOf('one'))).toBe('');
     });
 
     test('that ends at any step leaves nothing half', async () => {

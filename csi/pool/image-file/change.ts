@@ -15,6 +15,7 @@ export async function growVolume(pool: PoolState, volumeId: VolumeId, capacityBy
   await pool.budget.take(volumeId, bytes);
   const image = `${pool.paths.volumes}/${volumeId}/${VOLUME_FILES.image}`;
   const grown = { ...spec, capacityBytes };
+  pool.growing.add(volumeId);
   try {
     await extendImage(pool.host, image, shapeOf(grown));
     await syncFile(image);
@@ -23,6 +24,8 @@ export async function growVolume(pool: PoolState, volumeId: VolumeId, capacityBy
     // The image may be larger than the record says: it is not cut, as a VM may have been started with it.
     pool.budget.giveBack(volumeId, bytes);
     throw toPoolFault(pool, cause, `grow volume ${volumeId}`, volumeId);
+  } finally {
+    pool.growing.delete(volumeId);
   }
   return grown;
 }

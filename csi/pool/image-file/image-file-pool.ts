@@ -13,7 +13,7 @@ import type { Copies } from './copies.ts';
 import { extentsOrAll } from './copy-job.ts';
 import { orderSnapshot, orderVolume } from './copy-order.ts';
 import { createBlank, createClone } from './create.ts';
-import { allocatedBytesOf } from './image.ts';
+import { describeMisfit, imageFacts } from './image.ts';
 import { readFilesystem } from './inherit.ts';
 import { removeSnapshot, removeVolume } from './remove.ts';
 import { createInstantSnapshot } from './snapshot.ts';
@@ -69,8 +69,15 @@ export class ImageFilePool implements Pool {
     return this.state.budget.space();
   }
 
-  allocatedBytes(volumeId: VolumeId): Promise<number> {
-    return allocatedBytesOf(`${this.directoryOf(volumeId)}/${VOLUME_FILES.image}`);
+  async allocatedBytes(volumeId: VolumeId): Promise<number> {
+    return (await imageFacts(`${this.directoryOf(volumeId)}/${VOLUME_FILES.image}`)).allocatedBytes;
+  }
+
+  async problemOf(volumeId: VolumeId): Promise<string> {
+    const path = `${this.directoryOf(volumeId)}/${VOLUME_FILES.image}`;
+    const { sizeBytes } = await imageFacts(path);
+    const { capacityBytes } = requireVolume(this.state, volumeId);
+    return this.state.growing.has(volumeId) ? '' : describeMisfit(path, sizeBytes, capacityBytes);
   }
 
   async create(

@@ -12,7 +12,7 @@ interface ImageShape {
 }
 
 /** Unit of st_blocks, whatever the file system's own blocks are. */
-export const STAT_BLOCK_BYTES = 512;
+const STAT_BLOCK_BYTES = 512;
 
 /** A new image, which reads as zero. */
 export async function makeImage(host: HostCalls, path: string, shape: ImageShape): Promise<void> {
@@ -49,6 +49,23 @@ export async function cloneImage(host: HostCalls, from: string, to: string): Pro
   failpoint('volume.file-written');
 }
 
-export async function allocatedBytesOf(path: string): Promise<number> {
-  return (await stat(path)).blocks * STAT_BLOCK_BYTES;
+export interface ImageFacts {
+  readonly sizeBytes: number;
+  readonly allocatedBytes: number;
+}
+
+export async function imageFacts(path: string): Promise<ImageFacts> {
+  const { size, blocks } = await stat(path);
+  return { sizeBytes: size, allocatedBytes: blocks * STAT_BLOCK_BYTES };
+}
+
+/**
+ * What is wrong with an image that has not the size of its volume; empty if nothing is. A VMM that its guest has broken
+ * out to can lengthen the image, which is all that it can change of the pool's accounts.
+ */
+export function describeMisfit(path: string, sizeBytes: number, capacityBytes: number): string {
+  if (sizeBytes === capacityBytes) return '';
+  const sizes = `its image ${path} has ${sizeBytes} bytes, the volume ${capacityBytes}`;
+  if (sizeBytes < capacityBytes) return `${sizes}: somebody has cut it, and what was beyond is lost`;
+  return `${sizes}: an expansion did not end, which asking for it again mends, or somebody has lengthened it`;
 }

@@ -1,10 +1,10 @@
-import { readdir, readFile, stat } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
 import { asFault, Fault } from '../../../proto/fault.ts';
 import type { RecordCodec } from '../../../proto/record.ts';
 import { VOLUME_FILES } from '../../../proto/volume-spec.ts';
 import type { Log } from '../../../runtime/system/log.ts';
 import { mapConcurrently } from '../../map-concurrently.ts';
-import { STAT_BLOCK_BYTES } from './image.ts';
+import { type ImageFacts, imageFacts } from './image.ts';
 
 /** More only wait for one another in libuv's four threads. */
 const AT_ONCE = 16;
@@ -14,11 +14,6 @@ export interface Loaded<T> {
   /** By the name of the directory, as the next. */
   readonly unreadable: ReadonlyMap<string, Fault>;
   readonly images: ReadonlyMap<string, ImageFacts>;
-}
-
-export interface ImageFacts {
-  readonly sizeBytes: number;
-  readonly allocatedBytes: number;
 }
 
 /**
@@ -35,8 +30,7 @@ export async function loadRecords<T>(
   await mapConcurrently(await readdir(parent), AT_ONCE, async (name) => {
     const path = `${parent}/${name}/${file}`;
     try {
-      const { size, blocks } = await stat(`${parent}/${name}/${VOLUME_FILES.image}`);
-      images.set(name, { sizeBytes: size, allocatedBytes: blocks * STAT_BLOCK_BYTES });
+      images.set(name, await imageFacts(`${parent}/${name}/${VOLUME_FILES.image}`));
       const record = codec.decode(await readFile(path, 'utf8'), path);
       if (idOf(record) !== name) throw new Fault('malformed', `${path} is the record of ${idOf(record)}`);
       records.push(record);

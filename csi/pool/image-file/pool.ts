@@ -16,7 +16,7 @@ import { Budget } from './budget.ts';
 import { Copies } from './copies.ts';
 import { DirectorySync } from './directory-sync.ts';
 import { fileSystemOf } from './file-system.ts';
-import { allocatedBytesOf as allocatedBytesOfImage } from './image.ts';
+import { describeMisfit, imageFacts } from './image.ts';
 import { ImageFilePool } from './image-file-pool.ts';
 import { Leases } from './leases.ts';
 import { type Loaded, loadRecords } from './load.ts';
@@ -74,6 +74,7 @@ async function open(options: ImageFilePoolOptions, log: Log): Promise<PoolState>
 
   const files = withReserve(system, reserve);
   const { volumes, snapshots } = await loadAll(paths, log);
+  warnOfMisfits(volumes, paths, log);
   const budget = new Budget(name, directory, overcommit);
   const leases = new Leases(host, paths.volumes);
   const copiedBytes = await allocatedBytesOfCopies(paths.copies);
@@ -84,6 +85,7 @@ async function open(options: ImageFilePoolOptions, log: Log): Promise<PoolState>
     volumes: new OrderedIndex<VolumeId, VolumeSpec>(volumes.records, volumeIdOf),
     snapshots: new OrderedIndex<SnapshotId, VolumeSnapshot>(snapshots.records, snapshotIdOf),
     unreadable: new Map([...volumes.unreadable, ...snapshots.unreadable]),
+    growing: new Set<VolumeId>(),
     volumesSync: await DirectorySync.open(paths.volumes),
     snapshotsSync: await DirectorySync.open(paths.snapshots),
   };
@@ -102,12 +104,25 @@ async function loadAll({ volumes, snapshots }: ImageFilePaths, log: Log) {
   };
 }
 
-/** To a volume its whole size, to a snapshot, which is never written, what it can come to hold alone. */
+/**
+ * To a volume its whole size, by its record: what a VMM can change of its image is no promise. To a snapshot, which is
+ * never written, what it can come to hold alone.
+ */
 function promisesOf(volumes: Loaded<VolumeSpec>, snapshots: Loaded<VolumeSnapshot>): Map<string, number> {
   return new Map([
     ...[...volumes.images].map(([id, { sizeBytes }]) => [id, sizeBytes] as const),
+    ...volumes.records.map(({ volumeId, capacityBytes }) => [volumeId, capacityBytes] as const),
     ...[...snapshots.images].map(([id, { allocatedBytes }]) => [id, allocatedBytes] as const),
   ]);
+}
+
+/** As VolumeConditions say it to who asks. */
+function warnOfMisfits({ records, images }: Loaded<VolumeSpec>, paths: ImageFilePaths, log: Log): void {
+  for (const { volumeId, capacityBytes } of records) {
+    const sizeBytes = images.get(volumeId)?.sizeBytes ?? capacityBytes;
+    const reason = describeMisfit(`${paths.volumes}/${volumeId}/${VOLUME_FILES.image}`, sizeBytes, capacityBytes);
+    if (reason !== '') log.warn('a volume has not the size that it was made with', { volumeId, reason });
+  }
 }
 
 function allocatedBytesOf({ images }: Loaded<unknown>): number {
@@ -120,7 +135,11 @@ async function allocatedBytesOfCopies(copies: string): Promise<number> {
   return (await Promise.all(images)).reduce((sum, bytes) => sum + bytes, 0);
 }
 
-const imageBytes = (path: string): Promise<number> => allocatedBytesOfImage(path).catch(() => 0);
+const imageBytes = (path: string): Promise<number> =>
+  imageFacts(path).then(
+    ({ allocatedBytes }) => allocatedBytes,
+    () => 0,
+  );
 
 const volumeIdOf = ({ volumeId }: VolumeSpec): VolumeId => volumeId;
 const snapshotIdOf = ({ snapshotId }: VolumeSnapshot): SnapshotId => snapshotId;

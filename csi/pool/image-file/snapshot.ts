@@ -4,7 +4,7 @@ import type { Log } from '../../../runtime/system/log.ts';
 import type { SnapshotOptions } from '../port.ts';
 import { build, writeNew } from './build.ts';
 import { sourceFiles } from './create.ts';
-import { allocatedBytesOf, cloneImage } from './image.ts';
+import { cloneImage, imageFacts } from './image.ts';
 import { copyWithFilesystem } from './inherit.ts';
 import { type PoolState, snapshotPlace } from './state.ts';
 
@@ -17,7 +17,7 @@ export async function createInstantSnapshot(
 ): Promise<VolumeSnapshot> {
   const { snapshotId, sourceVolumeId } = wanted;
   const from = sourceFiles(pool, { kind: 'volume', volumeId: sourceVolumeId });
-  const bytes = await allocatedBytesOf(from.image);
+  const { allocatedBytes } = await imageFacts(from.image);
   const fill = async (building: string): Promise<VolumeSnapshot> => {
     const image = `${building}/${SNAPSHOT_FILES.image}`;
     const filesystem = await copyWithFilesystem(pool.files, from.filesystem, () =>
@@ -28,7 +28,7 @@ export async function createInstantSnapshot(
     await writeNew(`${building}/${SNAPSHOT_FILES.filesystem}`, volumeFilesystemRecord.encode(filesystem));
     return snapshot;
   };
-  const plan = { target: snapshotPlace(pool, snapshotId), bytes, what: `take snapshot ${snapshotId}` };
+  const plan = { target: snapshotPlace(pool, snapshotId), bytes: allocatedBytes, what: `take snapshot ${snapshotId}` };
   const snapshot = await build(pool, plan, fill, log);
   pool.snapshots.put(snapshot);
   return snapshot;

@@ -26,6 +26,8 @@ export interface PoolState {
   readonly volumes: OrderedIndex<VolumeId, VolumeSpec>;
   readonly snapshots: OrderedIndex<SnapshotId, VolumeSnapshot>;
   readonly unreadable: Map<string, Fault>;
+  /** Whose image may be larger than their record says for a moment. */
+  readonly growing: Set<VolumeId>;
   readonly volumesSync: DirectorySync;
   readonly snapshotsSync: DirectorySync;
 }
