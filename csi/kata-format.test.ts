@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { mkdtemp, rm, truncate, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm, stat, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -40,6 +40,12 @@ describe('a volume for stock Kata', () => {
     const image = await makeImage('labelled');
     await formatForKata(image, spec('ext4', ['-L', 'label']));
     expect(await probe(image)).toContain('LABEL=label');
+  });
+
+  it('gets nothing of the directory that the driver works in', async () => {
+    const image = await makeImage('alone');
+    expect((await stat('proto')).isDirectory()).toBe(true);
+    await expect(formatForKata(image, spec('ext4', ['-d', 'proto']))).rejects.toMatchObject({ code: 'exec' });
   });
 
   it('is not formatted twice', async () => {

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { open } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { Fault } from '../proto/fault.ts';
 import type { VolumeSpec } from '../proto/volume-spec.ts';
 import { exec, run } from '../runtime/system/node/exec.ts';
@@ -19,7 +20,8 @@ export async function formatForKata(
   await refuseContent(image, volumeId);
   const uuid = randomUUID();
   const [program = '', ...args] = mkfsCommand(fsType, uuid);
-  await exec(program, [...args, ...mkfsOptions, image]);
+  // There, a name among the options means nothing of the host's: `-d etc` would copy /etc into the volume.
+  await exec(program, [...args, ...mkfsOptions, image], { cwd: dirname(image) });
   await sync(image, volumeId);
   return uuid;
 }

@@ -39,10 +39,13 @@ const UNITS: Readonly<Record<string, number>> = {
   ...{ k: 1e3, M: 1e6, G: 1e9, T: 1e12 },
 };
 
-/** Words between blanks. None may name a file: an option of mkfs that reads one has no place in a StorageClass. */
+/**
+ * Words between blanks. None may name a file or a device: an option of mkfs that reads or writes another than the volume
+ * has no place in a StorageClass. (A name without a path means nothing where mkfs is run.)
+ */
 export const parseWords: ParseValue<string[]> = (text, field) => {
-  if (text.includes('/') || /\p{Cc}/u.test(text)) {
-    throw invalid(field, `is ${JSON.stringify(text)}, but may hold neither a path nor control characters`);
+  if (/\/|\.\.|\b(?:LABEL|UUID)=|\p{Cc}/u.test(text)) {
+    throw invalid(field, `is ${JSON.stringify(text)}, but may hold neither a path or device nor control characters`);
   }
   return text.split(' ').filter((word) => word !== '');
 };

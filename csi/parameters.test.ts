@@ -47,6 +47,8 @@ describe('parseParameters', () => {
     [{ bandwidth: '1MB' }, 'parameters["bandwidth"] is "1MB", not a quantity of bytes like 100Mi'],
     [{ bandwidth: '9007199254740992Ti' }, 'parameters["bandwidth"] is'],
     [{ mkfsOptions: '-d /etc' }, 'parameters["mkfsOptions"] is "-d /etc", but may hold neither a path'],
+    [{ mkfsOptions: '-d ..' }, 'parameters["mkfsOptions"] is "-d ..", but may hold neither a path'],
+    [{ mkfsOptions: '-J device=LABEL=log' }, 'may hold neither a path or device'],
     [{ aio: 'native' }, 'parameters["aio"] is native, which needs cache none, not writeback'],
     [{ provisioning: 'thick', discard: 'true' }, 'parameters["discard"] is true, but a thick volume keeps'],
     [{ consumer: 'kata', iops: '1' }, 'parameters["iops"] cannot be honoured with consumer kata'],
