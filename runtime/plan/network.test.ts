@@ -22,10 +22,20 @@ function withNic(ifName: string, changes: Partial<NicConfig>) {
 
 describe('planNetwork', () => {
   it('gives the guest the MAC address and MTU of the pod interface, on its TAP', () => {
-    const { nics, interfaces, choices } = planNetwork([network('eth0'), network('net10')]);
+    const { nics, interfaces, choices } = planNetwork([network('eth0'), network('net10')], 1);
     expect(nics).toEqual([
-      { id: 'nic0', device: { kind: 'tap', name: 'tap-eth0', queues: 1 }, mac: '02:00:00:00:00:04', mtu: 1450 },
-      { id: 'nic1', device: { kind: 'tap', name: 'tap-net10', queues: 1 }, mac: '02:00:00:00:00:05', mtu: 1450 },
+      {
+        id: 'nic0',
+        device: { kind: 'tap', name: 'tap-eth0', queues: 1, isMultiQueue: false },
+        mac: '02:00:00:00:00:04',
+        mtu: 1450,
+      },
+      {
+        id: 'nic1',
+        device: { kind: 'tap', name: 'tap-net10', queues: 1, isMultiQueue: false },
+        mac: '02:00:00:00:00:05',
+        mtu: 1450,
+      },
     ]);
     expect(interfaces.map(({ name, mac, mtu }) => [name, mac, mtu])).toEqual([
       ['eth0', '02:00:00:00:00:04', 1450],
@@ -38,6 +48,22 @@ describe('planNetwork', () => {
     });
   });
 
+  it.each([
+    [1, 4, 1, '', ''],
+    [2, 1, 1, '; the guest uses a queue for each vCPU, 1 of its 2', ''],
+    [4, 3, 3, '; the guest uses a queue for each vCPU, 3 of its 4', ' with 3 queues'],
+    [2, 2, 2, '', ' with 2 queues'],
+  ])('opens of %d queues with %d vCPUs %d', (queues, vcpus, opened, because, chosen) => {
+    const attachment = network('eth0');
+    const device = { kind: 'macvtap', mode: 'passthru', name: attachment.ifName, queues } as const;
+    const { nics, choices } = planNetwork([{ ...attachment, device }], vcpus);
+    expect(nics[0]?.device).toEqual({ kind: 'macvtap', name: 'eth0', queues: opened, isMultiQueue: queues > 1 });
+    expect(choices[0]).toMatchObject({
+      chosen: `virtio-net on macvtap eth0${chosen}`,
+      reason: `the macvtap that CNI ADD put on the interface${because}`,
+    });
+  });
+
   it('puts routes that need no gateway before those that do, each group in its order', () => {
     const routes = [
       route('0.0.0.0/0', { gateway: '10.1.0.1' }),
@@ -46,7 +72,7 @@ describe('planNetwork', () => {
       route('::/0', { gateway: 'fe80::1', metric: 1024, mtu: 1400, onlink: true }),
       route('fd00::/64', { metric: 256 }),
     ];
-    const [planned] = planNetwork([withNic('eth0', { routes })]).interfaces;
+    const [planned] = planNetwork([withNic('eth0', { routes })], 1).interfaces;
     expect(planned?.routes.map(({ destination }) => destination)).toEqual([
       '10.1.0.1/32',
       'fd00::/64',
@@ -75,7 +101,7 @@ describe('planNetwork', () => {
       { address: 'fd00::2/64', broadcast: 'fd00::ff', scope: 253 },
     ];
     const neighbours = [{ address: '10.1.0.1', mac: '02:00:00:00:00:99' }];
-    const [planned] = planNetwork([withNic('eth0', { addresses, neighbours })]).interfaces;
+    const [planned] = planNetwork([withNic('eth0', { addresses, neighbours })], 1).interfaces;
     expect(planned?.addresses).toEqual([
       { address: '10.1.0.2/32', peer: '10.1.0.1', broadcast: '', scope: 0 },
       { address: 'fd00::2/64', peer: '', broadcast: 'fd00::ff', scope: 253 },
@@ -87,7 +113,7 @@ describe('planNetwork', () => {
     const dns = { nameservers: ['10.96.0.10'], search: ['svc.cluster.local'], options: ['ndots:5'] };
     const other = { nameservers: ['1.1.1.1'], search: [], options: [] };
     const networks = [network('a'), withNic('eth0', { dns }), withNic('net1.10', { dns: other })];
-    expect(planNetwork(networks).dns).toEqual(dns);
-    expect(planNetwork([]).dns).toEqual({ nameservers: [], search: [], options: [] });
+    expect(planNetwork(networks, 1).dns).toEqual(dns);
+    expect(planNetwork([], 1).dns).toEqual({ nameservers: [], search: [], options: [] });
   });
 });

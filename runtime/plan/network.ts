@@ -8,6 +8,7 @@ import {
   type NicDns,
   type NicRoute,
   networkAttachmentKey,
+  type TapDevice,
 } from '../../proto/network-attachment.ts';
 import type { Sandbox } from '../../proto/sandbox-record.ts';
 import type { Nic, NicDevice } from '../vmm/port.ts';
@@ -23,7 +24,7 @@ export interface NetworkPlan {
 const NO_DNS: NicDns = { nameservers: [], search: [], options: [] };
 
 /** One virtio-net NIC for each wired pod interface, which takes over that interface's identity. */
-export function planNetwork(networks: readonly NetworkAttachment[]): NetworkPlan {
+export function planNetwork(networks: readonly NetworkAttachment[], vcpus: number): NetworkPlan {
   const wired = networks.map((attachment) => ({ attachment, nic: wiredNic(attachment) }));
   checkUnique(
     'name',
@@ -36,17 +37,29 @@ export function planNetwork(networks: readonly NetworkAttachment[]): NetworkPlan
   return {
     nics: wired.map(({ attachment, nic }, index) => ({
       id: `nic${index}`,
-      device: tapOf(attachment),
+      device: planDevice(attachment, vcpus),
       mac: nic.mac,
       mtu: nic.mtu,
     })),
     interfaces: wired.map(({ attachment, nic }) => toAgentInterface(attachment.ifName, nic)),
     dns: wired.find(({ nic }) => hasDns(nic.dns))?.nic.dns ?? NO_DNS,
-    choices: wired.map(({ attachment }) => ({
-      source: `interface ${attachment.ifName} of network ${attachment.network}`,
-      chosen: `virtio-net on ${describeDevice(attachment.device)}`,
-      reason: REASONS[tapOf(attachment).kind],
-    })),
+    choices: wired.map(({ attachment }) => toChoice(attachment, vcpus)),
+  };
+}
+
+/** The guest works no more queues than it has processors: what is beyond is left closed. */
+function planDevice(attachment: NetworkAttachment, vcpus: number): NicDevice {
+  const { kind, name, queues } = tapOf(attachment);
+  return { kind, name, queues: Math.min(queues, vcpus), isMultiQueue: queues > 1 };
+}
+
+function toChoice(attachment: NetworkAttachment, vcpus: number): NetworkPlan['choices'][number] {
+  const { kind, queues } = tapOf(attachment);
+  const used = Math.min(queues, vcpus);
+  return {
+    source: `interface ${attachment.ifName} of network ${attachment.network}`,
+    chosen: `virtio-net on ${describeDevice(attachment.device)}${used > 1 ? ` with ${used} queues` : ''}`,
+    reason: `${REASONS[kind]}${used < queues ? `; the guest uses a queue for each vCPU, ${used} of its ${queues}` : ''}`,
   };
 }
 
@@ -55,9 +68,9 @@ const REASONS = {
   macvtap: 'the macvtap that CNI ADD put on the interface',
 } as const;
 
-function tapOf(attachment: NetworkAttachment): NicDevice {
+function tapOf(attachment: NetworkAttachment): TapDevice {
   const { device, ifName, network } = attachment;
-  if (isTap(device)) return { kind: device.kind, name: device.name, queues: device.queues };
+  if (isTap(device)) return device;
   const message =
     `interface ${ifName} of network ${network} is ${describeDevice(device)}, which berth cannot attach; ` +
     'use a CNI plugin that makes a veth, macvlan or bridge interface';

@@ -23,7 +23,7 @@ export function planPod(request: PlanRequest, facts: PlanFacts): PlanResult {
 }
 
 function plan(request: PlanRequest, facts: PlanFacts): Plan {
-  const network = planNetwork(facts.networks);
+  const network = planNetwork(facts.networks, request.vcpus);
   const { mounts, uses, binds, directTargets, directUses } = planMounts(request, facts, hasDns(network.dns));
   const { uses: deviceUses, devices } = planDevices(request, facts);
   const shown = withoutPlaceholders(

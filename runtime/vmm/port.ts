@@ -61,8 +61,10 @@ export interface Nic {
 export interface NicDevice {
   readonly kind: 'tap' | 'macvtap';
   readonly name: string;
-  /** At least 1. More than one need a device that was made for several, and that then cannot be opened for one. */
+  /** At least 1: how many the VMM opens. */
   readonly queues: number;
+  /** It was made for several queues: a TAP that was can be opened in no other way, not even for one of them. */
+  readonly isMultiQueue: boolean;
 }
 
 /** A host directory, exported read-only. */

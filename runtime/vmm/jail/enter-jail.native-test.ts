@@ -2,7 +2,7 @@ import { Fault } from '../../../proto/fault.ts';
 import { replaceFile } from '../../system/native/file.ts';
 import { spawnChild } from '../../system/native/process.ts';
 import { createStream } from '../../system/native/stream.ts';
-import { O, SIG, sys } from '../../system/native/sys.ts';
+import { CLONE, EAGAIN, O, SIG, SOCK, sys } from '../../system/native/sys.ts';
 import { expect, expectEqual, nativeProgram, nativeTest, testProgram } from '../../system/native/testing.ts';
 import { enterJail } from './enter-jail.ts';
 import { encodeJailRequest, type JailRequest, parseJailRequest } from './request.ts';
@@ -40,6 +40,50 @@ function requestOf(directory: string, changes: Partial<JailRequest> = {}): JailR
     endsWithParent: false,
     ...changes,
   };
+}
+
+const TAP = { kind: 'tap', name: 'berth-jail', queues: 1, isMultiQueue: false } as const;
+
+/** linux/if_ether.h: an EtherType for experiments, which nothing else sends. */
+const ETHERTYPE = [0x88, 0xb5];
+const AF_PACKET = 17;
+/** As printf(1) takes it: struct virtio_net_hdr, then an Ethernet frame of the shortest length to everybody. */
+const FRAME = [
+  ...new Array<number>(10).fill(0),
+  ...[...new Array<number>(6).fill(0xff), 0x02, 0, 0, 0, 0, 0x01, ...ETHERTYPE, ...new Array<number>(46).fill(0)],
+]
+  .map((byte) => `\\${byte.toString(8).padStart(3, '0')}`)
+  .join('');
+
+const isFrame = (frame: Uint8Array | typeof EAGAIN): boolean => frame !== EAGAIN && frame.length === 60;
+
+async function ip(words: string): Promise<void> {
+  expectEqual(
+    [words, (await spawnChild({ argv: ['ip', ...words.split(' ')], fds: [-1, 2, 2] }).exited).code],
+    [words, 0],
+  );
+}
+
+async function inNewNetwork(body: () => Promise<void>): Promise<void> {
+  const before = sys.open('/proc/self/ns/net', O.RDONLY);
+  try {
+    sys.unshare(CLONE.NEWNET);
+    await body();
+  } finally {
+    sys.setns(before, CLONE.NEWNET);
+    sys.close(before);
+  }
+}
+
+/** In the network of this process, the same each time; answers a socket that has what arrives behind it. */
+async function addMacvtap(): Promise<number> {
+  await ip('link add pod0 type veth peer name far0');
+  await ip(`link add link pod0 name ${TAP.name} index 9 type macvtap mode passthru`);
+  for (const name of ['pod0', 'far0', TAP.name]) await ip(`link set ${name} up`);
+  const socket = sys.socket(AF_PACKET, SOCK.RAW | SOCK.NONBLOCK, 0);
+  // struct sockaddr_ll: family, protocol in network order, any interface.
+  sys.bind(socket, Uint8Array.from([AF_PACKET, 0, ...ETHERTYPE, ...new Array<number>(16).fill(0)]));
+  return socket;
 }
 
 interface Finished {
@@ -143,14 +187,46 @@ nativeTest('jail: says which file it was not allowed to show, and starts nothing
 });
 
 nativeTest('jail: hands a TAP on behind what was inherited', async (directory) => {
-  const request = requestOf(directory, { taps: [{ name: 'berth-jail', queues: 1 }] });
+  const request = requestOf(directory, { taps: [TAP] });
   const { code } = await inJail(directory, 'true <&3 && ! true <&4', request);
   expectEqual(code, 0);
 });
 
+nativeTest('jail: opens as many queues as it is asked for, of a TAP that was made for several', (directory) =>
+  inNewNetwork(async () => {
+    await ip('tuntap add berth-mq mode tap multi_queue vnet_hdr');
+    for (const queues of [1, 3]) {
+      const request = requestOf(directory, { taps: [{ ...TAP, name: 'berth-mq', queues, isMultiQueue: true }] });
+      const { said } = await inJail(directory, 'for fd in 3 4 5 6; do true <&$fd && echo $fd; done 2>&-', request);
+      expectEqual(said.split('\n').length, queues);
+    }
+  }),
+);
+
+nativeTest('jail: of two macvtaps with one name and index, opens that of its own network', async (directory) => {
+  const taps = [{ ...TAP, kind: 'macvtap' as const, queues: 2 }];
+  const request = requestOf(directory, { taps });
+  const send = `printf '${FRAME}' >&4`;
+  await inNewNetwork(async () => {
+    const outside = await addMacvtap();
+    await inNewNetwork(async () => {
+      const inside = await addMacvtap();
+      expectEqual((await inJail(directory, send, request)).said, '');
+      expectEqual([isFrame(sys.receive(inside)), sys.receive(outside)], [true, EAGAIN]);
+      sys.close(inside);
+    });
+    expectEqual((await inJail(directory, send, request)).said, '');
+    expect(isFrame(sys.receive(outside)), 'the frame went where the macvtap is');
+    sys.close(outside);
+    await ip(`link delete ${TAP.name}`);
+    const { code, said } = await inJail(directory, send, request);
+    expectEqual([code, said], [1, `could not open the macvtap ${TAP.name}`]);
+  });
+});
+
 nativeTest('jail: has no System V objects of the host, and no network but that of its TAPs', async (directory) => {
   const namespaceOf = (pid: number | 'self', name: string) => sys.readlink(`/proc/${pid}/ns/${name}`);
-  for (const taps of [[], [{ name: 'berth-jail', queues: 1 }]]) {
+  for (const taps of [[], [TAP]]) {
     const [output, itsOutput] = sys.pipe();
     const request = encodeJailRequest(requestOf(directory, { taps }));
     const child = spawnChild({

@@ -6,7 +6,7 @@ import { checkCapabilities } from './capabilities.ts';
 import { dropPrivileges } from './drop-privileges.ts';
 import { type Entry, type JailHost, LOADER_CACHE, planJail, SYSTEM_DIRECTORIES } from './plan.ts';
 import type { JailRequest } from './request.ts';
-import { enterRoot } from './root.ts';
+import { enterRoot, leaveMounts } from './root.ts';
 import { openTap } from './tap.ts';
 
 /**
@@ -25,6 +25,7 @@ export function enterJail(request: JailRequest, args: readonly string[]): never 
   checkCapabilities(sys.utf8Decode(sys.readFile('/proc/self/status')), request.taps.length > 0);
   const plan = planJail(request, readHost());
   const uid = FIRST_UID + sys.getpid();
+  leaveMounts();
   const taps = request.taps.flatMap(openTap);
   leaveNamespaces(taps.length > 0);
   const path = searchPath();

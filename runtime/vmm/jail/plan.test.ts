@@ -77,16 +77,19 @@ describe('the root of a jail', () => {
 });
 
 describe('the request of a jail', () => {
+  const tap = { kind: 'tap', name: 't', queues: 2, isMultiQueue: true } as const;
+
   it('comes through as it was', () => {
-    const all = { ...request, shares: [{ id: 'r', path: '/r' }], taps: [{ name: 't', queues: 2 }] };
+    const all = { ...request, shares: [{ id: 'r', path: '/r' }], taps: [tap] };
     expect(parseJailRequest(encodeJailRequest(all))).toEqual(all);
   });
 
   it.each([
     ['{', 'is no JSON'],
     [JSON.stringify({ ...request, program: 'qemu' }), 'program'],
-    [JSON.stringify({ ...request, taps: [{ name: 't', queues: 0 }] }), 'taps.0.queues'],
-    [JSON.stringify({ ...request, taps: [{ name: 'sixteen-letters-', queues: 1 }] }), 'is no name of an interface'],
+    [JSON.stringify({ ...request, taps: [{ ...tap, queues: 0 }] }), 'taps.0.queues'],
+    [JSON.stringify({ ...request, taps: [{ ...tap, kind: 'veth' }] }), 'taps.0.kind'],
+    [JSON.stringify({ ...request, taps: [{ ...tap, name: 'sixteen-letters-' }] }), 'is no name of an interface'],
     [JSON.stringify({ ...request, uid: 0 }), 'uid is an unknown key'],
   ])('%s is refused', (text, message) => {
     expect(() => parseJailRequest(text)).toThrow(message);

@@ -13,16 +13,24 @@ const jailRequest = v.strictObject({
   shares: v.array(v.strictObject({ id: filled, path: absolutePath })),
   /** Needs /dev/kvm. */
   kvm: v.boolean(),
-  /** Descriptors that the VMM inherits: 0 to one less than this. Those of the TAPs follow. */
+  /** Descriptors that the VMM inherits: 0 to one less than this. Those of the TAPs and macvtaps follow. */
   inherited: count,
   /** A descriptor for each queue of each, in this order. */
-  taps: v.array(v.strictObject({ name: interfaceName, queues: v.pipe(v.number(), v.integer(), v.minValue(1)) })),
+  taps: v.array(
+    v.strictObject({
+      kind: v.picklist(['tap', 'macvtap']),
+      name: interfaceName,
+      queues: v.pipe(v.number(), v.integer(), v.minValue(1)),
+      isMultiQueue: v.boolean(),
+    }),
+  ),
   /** The VMM is killed when the parent of this process ends. */
   endsWithParent: v.boolean(),
 });
 
 /** What the VMM's process is told before it is the VMM: see enter-jail.ts. */
 export type JailRequest = v.InferOutput<typeof jailRequest>;
+export type JailTap = JailRequest['taps'][number];
 
 export const encodeJailRequest = (request: JailRequest): string => JSON.stringify(request);
 

@@ -3,18 +3,19 @@ import { AT_RECURSIVE, CLONE, MNT_DETACH, MOUNT_ATTR, MS, O, S_IF, sys } from '.
 import type { Bind, JailPlan } from './plan.ts';
 
 /** The new root is made on top of it: nothing in it is ever a VM's, so that nothing which is needed gets hidden. */
-const STAGE = '/sys';
+export const STAGE = '/sys';
 const SIZE = 'mode=0755,size=64k';
 
-/**
- * Puts this process into a mount namespace that shows what the plan names, and nothing else. Devices belong to `uid`.
- * All of it ends with the process.
- */
-export function enterRoot({ links, binds, devices }: JailPlan, uid: number): void {
+/** What this process mounts from here on, nobody else sees, and it ends with the process. */
+export function leaveMounts(): void {
   attempt('could not make a mount namespace for the VMM; the root of this process must be a mount', () => {
     sys.unshare(CLONE.NEWNS);
     sys.mount(null, '/', null, MS.REC | MS.PRIVATE, null);
   });
+}
+
+/** After leaveMounts: shows this process what the plan names, and nothing else. Devices belong to `uid`. */
+export function enterRoot({ links, binds, devices }: JailPlan, uid: number): void {
   attempt(`could not begin the VMM's root on ${STAGE}`, () => sys.mount('berth-jail', STAGE, 'tmpfs', 0, SIZE));
   const umask = sys.umask(0);
   for (const { path, target } of links) sys.symlink(target, `${STAGE}${path}`);

@@ -15,7 +15,14 @@ const spec: VmSpec = {
     { id: 'root', transport: 'virtio-blk', path: '/guest/root.erofs', serial: 'berth-root', readOnly: true },
     { id: 'disk-v', transport: 'virtio-blk', path: '/pool/v/image.raw', serial: 'v', readOnly: false },
   ],
-  nics: [{ id: 'nic0', device: { kind: 'tap', name: 'tap0', queues: 1 }, mac: '02:00:00:00:00:01', mtu: 1450 }],
+  nics: [
+    {
+      id: 'nic0',
+      device: { kind: 'tap', name: 'tap0', queues: 1, isMultiQueue: false },
+      mac: '02:00:00:00:00:01',
+      mtu: 1450,
+    },
+  ],
   shares: [{ id: 'rootfs', transport: '9p', tag: 'rootfs', path: '/bundle/rootfs' }],
   ports: [{ name: 'berth.control', socket: '/run/pod/control.sock' }],
   controlSocket: '/run/pod/qmp.sock',
@@ -76,6 +83,23 @@ describe('planArgs', () => {
   it('emulates several processors in as many threads, and leaves KVM alone', () => {
     expect(valueBehind(plan({ ...spec, vcpus: 2 }), '-accel')).toBe('tcg,thread=multi,tb-size=64');
     expect(valueBehind(plan({ ...spec, accelerator: 'kvm' }), '-accel')).toBe('kvm');
+  });
+
+  it('gives a NIC a descriptor for each of its queues, one NIC after the other', () => {
+    const nics = [3, 1, 2].map((queues, index) => ({
+      id: `nic${index}`,
+      device: { kind: 'tap', name: `tap${index}`, queues, isMultiQueue: true } as const,
+      mac: `02:00:00:00:00:0${index}`,
+      mtu: 1500,
+    }));
+    const shown = plan({ ...spec, nics }).filter((arg) => arg.startsWith('tap,') || arg.startsWith('virtio-net'));
+    const device = (index: number) =>
+      `virtio-net-pci,id=nic${index}-device,netdev=nic${index},mac=02:00:00:00:00:0${index},host_mtu=1500,romfile=`;
+    expect(shown).toEqual([
+      ...['tap,id=nic0,fds=9:10:11,vhost=off', `${device(0)},mq=on,vectors=8`],
+      ...['tap,id=nic1,fd=12,vhost=off', device(1)],
+      ...['tap,id=nic2,fds=13:14,vhost=off', `${device(2)},mq=on,vectors=6`],
+    ]);
   });
 
   it('lets no name add a property', () => {

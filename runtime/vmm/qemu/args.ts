@@ -70,11 +70,17 @@ function ports(descriptors: Descriptors): string[] {
   return ['-device', option('virtio-serial-pci', { id: 'ports' }), ...each];
 }
 
-/** Without an option ROM: nothing boots from the network. */
-function nic({ nic: { id, mac, mtu }, fd }: Descriptors['taps'][number]): string[] {
+/** Without an option ROM: nothing boots from the network. An interrupt for each queue of a pair, and two beside. */
+function nic({ nic: { id, mac, mtu }, fds }: Descriptors['taps'][number]): string[] {
+  const [fd = -1, ...more] = fds;
+  const isSingle = more.length === 0;
+  const device = { id: `${id}-device`, netdev: id, mac, host_mtu: mtu, romfile: '' };
   return [
-    ...['-netdev', option('tap', { id, fd, vhost: false })],
-    ...['-device', option('virtio-net-pci', { id: `${id}-device`, netdev: id, mac, host_mtu: mtu, romfile: '' })],
+    ...['-netdev', option('tap', { id, ...(isSingle ? { fd } : { fds: fds.join(':') }), vhost: false })],
+    ...[
+      '-device',
+      option('virtio-net-pci', { ...device, ...(isSingle ? {} : { mq: true, vectors: 2 * fds.length + 2 }) }),
+    ],
   ];
 }
 

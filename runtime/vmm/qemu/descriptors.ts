@@ -14,20 +14,20 @@ export interface Descriptors {
   readonly console: number;
   readonly disks: readonly { readonly disk: Disk; readonly fd: number }[];
   /** Behind those that nobody names, the leases. */
-  readonly taps: readonly { readonly nic: Nic; readonly fd: number }[];
+  readonly taps: readonly { readonly nic: Nic; readonly fds: readonly number[] }[];
 }
 
 export function planDescriptors({ ports, disks, nics }: VmSpec, heldCount: number): Descriptors {
   const firstPort = FIRST + 1;
   const console = firstPort + ports.length;
   const firstDisk = console + 1;
-  const firstTap = firstDisk + disks.length + heldCount;
+  let next = firstDisk + disks.length + heldCount;
   return {
     control: FIRST,
     ports: ports.map((port, index) => ({ port, fd: firstPort + index })),
     console,
     disks: disks.map((disk, index) => ({ disk, fd: firstDisk + index })),
-    taps: nics.map((nic, index) => ({ nic, fd: firstTap + index })),
+    taps: nics.map((nic) => ({ nic, fds: Array.from({ length: nic.device.queues }, () => next++) })),
   };
 }
 

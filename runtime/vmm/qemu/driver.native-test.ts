@@ -45,6 +45,8 @@ function image(directory: string, name: string, mode = 0o600): string {
   return path;
 }
 
+const TAP = { kind: 'tap', name: 'berth-test', queues: 1, isMultiQueue: false } as const;
+
 const disk = (path: string, readOnly: boolean): Disk => ({
   id: 'disk-v',
   transport: 'virtio-blk',
@@ -147,15 +149,19 @@ nativeTest('QEMU: finds nothing deprecated in a machine with one of everything',
   const [shared, own] = [image(directory, 'shared'), image(directory, 'own')];
   const vm = await start(directory, 'vm', {
     disks: [disk(shared, true), { ...disk(own, false), id: 'own' }],
-    nics: [{ id: 'nic0', device: { kind: 'tap', name: 'berth-test', queues: 1 }, mac: '02:00:00:00:00:01', mtu: 1450 }],
+    nics: [1, 3].map((queues) => ({
+      id: `nic${queues}`,
+      device: { ...TAP, name: `berth-${queues}`, queues, isMultiQueue: queues > 1 },
+      mac: `02:00:00:00:00:0${queues}`,
+      mtu: 1450,
+    })),
   });
   await vm.kill();
   expectEqual((await vm.exited).lastWords, '');
 });
 
 nativeTest('QEMU: what it does not like is said in its own words, and nothing is left', async (directory) => {
-  const device = { kind: 'tap', name: 'berth-test', queues: 1 } as const;
-  const nic = { id: 'nic0', device, mac: 'nonsense', mtu: 1450 };
+  const nic = { id: 'nic0', device: TAP, mac: 'nonsense', mtu: 1450 };
   const fault = await expectThrows('exec', () => start(directory, 'vm', { nics: [nic] }));
   const message = fault instanceof Fault ? fault.message : '';
   expect(message.startsWith('QEMU exited with status 1 before it was ready: '), message);

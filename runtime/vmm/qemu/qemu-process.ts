@@ -71,7 +71,7 @@ function planRequest(
     shares: shares.map(({ id, path }) => ({ id, path })),
     kvm: accelerator === 'kvm',
     inherited,
-    taps: nics.map(({ device: { name, queues } }) => ({ name, queues })),
+    taps: nics.map(({ device }) => device),
     endsWithParent,
   };
 }
