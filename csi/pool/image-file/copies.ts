@@ -54,9 +54,7 @@ export class Copies {
     const { id } = order.target;
     this.throwFailure(id);
     const job = this.jobs.get(id) ?? (await this.start(order));
-    if (job.order.key !== order.key) {
-      throw new Fault('exists', `${id} is being made otherwise than it is asked for now`, { fields: { id } });
-    }
+    if (job.order.key !== order.key) throw otherwise(id);
     if (!(await endsWithin(job, this.patienceMs))) throw describeProgress(job);
     this.throwFailure(id);
   }
@@ -67,6 +65,11 @@ export class Copies {
     job?.abort.abort(CANCELLED);
     await job?.ended;
     return this.failures.delete(id);
+  }
+
+  /** Fault `exists` while a copy makes `id`, which cannot be made of anything else then. */
+  requireUnmade(id: string): void {
+    if (this.jobs.has(id)) throw otherwise(id);
   }
 
   /** Fault `precondition` while a copy reads the snapshot. */
@@ -176,6 +179,9 @@ export class Copies {
     }
   }
 }
+
+const otherwise = (id: string): Fault =>
+  new Fault('exists', `${id} is being made otherwise than it is asked for now`, { fields: { id } });
 
 async function endsWithin({ ended }: Job, patienceMs: number): Promise<boolean> {
   const waiting = new AbortController();

@@ -89,13 +89,11 @@ export class ImageFilePool implements Pool {
     const { state } = this;
     requireFreeId(state, spec.volumeId);
     this.requireFit(spec);
-    if (source === undefined) {
-      await createBlank(state, spec, log);
-      return;
-    }
-    this.requireSource(source, spec);
-    if (this.canShare(spec)) await createClone(state, spec, { source, onShared }, log);
-    else await this.copies.run(orderVolume(state, spec, source));
+    if (source !== undefined) this.requireSource(source, spec);
+    if (source !== undefined && !this.canShare(spec)) return this.copies.run(orderVolume(state, spec, source));
+    this.copies.requireUnmade(spec.volumeId);
+    if (source === undefined) await createBlank(state, spec, log);
+    else await createClone(state, spec, { source, onShared }, log);
   }
 
   /** Blocks that are shared are not the volume's own: to write them takes space, which a thick volume must not need. */
