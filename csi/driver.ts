@@ -56,7 +56,7 @@ export async function startDriver(flags: Flags, host: HostCalls, opened: Undo, l
   await ephemeral.sweep(attachments);
   await survey(attachments, volumes, log);
   const conditions = new VolumeConditions();
-  const publications = flags.isControllerPublish ? await Publications.load(volumes) : undefined;
+  const publications = flags.isControllerPublish ? await Publications.load(volumes, log) : undefined;
   const shims = new PodShims(system, run);
   const unfinished = await UnfinishedGroups.open(system, `${stateDirectory}/groups`);
   const snapshots = new Snapshots(volumes, unfinished);

@@ -65,10 +65,7 @@ export function controllerUnpublishVolume(
     locks: [volumeId],
     fields: { volumeId, nodeId: request.node_id },
     async run() {
-      const existing = publications.find(volumeId);
-      if (existing === undefined) return {};
-      if (request.node_id !== '' && request.node_id !== existing.nodeId) return {};
-      await publications.remove(volumes.require(volumeId));
+      if (publications.mayBeOn(volumeId, request.node_id)) await publications.remove(volumes.require(volumeId));
       return {};
     },
   };

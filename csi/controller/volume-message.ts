@@ -28,9 +28,8 @@ export function toVolumeStatus(
   problem: string,
   { publications }: Pick<ControllerContext, 'publications'>,
 ): VolumeStatusMessage {
-  const publication = publications?.find(spec.volumeId);
   return {
-    published_node_ids: publication === undefined ? [] : [publication.nodeId],
+    published_node_ids: publications?.nodesOf(spec.volumeId) ?? [],
     volume_condition: { abnormal: problem !== '', message: problem === '' ? 'no problem is known' : problem },
   };
 }

@@ -1,4 +1,4 @@
-import { readdir } from 'node:fs/promises';
+import { readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { status } from '@grpc/grpc-js';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -96,4 +96,24 @@ describe.each(VERBS)('%s', (verb) => {
     expect(await node.remains()).toEqual([]);
     await driver.stop();
   });
+});
+
+it('that cannot be read keeps nobody from the other volumes, and ends with its unpublication', async () => {
+  await start();
+  await run('create');
+  await run('publish');
+  await driver.stop();
+  await writeFile(join(node.pool, 'volumes', volume_id, 'published.json'), '{');
+  await start();
+  expect(driver.log.join('\n')).toContain('whether a volume is published cannot be read');
+  const { entries } = await driver.client.call('Controller', 'ListVolumes');
+  expect(entries.map(({ volume }) => volume.volume_id)).toEqual([volume_id]);
+  for (const verb of ['publish', 'delete'] as const) {
+    await expect(run(verb)).rejects.toMatchObject({ code: status.INTERNAL, details: expect.stringContaining('JSON') });
+  }
+  await run('unpublish');
+  expect(await isPublished()).toBe(false);
+  await run('publish');
+  await run('unpublish');
+  await run('delete');
 });
