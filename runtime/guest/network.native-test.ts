@@ -2,6 +2,7 @@ import { CLONE, O, sys } from '../system/native/sys.ts';
 import { createNativeSystem } from '../system/native/system.ts';
 import { expectEqual, expectThrows, nativeTest } from '../system/native/testing.ts';
 import { openNetlink } from '../system/netlink/socket.ts';
+import { readText } from './files.ts';
 import { setUpNetwork } from './network.ts';
 import { requireTool } from './tool.ts';
 
@@ -47,9 +48,15 @@ const eth0 = nic('eth0', '02:00:00:00:00:0A', {
     route('10.1.0.0/24', { gateway: '10.1.0.1' }),
     route('0.0.0.0/0', { gateway: '10.1.0.1', metric: 50, mtu: 1300 }),
     route('192.0.2.0/24', { gateway: '198.51.100.1', onlink: true, table: 1000 }),
+    route('fd00::/64', { family: 6, metric: 256, protocol: 2 }),
     route('::/0', { family: 6, gateway: 'fe80::1' }),
+    route('fd01::/64', { family: 6, gateway: 'fd00::1', source: 'fd00::2', metric: 77, mtu: 1350 }),
+    route('fd02::/64', { family: 6, gateway: 'fd99::1', onlink: true, table: 1000 }),
   ],
-  neighbours: [{ address: '10.1.0.1', mac: '02:00:00:00:00:01' }],
+  neighbours: [
+    { address: '10.1.0.1', mac: '02:00:00:00:00:01' },
+    { address: 'fe80::1', mac: '02:00:00:00:00:01' },
+  ],
 });
 
 nativeTest('network: NICs found by MAC get name, MTU, addresses, routes and neighbours; repeatable', () =>
@@ -73,11 +80,17 @@ nativeTest('network: NICs found by MAC get name, MTU, addresses, routes and neig
           '10.1.0.0/24 via 10.1.0.1 dev eth0 proto static',
           '10.1.0.1 dev eth0 proto kernel scope link src 10.1.0.2',
         ]);
-        expectEqual(
-          (await ip('-6 route show default')).trim().split(/\s+(?=metric)/)[0],
-          'default via fe80::1 dev eth0 proto static',
-        );
-        expectEqual((await ip('neighbour show')).trim(), '10.1.0.1 dev eth0 lladdr 02:00:00:00:00:01 PERMANENT');
+        expectEqual((await ip('-6 route show dev eth0 table all type unicast')).trim().split(/\s*\n/), [
+          'fd02::/64 via fd99::1 table 1000 proto static metric 1024 onlink pref medium',
+          'fd00::/64 proto kernel metric 256 pref medium',
+          'fd01::/64 via fd00::1 proto static src fd00::2 metric 77 mtu 1350 pref medium',
+          'fe80::/64 proto kernel metric 256 pref medium',
+          'default via fe80::1 proto static metric 1024 pref medium',
+        ]);
+        expectEqual((await ip('neighbour show')).trim().split(/\s*\n/), [
+          '10.1.0.1 dev eth0 lladdr 02:00:00:00:00:01 PERMANENT',
+          'fe80::1 dev eth0 lladdr 02:00:00:00:00:01 PERMANENT',
+        ]);
         const link = await ip('-oneline link show net1');
         expectEqual([/mtu 1400/.test(link), /UP/.test(link)], [true, true]);
       }
@@ -97,6 +110,34 @@ nativeTest('network: NICs may have one another’s names', () =>
       await expectThrows('invalid', () =>
         setUpNetwork(netlink, [nic('p1', '02:00:00:00:00:0a', { routes: [route('nonsense')] })]),
       );
+    } finally {
+      netlink.close();
+    }
+  }),
+);
+
+nativeTest('network: IPv6 works at once, and a neighbour’s advertisement adds nothing', () =>
+  withNics(async () => {
+    const netlink = openNetlink();
+    try {
+      await setUpNetwork(netlink, [eth0]);
+      expectEqual((await ip('-6 address show dev eth0 tentative')).trim(), '');
+      expectEqual(readText('/proc/sys/net/ipv6/conf/eth0/accept_ra')?.trim(), '0');
+    } finally {
+      netlink.close();
+    }
+  }),
+);
+
+nativeTest('network: a guest without IPv6 says so if the pod has an address of it', () =>
+  withNics(async () => {
+    const netlink = openNetlink();
+    try {
+      const least = { mtu: 1000, routes: [], neighbours: [] };
+      // Below the least MTU of IPv6 the kernel takes it from an interface.
+      await ip('link set p0 name eth0 mtu 1000');
+      await expectThrows('unsupported', () => setUpNetwork(netlink, [{ ...eth0, ...least }]));
+      await setUpNetwork(netlink, [{ ...eth0, ...least, addresses: eth0.addresses.slice(0, 1) }]);
     } finally {
       netlink.close();
     }
