@@ -51,11 +51,11 @@ export async function startDriver(flags: Flags, host: HostCalls, opened: Undo, l
   opened.defer('run directory', () => runLock.release());
   const attachments = await Attachments.open(system, runDirectory);
   await sweepBlockFiles({ system, host, attachments }, run);
-  const ephemeral = new EphemeralVolumes(volumes, log);
+  const conditions = new VolumeConditions();
+  const ephemeral = new EphemeralVolumes(volumes, log, (volumeId) => conditions.forget(volumeId));
   opened.defer('inline volumes', () => ephemeral.close());
   await ephemeral.sweep(attachments);
   await survey(attachments, volumes, log);
-  const conditions = new VolumeConditions();
   const publications = flags.isControllerPublish ? await Publications.load(volumes, log) : undefined;
   const shims = new PodShims(system, run);
   const unfinished = await UnfinishedGroups.open(system, `${stateDirectory}/groups`);

@@ -41,11 +41,13 @@ let pool: LeasedPool;
 let volumes: Volumes;
 let ephemeral: EphemeralVolumes;
 let inline: InlineVolume;
+let removed: VolumeId[];
 beforeEach(() => {
   vi.useFakeTimers();
   pool = new LeasedPool();
   volumes = new Volumes('0123456789ab', [pool as unknown as Pool]);
-  ephemeral = new EphemeralVolumes(volumes, silentLog);
+  removed = [];
+  ephemeral = new EphemeralVolumes(volumes, silentLog, (volumeId) => removed.push(volumeId));
   inline = parseEphemeral('csi-1', { size: '16Mi' }, capability, volumes);
 });
 afterEach(() => {
@@ -62,9 +64,11 @@ describe('an inline volume', () => {
     await ephemeral.release(found, silentLog);
     await vi.advanceTimersByTimeAsync(3 * RETRY_MS);
     expect(ephemeral.find('csi-1')).toBeDefined();
+    expect(removed).toEqual([]);
     pool.leased.clear();
     await vi.advanceTimersByTimeAsync(RETRY_MS);
     expect(ephemeral.find('csi-1')).toBeUndefined();
+    expect(removed).toEqual([found.spec.volumeId]);
     expect(vi.getTimerCount()).toBe(0);
   });
 

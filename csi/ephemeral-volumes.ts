@@ -16,14 +16,17 @@ const RETRY_MS = 15_000;
 export class EphemeralVolumes {
   private readonly volumes: Volumes;
   private readonly log: Log;
+  private readonly onRemoved: (volumeId: VolumeId) => void;
   /** Whose pod has gone. */
   private readonly left = new Map<VolumeId, FoundVolume>();
   private readonly going = new Set<VolumeId>();
   private timer: NodeJS.Timeout | undefined;
 
-  constructor(volumes: Volumes, log: Log) {
+  /** `onRemoved`: nothing needs to be known of the volume any more. */
+  constructor(volumes: Volumes, log: Log, onRemoved: (volumeId: VolumeId) => void) {
     this.volumes = volumes;
     this.log = log;
+    this.onRemoved = onRemoved;
   }
 
   /** At the start: those that no pod has, as far as their lease is free. */
@@ -103,6 +106,7 @@ export class EphemeralVolumes {
     try {
       await pool.remove(volumeId, log);
       this.left.delete(volumeId);
+      this.onRemoved(volumeId);
       log.info('inline volume deleted', { inlineVolumeId: volumeId });
       return true;
     } catch (error) {
