@@ -113,6 +113,7 @@ function requireSame(existing: FoundVolume, wanted: WantedVolume, pool: Pool): v
     ...{ name, range, accessModes, pool: pool.name, class: parameters.class },
     ...{ content: describeContent(source), fsType: wanted.fsType ?? blankDefault },
   });
+  if (existing.spec.isEphemeral) differences.push("it is a pod's inline volume, and goes with the pod");
   if (differences.length === 0) return;
   const { volumeId } = existing.spec;
   const message = `volume ${JSON.stringify(name)} exists as ${volumeId}, but ${differences.join('; ')}`;

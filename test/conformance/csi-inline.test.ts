@@ -49,6 +49,18 @@ describe('an inline volume', () => {
     expect(await node.remains()).toEqual([]);
   });
 
+  it('is given to nobody who creates a volume by its name', async () => {
+    const target = await node.target(POD);
+    await kubelet.publish(id, target, capability, context());
+    const request = { name: `ephemeral:${id}`, capacity_range: { required_bytes: 64 << 20 } };
+    const create = kubelet.call('Controller', 'CreateVolume', { ...request, volume_capabilities: [capability] });
+    await expect(create).rejects.toMatchObject({
+      code: status.ALREADY_EXISTS,
+      details: expect.stringContaining('inline volume'),
+    });
+    await kubelet.unpublish(id, target);
+  });
+
   it('stays until the last of its targets is unpublished', async () => {
     const [target, other] = [await node.target(POD), await node.target('other')];
     await kubelet.publish(id, target, capability, context());
