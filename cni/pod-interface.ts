@@ -4,14 +4,14 @@ import { listAddresses } from '../runtime/system/netlink/address.ts';
 import type { Netlink } from '../runtime/system/netlink/connection.ts';
 import { type Link, listLinks } from '../runtime/system/netlink/link.ts';
 import { listPermanentNeighbours } from '../runtime/system/netlink/neighbour.ts';
-import { listRoutes, RT_TABLE_MAIN } from '../runtime/system/netlink/route.ts';
+import { listRoutes } from '../runtime/system/netlink/route.ts';
 import { findIngress, type IngressKind } from '../runtime/system/netlink/tc.ts';
 
 /** The pod's interface as the plugins before have left it, and what else is in its namespace. */
 export interface PodInterface {
   readonly link: Link;
   readonly addresses: readonly NicAddress[];
-  /** Of table main, those that the kernel made too. */
+  /** Of every table but `local`, those that the kernel made too. */
   readonly routes: readonly NicRoute[];
   readonly neighbours: readonly NicNeighbour[];
   readonly ingress: IngressKind | undefined;
@@ -29,7 +29,7 @@ export function describePodInterface(netlink: Netlink, ifName: string): PodInter
   return {
     link,
     addresses: listAddresses(netlink, link),
-    routes: listRoutes(netlink, link, RT_TABLE_MAIN),
+    routes: listRoutes(netlink, link),
     neighbours: listPermanentNeighbours(netlink, link),
     ingress: findIngress(netlink, link),
     links,

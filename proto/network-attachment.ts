@@ -15,6 +15,8 @@ const address = () =>
     peer: v.optional(filled),
     broadcast: v.optional(filled),
     scope: count,
+    /** Not to be chosen as the source of new connections. */
+    deprecated: v.optional(v.boolean()),
   });
 export type NicAddress = v.InferOutput<ReturnType<typeof address>>;
 

@@ -7,7 +7,7 @@ import { fromHex } from '../../runtime/system/netlink/kernel-message.ts';
 import { listLinks, parseLink } from '../../runtime/system/netlink/link.ts';
 import { type NetlinkMessage, parseMessages, parseVerdict } from '../../runtime/system/netlink/message.ts';
 import { listPermanentNeighbours, parseNeighbour } from '../../runtime/system/netlink/neighbour.ts';
-import { listRoutes, parseRoute, RT_TABLE_MAIN } from '../../runtime/system/netlink/route.ts';
+import { listRoutes, parseRoute } from '../../runtime/system/netlink/route.ts';
 import { findIngress, listRedirectTargets, parseFilter } from '../../runtime/system/netlink/tc.ts';
 import { brokenBytes, inPieces, orFault, runs } from '../support/fuzz.ts';
 
@@ -85,7 +85,7 @@ describe('netlink', () => {
     const link = { index: 3, name: 'eth0' };
     const asks: readonly ((netlink: NetlinkConnection) => unknown)[] = [
       listLinks,
-      (netlink) => listRoutes(netlink, link, RT_TABLE_MAIN),
+      (netlink) => listRoutes(netlink, link),
       (netlink) => listPermanentNeighbours(netlink, link),
       (netlink) => findIngress(netlink, link),
       (netlink) => listRedirectTargets(netlink, link),

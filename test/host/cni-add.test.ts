@@ -147,7 +147,7 @@ describe('ADD', () => {
     expect(await pod.remains()).toEqual([]);
   });
 
-  it('mirrors static neighbours, onlink gateways and source, metric and MTU of routes', async () => {
+  it('mirrors static neighbours, onlink gateways and source, metric, MTU and table of routes', async () => {
     const pod = await node.addPod('calico');
     const { ip } = pod.tools;
     const mac = 'ee:ee:ee:ee:ee:ee';
@@ -172,7 +172,7 @@ describe('ADD', () => {
       mtu: 1300,
       onlink: true,
     });
-    expect(record?.nic?.routes.map(({ destination }) => destination)).not.toContain('10.8.0.0/16');
+    expect(record?.nic?.routes).toContainEqual(expect.objectContaining({ destination: '10.8.0.0/16', table: 100 }));
     expect(record?.nic?.dns).toEqual({ nameservers: ['10.0.0.10'], search: ['cluster.local'], options: ['ndots:5'] });
     await pod.berth('DEL');
   });

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { encodeAddress, parseAddress } from './address.ts';
+import { encodeAddress, listAddresses, parseAddress } from './address.ts';
 import { kernelMessage, toHex } from './kernel-message.ts';
 
 const eth0 = { index: 3, name: 'eth0' };
@@ -31,11 +31,34 @@ describe('addresses', () => {
       { address: 'fe80::ff:fe00:1/64', scope: 253 },
     ],
   ])('reads an address: %s', (_, hex, expected) => {
-    expect(parseAddress(kernelMessage(hex).payload)).toEqual(expected);
+    expect(parseAddress(kernelMessage(hex).payload)?.address).toEqual(expected);
   });
 
   it('passes over other families', () => {
     expect(parseAddress(Uint8Array.of(28, 0, 0, 0, 3, 0, 0, 0))).toBeUndefined();
+  });
+
+  const withFlags = (flags: string, scope = '00') =>
+    `48000000 1400 0200 07000000 17000000 0a4082${scope} 03000000 14000100 fd000000000000000000000000000002
+     14000600 ffffffff ffffffff 29804000 29804000 08000800 ${flags}`;
+  const listed = (hex: string) => listAddresses({ request: () => [], dump: () => [kernelMessage(hex)] }, eth0);
+
+  it.each([
+    ['one that is still probed for duplicates', '40000000', [{ address: 'fd00::2/64', scope: 0 }]],
+    ['a deprecated one, as such', 'a0000000', [{ address: 'fd00::2/64', scope: 0, deprecated: true }]],
+    ['no temporary one', '01000000', []],
+  ])('lists %s', (_, flags, expected) => {
+    expect(listed(withFlags(flags))).toEqual(expected);
+  });
+
+  it('refuses an address that another host has, unless the guest would not get it', () => {
+    expect(() => listed(withFlags('c8000000'))).toThrow('fd00::2/64 of eth0 is a duplicate');
+    expect(listed(withFlags('c8000000', 'fd'))).toEqual([]);
+  });
+
+  it('says of a deprecated address that it is preferred no longer, and valid for ever', () => {
+    const { payload } = encodeAddress(eth0, { address: 'fd00::2/64', scope: 0, deprecated: true });
+    expect(toHex(payload)).toContain('14000600' + '00000000' + 'ffffffff' + '00000000' + '00000000');
   });
 
   it('adds IPv4 without the route that the kernel would make', () => {
@@ -56,6 +79,6 @@ describe('addresses', () => {
     { address: '10.1.1.2/24', broadcast: '10.1.1.255', scope: 253 },
     { address: 'fd00::2/64', scope: 0 },
   ])('says to the kernel what it would read from it: $address', (address) => {
-    expect(parseAddress(encodeAddress(eth0, address).payload)).toEqual(address);
+    expect(parseAddress(encodeAddress(eth0, address).payload)?.address).toEqual(address);
   });
 });

@@ -1,3 +1,4 @@
+import { Fault } from '../../../proto/fault.ts';
 import type { NicAddress } from '../../../proto/network-attachment.ts';
 import { Attributes, fixedPart } from './attributes.ts';
 import type { Netlink } from './connection.ts';
@@ -11,18 +12,36 @@ const RTM_GETADDR = 22;
 /** struct ifaddrmsg: u8 family, u8 prefix length, u8 flags, u8 scope, u32 interface. */
 const IFADDRMSG_BYTES = 8;
 /** IFA_*, linux/if_addr.h. */
-const IFA = { ADDRESS: 1, LOCAL: 2, BROADCAST: 4, FLAGS: 8 } as const;
+const IFA = { ADDRESS: 1, LOCAL: 2, BROADCAST: 4, CACHEINFO: 6, FLAGS: 8 } as const;
+/** Of IPv6: a privacy extension's, which lives for hours. Of IPv4 the bit means that another of its subnet is first. */
+const IFA_F_TEMPORARY = 0x01;
 const IFA_F_NODAD = 0x02;
+const IFA_F_DADFAILED = 0x08;
+const IFA_F_DEPRECATED = 0x20;
 const IFA_F_NOPREFIXROUTE = 0x200;
+const RT_SCOPE_LINK = 253;
+/** INFINITY_LIFE_TIME */
+const FOREVER = 0xffffffff;
 
-/** IPv4 and IPv6 addresses of an interface, in the kernel's order. */
+export interface FoundAddress {
+  readonly address: NicAddress;
+  /** IFA_F_* */
+  readonly flags: number;
+}
+
+/**
+ * IPv4 and IPv6 addresses of an interface, in the kernel's order: those too that it is still probing for duplicates, but
+ * no temporary ones. Throws `precondition` for one that another host has.
+ */
 export function listAddresses(netlink: Netlink, link: LinkRef): NicAddress[] {
   const payload = new MessageBuilder().u8(0, 0, 0, 0).u32(0).finish();
   const request = { words: `list addresses of ${link.name}`, type: RTM_GETADDR, flags: 0, payload };
   return netlink
     .dump(request)
     .filter((message) => addressInterface(message.payload) === link.index)
-    .flatMap((message) => parseAddress(message.payload) ?? []);
+    .flatMap((message) => parseAddress(message.payload) ?? [])
+    .filter((found) => isLasting(found, link))
+    .map(({ address }) => address);
 }
 
 /**
@@ -42,6 +61,8 @@ export function encodeAddress(link: LinkRef, address: NicAddress): NetlinkReques
     .bytesAttribute(IFA.ADDRESS, address.peer === undefined ? local.bytes : parseIpAddress(address.peer).bytes);
   if (address.broadcast !== undefined) message.bytesAttribute(IFA.BROADCAST, parseIpAddress(address.broadcast).bytes);
   message.u32Attribute(IFA.FLAGS, IFA_F_NOPREFIXROUTE | (local.family === 6 ? IFA_F_NODAD : 0));
+  // struct ifa_cacheinfo: seconds that it is preferred, seconds that it is valid, and two that the kernel writes.
+  if (address.deprecated) message.attribute(IFA.CACHEINFO, (lifetimes) => lifetimes.u32(0, FOREVER, 0, 0));
   return {
     words: `add address ${address.address} to ${link.name}`,
     type: RTM_NEWADDR,
@@ -51,8 +72,8 @@ export function encodeAddress(link: LinkRef, address: NicAddress): NetlinkReques
 }
 
 /** Undefined for a family that is neither IPv4 nor IPv6. */
-export function parseAddress(payload: Uint8Array): NicAddress | undefined {
-  const [family = 0, prefixLength = 0, , scope = 0] = payload;
+export function parseAddress(payload: Uint8Array): FoundAddress | undefined {
+  const [family = 0, prefixLength = 0, shortFlags = 0, scope = 0] = payload;
   if (family !== addressFamily(4) && family !== addressFamily(6)) return undefined;
   const attributes = new Attributes(payload, IFADDRMSG_BYTES);
   // The other end of a point-to-point address, else the address itself. IPv6 leaves IFA_LOCAL out then.
@@ -62,12 +83,22 @@ export function parseAddress(payload: Uint8Array): NicAddress | undefined {
   const text = formatIpAddress(local);
   const peer = remote === undefined ? text : formatIpAddress(remote);
   const broadcast = attributes.bytes(IFA.BROADCAST);
-  return {
+  const flags = attributes.u32(IFA.FLAGS) ?? shortFlags;
+  const address: NicAddress = {
     address: `${text}/${prefixLength}`,
     ...(peer === text ? {} : { peer }),
     ...(broadcast === undefined ? {} : { broadcast: formatIpAddress(broadcast) }),
     scope,
+    ...((flags & IFA_F_DEPRECATED) === 0 ? {} : { deprecated: true }),
   };
+  return { address, flags };
+}
+
+function isLasting({ address: { address, scope }, flags }: FoundAddress, { name }: LinkRef): boolean {
+  if (!address.includes(':')) return true;
+  if ((flags & IFA_F_DADFAILED) === 0) return (flags & IFA_F_TEMPORARY) === 0;
+  if (scope === RT_SCOPE_LINK) return false;
+  throw new Fault('precondition', `${address} of ${name} is a duplicate: another host on the link has it`);
 }
 
 const addressInterface = (payload: Uint8Array): number => fixedPart(payload, IFADDRMSG_BYTES).getUint32(4, true);

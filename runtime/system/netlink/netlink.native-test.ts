@@ -3,7 +3,7 @@ import { expect, expectEqual, expectThrows, nativeTest } from '../native/testing
 import { ensureAddress, listAddresses } from './address.ts';
 import { changeLink, ensureNoLink, findLink, findLinkByIndex, type Link, listLinks } from './link.ts';
 import { listPermanentNeighbours, replaceNeighbour } from './neighbour.ts';
-import { listRoutes, RT_TABLE_MAIN, replaceRoute } from './route.ts';
+import { listRoutes, replaceRoute } from './route.ts';
 import { type NetlinkSocket, openNetlink } from './socket.ts';
 import { ensureIngress, ensureNoEmptyIngress, ensureNoRedirect, ensureRedirect, findIngress } from './tc.ts';
 
@@ -95,7 +95,7 @@ nativeTest('netlink: an address is given twice, without a route of its own', () 
     ];
     for (let time = 0; time < 2; time += 1) for (const address of addresses) ensureAddress(netlink, link, address);
     expectEqual(listAddresses(netlink, link), addresses);
-    const destinations = listRoutes(netlink, link, RT_TABLE_MAIN).map(({ destination }) => destination);
+    const destinations = listRoutes(netlink, link).map(({ destination }) => destination);
     expectEqual(destinations, []);
   }),
 );
@@ -105,7 +105,7 @@ nativeTest('netlink: routes are what they were said to be, also when said twice'
     const { link } = one(taps);
     ensureAddress(netlink, link, { address: '10.1.1.2/32', scope: 0 });
     ensureAddress(netlink, link, { address: 'fd00::2/128', scope: 0 });
-    const common = { type: 1, protocol: 3, table: RT_TABLE_MAIN };
+    const common = { type: 1, protocol: 3, table: 254 };
     const routes = [
       { family: 4, destination: '0.0.0.0/0', gateway: '169.254.1.1', scope: 0, ...common, onlink: true },
       {
@@ -124,7 +124,7 @@ nativeTest('netlink: routes are what they were said to be, also when said twice'
     ] as const;
     for (let time = 0; time < 2; time += 1) for (const route of routes) replaceRoute(netlink, link, route);
     const inOrder = (all: readonly object[]) => all.map((route) => JSON.stringify(Object.entries(route).sort())).sort();
-    expectEqual(inOrder(listRoutes(netlink, link, RT_TABLE_MAIN)), inOrder(routes));
+    expectEqual(inOrder(listRoutes(netlink, link)), inOrder(routes));
   }),
 );
 
@@ -143,7 +143,7 @@ nativeTest('netlink: a refusal has errno name, the request in words and the expl
     const { link } = one(taps);
     const route = { family: 4, destination: '10.7.0.0/16', gateway: '10.99.0.1', scope: 0, type: 1 } as const;
     const thrown = await expectThrows('io', () =>
-      replaceRoute(netlink, link, { ...route, protocol: 3, table: RT_TABLE_MAIN, onlink: false }),
+      replaceRoute(netlink, link, { ...route, protocol: 3, table: 254, onlink: false }),
     );
     const message = thrown instanceof Error ? thrown.message : '';
     expect(

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { NicRoute } from '../../../proto/network-attachment.ts';
 import type { Netlink } from './connection.ts';
 import { kernelMessage, toHex } from './kernel-message.ts';
-import { encodeRoute, listRoutes, parseRoute, RT_TABLE_MAIN } from './route.ts';
+import { encodeRoute, listRoutes, parseRoute } from './route.ts';
 
 const eth0 = { index: 3, name: 'eth0' };
 const plain = { scope: 0, type: 1, protocol: 3, table: 254, onlink: false } as const;
@@ -76,17 +76,18 @@ describe('listRoutes', () => {
     dump: () => hex.map(kernelMessage),
   });
 
-  it('keeps to the interface and the table', () => {
+  it('keeps to the interface, of every table but the one that the kernel fills', () => {
     const elsewhere = CONNECTED.replace('08000400 03000000', '08000400 09000000');
-    const local = CONNECTED.replace('08000f00 fe000000', '08000f00 ff000000');
-    const found = listRoutes(answering(CONNECTED, elsewhere, local), eth0, RT_TABLE_MAIN);
-    expect(found.map(({ destination }) => destination)).toEqual(['10.1.1.0/24']);
+    const inTable = (table: string) => CONNECTED.replace('08000f00 fe000000', `08000f00 ${table}`);
+    const found = listRoutes(answering(CONNECTED, elsewhere, inTable('ff000000'), inTable('64000000')), eth0);
+    expect(found.map(({ destination, table }) => [destination, table])).toEqual([
+      ['10.1.1.0/24', 254],
+      ['10.1.1.0/24', 100],
+    ]);
   });
 
   it('refuses a route that it cannot tell the guest', () => {
-    expect(() => listRoutes(answering(MULTIPATH), eth0, RT_TABLE_MAIN)).toThrow(
-      'route 10.11.0.0/16 of eth0 has several next hops',
-    );
+    expect(() => listRoutes(answering(MULTIPATH), eth0)).toThrow('route 10.11.0.0/16 of eth0 has several next hops');
   });
 });
 

@@ -30,20 +30,21 @@ const RTM_F_CLONED = 0x200;
 /** `rtm_table` of a number that does not fit: RTA_TABLE has it. */
 const RT_TABLE_COMPAT = 252;
 
-export const RT_TABLE_MAIN = 254;
+/** The kernel's own: it has one for each address. */
+const RT_TABLE_LOCAL = 255;
+/** In place of a family: all of them in one list. */
+const AF_UNSPEC = 0;
 
-/** Routes of a table that leave by an interface. Throws `unsupported` for one that has several next hops. */
-export function listRoutes(netlink: Netlink, link: LinkRef, table: number): NicRoute[] {
+/** Routes of every table but `local` that leave by an interface. Throws `unsupported` for one with several next hops. */
+export function listRoutes(netlink: Netlink, link: LinkRef): NicRoute[] {
   const words = `list routes of ${link.name}`;
-  return ([4, 6] as const).flatMap((family) => {
-    const payload = new MessageBuilder().u8(addressFamily(family), 0, 0, 0, 0, 0, 0, 0).u32(0).finish();
-    return netlink
-      .dump({ words, type: RTM_GETROUTE, flags: 0, payload })
-      .flatMap((message) => parseRoute(message.payload) ?? [])
-      .filter(({ route }) => route.family === family && route.table === table)
-      .filter(({ interfaces, route }) => leavesBy(interfaces, link, route))
-      .map(({ route }) => route);
-  });
+  const payload = new MessageBuilder().u8(AF_UNSPEC, 0, 0, 0, 0, 0, 0, 0).u32(0).finish();
+  return netlink
+    .dump({ words, type: RTM_GETROUTE, flags: 0, payload })
+    .flatMap((message) => parseRoute(message.payload) ?? [])
+    .filter(({ route }) => route.table !== RT_TABLE_LOCAL)
+    .filter(({ interfaces, route }) => leavesBy(interfaces, link, route))
+    .map(({ route }) => route);
 }
 
 /** Makes a route, or replaces the one of the same destination and metric. */
