@@ -130,7 +130,10 @@ export const agentMethods = {
     message({ serial: string(1), sizeBytes: uint(2) }),
     message({ deviceBytes: uint(1), capacityBytes: uint(2) }),
   ),
-  /** Freezes the mounted file systems, all or none. The guest thaws them by itself when the time is over. */
+  /**
+   * Writes out what is dirty, and then freezes the mounted file systems, all or none. The guest thaws them by itself when
+   * the time is over; for the writing out it takes as much, and freezes nothing after that.
+   */
   freezeVolumes: method('FreezeVolumes', message({ serials: strings(1), timeoutMs: uint(2) }), empty),
   /** `wasHeld`: they were frozen from the freeze until now. */
   thawVolumes: method('ThawVolumes', message({ serials: strings(1) }), message({ wasHeld: bool(1) })),

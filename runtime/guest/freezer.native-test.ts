@@ -1,7 +1,11 @@
+import { silentLog } from '../system/log.ts';
 import { spawnChild } from '../system/native/process.ts';
 import { sys } from '../system/native/sys.ts';
+import { createNativeSystem } from '../system/native/system.ts';
 import { expect, expectEqual, expectThrows, nativeTest } from '../system/native/testing.ts';
+import type { Command, Completed } from '../system/port.ts';
 import { sleep } from './await-found.ts';
+import { Freezer } from './freezer.ts';
 import { formatRequest, run, storage, volumesOf, withDisk } from './testing.ts';
 import type { Volumes } from './volume.ts';
 
@@ -67,6 +71,42 @@ nativeTest('freezer: a freeze that nobody ends ends by itself, and the thaw says
     expectEqual(volumes.thaw(['v']), true);
   }),
 );
+
+/** A freezer whose programs only note that they ran; `hold` is waited for by those that write out. */
+function noting(hold: Promise<void> = Promise.resolve()): { freezer: Freezer; ran: string[] } {
+  const ran: string[] = [];
+  const run = async ({ file, args }: Command): Promise<Completed> => {
+    ran.push([file, args.at(-1)].join(' '));
+    if (file === 'sync') await hold;
+    return { exitCode: 0, stdout: new Uint8Array(), stderr: new Uint8Array() };
+  };
+  return { freezer: new Freezer({ ...createNativeSystem(), run }, silentLog), ran };
+}
+
+nativeTest('freezer: what is dirty is written out, of all of them, before any program must wait', async (directory) => {
+  const { freezer, ran } = noting();
+  const [v, w] = [`${directory}/v`, `${directory}/w`];
+  await freezer.freeze([v, w], 20_000);
+  expectEqual(ran.join(), [`sync ${v}`, `sync ${w}`, `fsfreeze ${v}`, `fsfreeze ${w}`].join());
+  await freezer.freeze([v, w], 20_000);
+  expectEqual(ran.length, 4);
+  freezer.thawAll();
+});
+
+nativeTest('freezer: nothing is frozen for nobody when what is dirty takes longer than asked', async (directory) => {
+  let release = (): void => {};
+  const { freezer, ran } = noting(
+    new Promise((resolve) => {
+      release = resolve;
+    }),
+  );
+  const freezing = freezer.freeze([directory], 1);
+  await sleep(20);
+  release();
+  await expectThrows('timeout', () => freezing);
+  expectEqual(ran.join(), `sync ${directory}`);
+  expectEqual(freezer.isFrozen(directory), false);
+});
 
 nativeTest('freezer: all are frozen, or none; what another froze stays so', (directory) =>
   withVolumes(directory, async (volumes) => {

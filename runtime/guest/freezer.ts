@@ -4,7 +4,7 @@ import { forgive } from '../system/native/errors.ts';
 import { O, sys } from '../system/native/sys.ts';
 import { withOpen } from '../system/native/with-open.ts';
 import type { System } from '../system/port.ts';
-import { runTool, toolFault } from './tool.ts';
+import { requireTool, runTool, toolFault } from './tool.ts';
 
 /** linux/fs.h. */
 const FITHAW = 0xc0045878;
@@ -12,11 +12,12 @@ const FITHAW = 0xc0045878;
 const LAST_OWN_EXIT = 128;
 
 interface Hold {
-  /** `unwanted`: still freezing, and to be thawed as soon as it has frozen. */
+  /** `unwanted`: not frozen yet, and to be thawed as soon as it has frozen. */
   state: 'freezing' | 'unwanted' | 'frozen';
   /** Resolves when the file system is frozen. */
   frozen: Promise<void>;
-  timer: ReturnType<typeof setTimeout>;
+  timeoutMs: number;
+  timer: ReturnType<typeof setTimeout> | undefined;
 }
 
 /**
@@ -38,11 +39,16 @@ export class Freezer {
     return this.holds.has(mountPoint);
   }
 
-  /** Freezes all or none, for `timeoutMs` from now at most. What is frozen already stays so, with the new time. */
+  /**
+   * Freezes all or none, for `timeoutMs` at most. What is frozen already stays so, with the new time. What is dirty is
+   * written out before, of all of them, while programs still write: a freeze would do it while they wait. It gets as much
+   * time, after which nothing is frozen.
+   */
   async freeze(mountPoints: readonly string[], timeoutMs: number): Promise<void> {
     const thawing = mountPoints.find((mountPoint) => this.holds.get(mountPoint)?.state === 'unwanted');
     if (thawing !== undefined) throw new Fault('busy', `${thawing} is about to thaw; try again`);
-    const holds = mountPoints.map((mountPoint) => this.ensureHold(mountPoint, timeoutMs));
+    const written = this.writeOut(mountPoints.filter((mountPoint) => !this.holds.has(mountPoint)));
+    const holds = mountPoints.map((mountPoint) => this.ensureHold(mountPoint, timeoutMs, written));
     const outcomes = await Promise.allSettled(holds.map(({ frozen }) => frozen));
     const failed = outcomes.find((outcome) => outcome.status === 'rejected');
     if (failed === undefined) return;
@@ -64,26 +70,42 @@ export class Freezer {
     for (const mountPoint of [...this.holds.keys()]) this.thaw(mountPoint);
   }
 
-  private ensureHold(mountPoint: string, timeoutMs: number): Hold {
+  private async writeOut(mountPoints: readonly string[]): Promise<void> {
+    await Promise.all(mountPoints.map((mountPoint) => requireTool(this.system, ['sync', '--file-system', mountPoint])));
+  }
+
+  private ensureHold(mountPoint: string, timeoutMs: number, written: Promise<void>): Hold {
+    const known = this.holds.get(mountPoint);
+    const hold: Hold = known ?? { state: 'freezing', frozen: Promise.resolve(), timeoutMs, timer: undefined };
+    hold.timeoutMs = timeoutMs;
+    this.restartTimer(mountPoint, hold);
+    if (known !== undefined) return known;
+    this.holds.set(mountPoint, hold);
+    hold.frozen = this.beginHold(mountPoint, hold, written);
+    return hold;
+  }
+
+  private restartTimer(mountPoint: string, hold: Hold): void {
+    const { timeoutMs } = hold;
     const expire = (): void => {
       this.log.warn('volume thawed, since nobody did in time', { mountPoint, timeoutMs });
       this.thaw(mountPoint);
     };
-    const timer = setTimeout(expire, timeoutMs);
-    const known = this.holds.get(mountPoint);
-    if (known !== undefined) {
-      clearTimeout(known.timer);
-      known.timer = timer;
-      return known;
-    }
-    const hold: Hold = { state: 'freezing', frozen: Promise.resolve(), timer };
-    this.holds.set(mountPoint, hold);
-    hold.frozen = this.beginHold(mountPoint, hold);
-    return hold;
+    clearTimeout(hold.timer);
+    hold.timer = setTimeout(expire, timeoutMs);
   }
 
-  /** By another program, since a freeze writes out what is dirty; it is waited for, however long: it may yet succeed. */
-  private async beginHold(mountPoint: string, hold: Hold): Promise<void> {
+  /** By another program, since a freeze writes out what is left; it is waited for, however long: it may yet succeed. */
+  private async beginHold(mountPoint: string, hold: Hold, written: Promise<void>): Promise<void> {
+    await written.catch((error: unknown) => {
+      this.forget(mountPoint, hold);
+      throw error;
+    });
+    if (isUnwanted(hold)) {
+      this.forget(mountPoint, hold);
+      throw new Fault('timeout', `what is dirty of ${mountPoint} was not written out in time; it was not frozen`);
+    }
+    this.restartTimer(mountPoint, hold);
     const command = ['fsfreeze', '--freeze', mountPoint];
     const completed = await runTool(this.system, command).catch((error: unknown) => {
       this.forget(mountPoint, hold);
@@ -95,7 +117,7 @@ export class Freezer {
       if (completed.exitCode > LAST_OWN_EXIT) thaw(mountPoint);
       throw toolFault(command, completed);
     }
-    if (hold.state === 'unwanted') {
+    if (isUnwanted(hold)) {
       this.endHold(mountPoint);
       throw new Fault('timeout', `${mountPoint} did not freeze in time, and was thawed again`);
     }
@@ -118,6 +140,9 @@ export class Freezer {
     this.holds.delete(mountPoint);
   }
 }
+
+/** The state changes while others are waited for, which the compiler does not see. */
+const isUnwanted = ({ state }: Hold): boolean => state === 'unwanted';
 
 export const frozenFault = (serial: string): Fault =>
   new Fault('busy', `the disk ${serial} is frozen for a snapshot; try again`, { fields: { serial } });
