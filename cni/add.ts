@@ -10,14 +10,17 @@ import type { RecordFile } from '../runtime/system/record-file.ts';
 import { withUndo } from '../runtime/system/undo.ts';
 import { applyPlan } from './apply.ts';
 import { attachmentFile, loadIfReadable } from './attachment-file.ts';
+import { type AskedIdentity, refuseOtherIdentity } from './capabilities.ts';
 import { variableFault } from './codes.ts';
 import type { ChainInput, CniResult, NetworkConfig } from './conf.ts';
+import { addGuestEnd, type Dialect } from './dialect.ts';
 import type { PodAttachment } from './env.ts';
 import { ensureNoFormerRecords } from './former-records.ts';
 import { currentNetnsId, enterNetns } from './netns.ts';
 import { type AddPlan, planAdd } from './plan.ts';
 import { describePodInterface } from './pod-interface.ts';
 import { addResult } from './result.ts';
+import type { WiringConfig } from './wiring-config.ts';
 
 const BOOT_ID = '/proc/sys/kernel/random/boot_id';
 
@@ -27,16 +30,23 @@ export interface AddCall {
   readonly attachment: PodAttachment;
   readonly config: NetworkConfig;
   readonly chain: ChainInput;
+  readonly wiring: WiringConfig;
+  readonly identity: readonly AskedIdentity[];
+  readonly dialect: Dialect;
 }
 
 /** Wires the pod's interface to a TAP and records what the guest is to take over. Leaves nothing when it fails. */
 export async function add(call: AddCall): Promise<CniResult> {
-  const { cniVersion, runDirectory } = call.config;
+  const { attachment, config, chain, dialect } = call;
   const { plan, links, netlink, file } = await prepare(call);
-  await ensureNoFormerRecords(call, runPaths(runDirectory).networks, plan.wiring, links);
-  const { name, mac = '' } = await withUndo(call.log, (undo) => applyPlan(plan, { netlink, file, undo }));
-  const { mtu } = plan.nic;
-  return addResult(cniVersion, call.chain.prevResult, { name, mac, mtu, sandbox: call.attachment.netnsPath });
+  await ensureNoFormerRecords(call, runPaths(config.runDirectory).networks, plan.wiring, links);
+  return withUndo(call.log, async (undo) => {
+    const { name, mac = '' } = await applyPlan(plan, { netlink, file, undo });
+    const tap = { name, mac, mtu: plan.nic.mtu, sandbox: attachment.netnsPath };
+    const result = addResult(config.cniVersion, chain.prevResult, tap);
+    if (dialect.kind === 'plain') return result;
+    return addGuestEnd(result, dialect.allIps, { ...attachment, mac: plan.nic.mac });
+  });
 }
 
 /** What ADD would do; nothing is changed. */
@@ -53,14 +63,15 @@ interface Prepared {
   readonly file: RecordFile<NetworkAttachment>;
 }
 
-async function prepare({ files, log, attachment, config, chain }: AddCall): Promise<Prepared> {
+async function prepare({ files, log, attachment, config, chain, wiring, identity }: AddCall): Promise<Prepared> {
   const file = attachmentFile(files, config, attachment);
   const previous = await loadIfReadable(file, log);
   const bootId = await readBootId(files);
   const netnsId = enterPodNetns(attachment.netnsPath);
   const netlink = openNetlink();
   const pod = describePodInterface(netlink, attachment.ifName);
-  const request = { network: config.network, attachment, netnsId, bootId, dns: chain.dns };
+  refuseOtherIdentity(identity, pod);
+  const request = { network: config.network, attachment, netnsId, bootId, dns: chain.dns, wiring };
   return { plan: planAdd(request, pod, previous), links: pod.links, netlink, file };
 }
 

@@ -20,11 +20,18 @@ export const CNI_CODE_OF_FAULT = {
 } as const satisfies Record<FaultCode, number>;
 
 const INCOMPATIBLE_VERSION = 1;
+const UNSUPPORTED_FIELD = 2;
 const INVALID_VARIABLES = 4;
 
 /** For the codes that name a subject, which no FaultCode does. `message` holds the version that was asked for. */
 export const versionFault = (message: string): Fault =>
   new Fault('unsupported', message, { fields: { cniCode: INCOMPATIBLE_VERSION } });
+
+/** For a key that is well-formed and not supported in this configuration. `reason` follows the key and its value. */
+export const fieldFault = (key: string, value: unknown, reason: string): Fault =>
+  new Fault('unsupported', `network configuration: ${key}: ${JSON.stringify(value)} is not supported ${reason}`, {
+    fields: { cniCode: UNSUPPORTED_FIELD },
+  });
 
 /** `message` holds the names of the environment variables, as the specification demands. */
 export const variableFault = (message: string, cause?: unknown): Fault =>

@@ -1,19 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { asFault } from '../proto/fault.ts';
-import { cniCodeOf } from './codes.ts';
 import { parseChainInput, parseJsonObject, parseNetworkConfig } from './conf.ts';
+import { refusal } from './refusal.fixture.ts';
 
 const GOOD = { cniVersion: '1.0.0', name: 'net', type: 'berth' };
 const PREVIOUS = { interfaces: [{ name: 'eth0', mac: '02:00:00:00:00:01', sandbox: '/run/netns/pod' }] };
-
-const refusal = (act: () => unknown): [code: number, message: string] => {
-  try {
-    act();
-  } catch (error) {
-    return [cniCodeOf(asFault(error, 'internal', 'unexpected')), (error as Error).message];
-  }
-  throw new Error('nothing was refused');
-};
 
 describe('network configuration', () => {
   it.each(['', '{', 'null', '[]', '"text"', '{"name":1,}'])('is JSON, not %j', (text) => {
@@ -67,6 +57,7 @@ describe('network configuration', () => {
     [{ logLevel: 'loud' }, 7, 'logLevel: '],
     [{ rundir: '/run/x' }, 7, 'rundir: unknown key; it is spelt runDir'],
     [{ log_level: 'info' }, 7, 'log_level: unknown key; it is spelt logLevel'],
+    [{ katadandir: '/run/x' }, 7, 'katadandir: unknown key; it is spelt kataDanDir'],
   ])('is refused with %j', (change, code, message) => {
     const [foundCode, found] = refusal(() => parseNetworkConfig({ ...GOOD, ...change }));
     expect(foundCode).toBe(code);
@@ -92,12 +83,20 @@ describe('chain input', () => {
     expect(parseChainInput({ prevResult, dns }).dns?.nameservers).toEqual(nameservers);
   });
 
+  it("takes the runtime's name servers before all", () => {
+    const asked = { nameservers: ['10.0.0.7'] };
+    const dns = { nameservers: ['10.0.0.1'] };
+    expect(parseChainInput({ prevResult: { ...PREVIOUS, dns }, dns }, asked).dns).toBe(asked);
+  });
+
   it.each([
     [{}, 'prevResult is missing'],
     [{ prevResult: null }, 'prevResult: '],
     [{ prevResult: { interfaces: {} } }, 'prevResult.interfaces: '],
     [{ prevResult: { interfaces: [{ mac: 'x' }] } }, 'prevResult.interfaces.0.name is missing'],
     [{ prevResult: { ...PREVIOUS, dns: { nameservers: '10.0.0.1' } } }, 'prevResult.dns.nameservers: '],
+    [{ prevResult: { ...PREVIOUS, cniVersion: '0.2.0' } }, 'prevResult.cniVersion: '],
+    [{ prevResult: { ...PREVIOUS, ips: [{ interface: 0 }] } }, 'prevResult.ips.0.address is missing'],
     [{ prevResult: PREVIOUS, dns: 7 }, 'dns: '],
   ])('is refused: %j', (json, message) => {
     const [code, found] = refusal(() => parseChainInput(json));

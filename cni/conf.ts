@@ -2,9 +2,10 @@ import * as v from 'valibot';
 import { Fault } from '../proto/fault.ts';
 import { type NetworkName, parseNetworkName } from '../proto/ids.ts';
 import { DEFAULT_RUN_DIRECTORY } from '../proto/paths.ts';
-import { absolutePath, describeIssue, id } from '../proto/record.ts';
+import { absolutePath, id } from '../proto/record.ts';
 import { LOG_LEVELS, type LogLevel } from '../runtime/system/log.ts';
-import { type CniVersion, parseCniVersion } from './version.ts';
+import { checkKeys, type JsonObject, keyFault, refuseMisspeltKeys } from './config-keys.ts';
+import { type CniVersion, parseCniVersion, SUPPORTED_VERSIONS } from './version.ts';
 
 /**
  * The network configuration on standard input (CNI 1.1.0, section 1). Keys of the specification that are not ours to
@@ -33,21 +34,24 @@ const dns = v.looseObject({
 const optionalDns = v.optional(dns);
 export type CniDns = v.InferOutput<typeof dns>;
 
-/** What every version from 0.3.0 to 1.1.0 has in common; all else passes through untouched. */
+/** What is read of a result, in all versions from 0.3.0 to 1.1.0; all else passes through untouched. */
 const result = v.looseObject({
-  interfaces: v.optional(v.array(v.looseObject({ name: text, sandbox: optionalText })), []),
+  cniVersion: v.optional(v.picklist(SUPPORTED_VERSIONS)),
+  interfaces: v.optional(
+    v.array(v.looseObject({ name: text, sandbox: optionalText, socketPath: optionalText, pciID: optionalText })),
+    [],
+  ),
+  ips: v.optional(v.array(v.looseObject({ address: text, interface: v.optional(v.number()) }))),
   dns: optionalDns,
 });
 export type CniResult = v.InferOutput<typeof result>;
 
-const ownKeys = {
+const networkConfig = v.looseObject({
+  name: id((name) => parseNetworkName(name, 'the value')),
   runDir: v.optional(absolutePath, DEFAULT_RUN_DIRECTORY),
   logLevel: v.optional(v.picklist(LOG_LEVELS), 'warn'),
-};
-const networkConfig = v.looseObject({ name: id((name) => parseNetworkName(name, 'the value')), ...ownKeys });
+});
 const chainInput = v.looseObject({ prevResult: result, dns: optionalDns });
-
-export type JsonObject = Readonly<Record<string, unknown>>;
 
 /** Writing JSON takes more of the stack than reading it: what ADD reads, it must be able to write into its result. */
 const MAX_NESTING = 100;
@@ -78,7 +82,7 @@ function isDeeperThan(value: unknown, levels: number): boolean {
 export function parseNetworkConfig(json: JsonObject): NetworkConfig {
   const cniVersion = parseCniVersion(json['cniVersion']);
   refuseMisspeltKeys(json);
-  const { name, runDir, logLevel } = check(networkConfig, json);
+  const { name, runDir, logLevel } = checkKeys(networkConfig, json);
   return { cniVersion, network: name, runDirectory: runDir, logLevel };
 }
 
@@ -88,32 +92,15 @@ export interface ChainInput {
   readonly dns: CniDns | undefined;
 }
 
-/** Reads what ADD needs beside. Throws `invalid` if there is nothing. */
-export function parseChainInput(json: JsonObject): ChainInput {
+/** Reads what ADD needs beside. The runtime's name servers go before all others. Throws `invalid` if there is nothing. */
+export function parseChainInput(json: JsonObject, asked?: CniDns): ChainInput {
   if (json['prevResult'] === undefined) {
-    throw new Fault(
-      'invalid',
-      'network configuration: prevResult is missing: berth must be chained after the plugin that makes the interface',
+    throw keyFault(
+      'prevResult is missing: berth must be chained after the plugin that makes the interface',
+      'prevResult',
     );
   }
-  const { prevResult, dns } = check(chainInput, json);
-  return { prevResult, dns: prevResult.dns?.nameservers?.length ? prevResult.dns : (dns ?? prevResult.dns) };
-}
-
-function check<S extends v.GenericSchema>(schema: S, json: JsonObject): v.InferOutput<S> {
-  const parsed = v.safeParse(schema, json, { abortEarly: true });
-  if (parsed.success) return parsed.output;
-  const [issue] = parsed.issues;
-  const key = v.getDotPath(issue) ?? '(whole)';
-  throw new Fault('invalid', `network configuration: ${describeIssue(issue)}`, { fields: { key } });
-}
-
-/** Unknown keys are for others, unless they look like ours: `rundir` would silently leave the records elsewhere. */
-function refuseMisspeltKeys(json: JsonObject): void {
-  const plain = (key: string): string => key.toLowerCase().replaceAll(/[-_]/g, '');
-  for (const own of Object.keys(ownKeys)) {
-    const misspelt = Object.keys(json).find((key) => key !== own && plain(key) === plain(own));
-    if (misspelt === undefined) continue;
-    throw new Fault('invalid', `network configuration: ${misspelt}: unknown key; it is spelt ${own}`);
-  }
+  const { prevResult, dns } = checkKeys(chainInput, json);
+  const reported = prevResult.dns?.nameservers?.length ? prevResult.dns : (dns ?? prevResult.dns);
+  return { prevResult, dns: asked ?? reported };
 }

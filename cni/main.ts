@@ -6,13 +6,20 @@ import { nativeFiles } from '../runtime/system/native/files.ts';
 import { sys } from '../runtime/system/native/sys.ts';
 import { startTrace, TRACE_VARIABLE } from '../runtime/system/trace.ts';
 import { add, explainAdd } from './add.ts';
+import { parseCniArgs } from './args.ts';
+import { parseCapabilities } from './capabilities.ts';
 import { variableFault } from './codes.ts';
-import { type JsonObject, type NetworkConfig, parseChainInput, parseJsonObject, parseNetworkConfig } from './conf.ts';
+import { type NetworkConfig, parseChainInput, parseJsonObject, parseNetworkConfig } from './conf.ts';
+import type { JsonObject } from './config-keys.ts';
 import { del } from './del.ts';
+import { parseDialect } from './dialect.ts';
 import { parseAddVariables, parseDelVariables, parseVerb, SERVED, type Verb } from './env.ts';
-import { errorResult } from './result.ts';
+import { convertResult, errorResult } from './result.ts';
 import { readStdin, writeStderr, writeStdout } from './stdio.ts';
+import { parseTraceId } from './trace-context.ts';
 import { refuseVerbBeforeItsTime, versionResult } from './version.ts';
+import { isChosen, parseWhen } from './when.ts';
+import { parseWiringConfig } from './wiring-config.ts';
 
 interface Call {
   readonly variables: Readonly<Record<string, string>>;
@@ -26,14 +33,28 @@ const VERBS: Record<Verb, (call: Call) => Promise<unknown>> = {
   ADD: async ({ json, explain, variables }) => {
     const attachment = parseAddVariables(variables);
     const config = parseNetworkConfig(json);
-    const chain = parseChainInput(json);
-    const call = { files: nativeFiles, log: openLog(config), attachment, config, chain };
+    const capabilities = parseCapabilities(json);
+    const chain = parseChainInput(json, capabilities.dns);
+    const wiring = parseWiringConfig(json, parseCniArgs(variables['CNI_ARGS']), capabilities.bandwidth);
+    const dialect = parseDialect(json, wiring);
+    if (!isChosen(parseWhen(json), capabilities)) return convertResult(chain.prevResult, config.cniVersion);
+    const log = openLog(config, variables);
+    const call = {
+      files: nativeFiles,
+      log,
+      attachment,
+      config,
+      chain,
+      wiring,
+      identity: capabilities.identity,
+      dialect,
+    };
     return explain ? explainAdd(call) : add(call);
   },
   DEL: async ({ json, variables }) => {
     const attachment = parseDelVariables(variables);
     const config = parseNetworkConfig(json);
-    return del({ files: nativeFiles, log: openLog(config), attachment, config });
+    return del({ files: nativeFiles, log: openLog(config, variables), attachment, config });
   },
   CHECK: (call) => refuse('CHECK', call),
   GC: (call) => refuse('GC', call),
@@ -47,7 +68,16 @@ async function refuse(verb: Verb, { json }: Call): Promise<never> {
   throw variableFault(`CNI_COMMAND ${verb} is not supported by this plugin; it does ${SERVED}`);
 }
 
-const openLog = ({ logLevel }: NetworkConfig): Log => createLog(writeStderr, logLevel);
+function openLog({ logLevel }: NetworkConfig, { TRACEPARENT: traceparent }: Call['variables']): Log {
+  const log = createLog(writeStderr, logLevel);
+  const traceId = parseTraceId(traceparent);
+  if (traceId === 'malformed') log.warn('TRACEPARENT is no trace context, going on without it', { traceparent });
+  return log.with(traceVariables(traceId));
+}
+
+/** What is on every line, so that it can be found by the engine's trace. */
+const traceVariables = (traceId: ReturnType<typeof parseTraceId>): { readonly traceId?: string } =>
+  traceId === undefined || traceId === 'malformed' ? {} : { traceId };
 
 /** Ends here: after a return, the engine would free the whole program, object by object, for nobody. */
 async function main(): Promise<never> {
@@ -56,7 +86,7 @@ async function main(): Promise<never> {
 
 async function run(): Promise<number> {
   const variables = sys.env();
-  startTrace(variables[TRACE_VARIABLE], writeStderr);
+  startTrace(variables[TRACE_VARIABLE], writeStderr, traceVariables(parseTraceId(variables['TRACEPARENT'])));
   armFailpoint(nativeFailpointHost);
   let asked: unknown;
   try {

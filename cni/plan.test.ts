@@ -4,6 +4,7 @@ import type { NetworkAttachment, NicRoute } from '../proto/network-attachment.ts
 import type { Link } from '../runtime/system/netlink/link.ts';
 import { planAdd } from './plan.ts';
 import type { PodInterface } from './pod-interface.ts';
+import type { WiringConfig } from './wiring-config.ts';
 
 const LINK: Link = {
   index: 3,
@@ -14,12 +15,21 @@ const LINK: Link = {
   mac: '02:00:00:00:00:01',
   kind: 'veth',
 };
+const WIRING: WiringConfig = {
+  mode: 'tc',
+  macvtapMode: 'passthru',
+  queues: 1,
+  tapName: undefined,
+  owner: undefined,
+  bandwidth: undefined,
+};
 const REQUEST = {
   network: parseNetworkName('net'),
   attachment: { containerId: parseCniContainerId('c1'), ifName: parseIfName('eth0'), netnsPath: '/run/netns/pod' },
   netnsId: '4:100',
   bootId: 'boot',
   dns: undefined,
+  wiring: WIRING,
 };
 const TAP: Link = {
   index: 4,

@@ -12,6 +12,7 @@ import { ARPHRD_ETHER, type Link } from '../runtime/system/netlink/link.ts';
 import type { CniDns } from './conf.ts';
 import type { PodAttachment } from './env.ts';
 import type { PodInterface } from './pod-interface.ts';
+import type { WiringConfig } from './wiring-config.ts';
 
 export interface AddRequest {
   readonly network: NetworkName;
@@ -20,6 +21,7 @@ export interface AddRequest {
   readonly netnsId: string;
   readonly bootId: string;
   readonly dns: CniDns | undefined;
+  readonly wiring: WiringConfig;
 }
 
 /** One change of ADD. Each leaves what it finds done, so that ADD can be repeated after a crash at any point. */

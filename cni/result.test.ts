@@ -1,11 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import { FAULT_CODES, Fault } from '../proto/fault.ts';
 import { CNI_CODE_OF_FAULT, variableFault, versionFault } from './codes.ts';
-import { addResult, errorResult } from './result.ts';
+import type { CniResult } from './conf.ts';
+import { addResult, convertResult, errorResult } from './result.ts';
 import { refuseVerbBeforeItsTime, versionResult } from './version.ts';
 
 const TAP = { name: 'berth3', mac: '02:00:00:00:00:02', mtu: 1500, sandbox: '/run/netns/pod' };
-const PREVIOUS = {
+const PREVIOUS: CniResult = {
   cniVersion: '1.0.0',
   interfaces: [{ name: 'veth1' }, { name: 'eth0', sandbox: '/run/netns/pod' }],
   ips: [{ address: '10.1.1.2/24', interface: 1 }],
@@ -15,15 +16,51 @@ const PREVIOUS = {
 describe('result of ADD', () => {
   it.each(['0.3.0', '0.3.1', '0.4.0', '1.0.0'] as const)('adds the TAP, in version %s without MTU', (version) => {
     const { mtu: _, ...tap } = TAP;
-    expect(addResult(version, PREVIOUS, TAP)).toEqual({
-      ...PREVIOUS,
-      cniVersion: version,
-      interfaces: [...PREVIOUS.interfaces, tap],
-    });
+    const previous = convertResult(PREVIOUS, version);
+    expect(addResult(version, PREVIOUS, TAP)).toEqual({ ...previous, interfaces: [...previous.interfaces, tap] });
   });
 
   it('tells the MTU in 1.1.0', () => {
     expect(addResult('1.1.0', PREVIOUS, TAP).interfaces.at(-1)).toEqual(TAP);
+  });
+});
+
+describe('another version', () => {
+  const LATEST: CniResult = {
+    cniVersion: '1.1.0',
+    interfaces: [{ name: 'eth0', mac: 'x', mtu: 1400, sandbox: '/n', socketPath: '/s', pciID: '0000:00:1f.6', own: 1 }],
+    ips: [{ address: '10.1.1.2/24', interface: 0 }, { address: 'fd00::2/64' }],
+    routes: [{ dst: '0.0.0.0/0', mtu: 1300, table: 7 }],
+    dns: { nameservers: ['10.0.0.1'] },
+    own: {},
+  };
+  const FIRST: CniResult = {
+    ...LATEST,
+    cniVersion: '0.4.0',
+    interfaces: [{ name: 'eth0', mac: 'x', sandbox: '/n', own: 1 }],
+    ips: [
+      { version: '4', address: '10.1.1.2/24', interface: 0 },
+      { version: '6', address: 'fd00::2/64' },
+    ],
+  };
+  const { interfaces: _, ...REST } = LATEST;
+
+  it.each([
+    ['1.0.0', { ...LATEST, cniVersion: '1.0.0' }],
+    ['0.3.0', { ...FIRST, cniVersion: '0.3.0' }],
+    ['0.4.0', FIRST],
+  ] as const)('of the latest: %s', (version, expected) => {
+    expect(convertResult(LATEST, version)).toEqual(expected);
+  });
+
+  it('of the first form', () => {
+    expect(convertResult(FIRST, '1.1.0')).toEqual({ ...REST, interfaces: FIRST.interfaces });
+    expect(convertResult(FIRST, '0.3.1')).toEqual({ ...FIRST, cniVersion: '0.3.1' });
+  });
+
+  it('of a result that does not say its own is that of the configuration', () => {
+    const { cniVersion, ...silent } = LATEST;
+    expect(convertResult(silent, '0.4.0')).toEqual({ ...silent, cniVersion: '0.4.0' });
   });
 });
 

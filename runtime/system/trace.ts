@@ -13,9 +13,14 @@ let traced: readonly TraceArea[] = [];
 
 /**
  * Once, at a program's start: `wanted` is the variable's value, `write` takes a line of JSON with its newline. An area
- * that does not exist is named on a line of its own, and otherwise not minded: a typo must not end a pod.
+ * that does not exist is named on a line of its own, and otherwise not minded: a typo must not end a pod. `bound` is on
+ * every line.
  */
-export function startTrace(wanted: string | undefined, write: (line: string) => void): void {
+export function startTrace(
+  wanted: string | undefined,
+  write: (line: string) => void,
+  bound: Readonly<Record<string, unknown>> = {},
+): void {
   const names = (wanted ?? '')
     .split(',')
     .map((name) => name.trim())
@@ -24,7 +29,7 @@ export function startTrace(wanted: string | undefined, write: (line: string) => 
   tracers = Object.fromEntries(
     traced.map((area): [TraceArea, Tracer] => [
       area,
-      (message, variables) => write(logLine(Date.now(), 'trace', message, { area, ...variables })),
+      (message, variables) => write(logLine(Date.now(), 'trace', message, { area, ...bound, ...variables })),
     ]),
   );
   const unknown = names.filter((name) => !TRACE_AREAS.some((area) => area === name));

@@ -1,0 +1,112 @@
+import * as v from 'valibot';
+import { Fault } from '../proto/fault.ts';
+import { count } from '../proto/record.ts';
+import { formatIpAddress, parseIpAddress } from '../runtime/system/netlink/ip-address.ts';
+import type { CniDns } from './conf.ts';
+import { checkKeys, type JsonObject, keyFault } from './config-keys.ts';
+import type { PodInterface } from './pod-interface.ts';
+import type { Bandwidth } from './wiring-config.ts';
+
+/** Under which key container engines hand on the annotations of the pod. */
+export const POD_ANNOTATIONS = 'io.kubernetes.cri.pod-annotations';
+
+/** What the runtime asks for this container: `runtimeConfig` (CNI's CONVENTIONS), and `args.cni` for its older words. */
+export interface Capabilities {
+  /** Undefined: not shaped. */
+  readonly bandwidth: Bandwidth | undefined;
+  /** The pod's name servers; undefined if there are none. */
+  readonly dns: CniDns | undefined;
+  /** What the pod's interface must have been given by the plugins before. */
+  readonly identity: readonly AskedIdentity[];
+  /** Undefined where the runtime hands on none, not even no annotations. */
+  readonly annotations: Readonly<Record<string, unknown>> | undefined;
+}
+
+export interface AskedIdentity {
+  readonly kind: 'mac' | 'ips';
+  /** For a person: `runtimeConfig.mac`. */
+  readonly key: string;
+  readonly value: string;
+}
+
+const NONE: Capabilities = { bandwidth: undefined, dns: undefined, identity: [], annotations: undefined };
+
+const schema = () => {
+  const texts = v.optional(v.array(v.string()));
+  const bits = v.optional(count, 0);
+  const identity = { mac: v.optional(v.string()), ips: texts };
+  return v.looseObject({
+    runtimeConfig: v.optional(
+      v.looseObject({
+        ...identity,
+        bandwidth: v.optional(
+          v.looseObject({ ingressRate: bits, ingressBurst: bits, egressRate: bits, egressBurst: bits }),
+        ),
+        dns: v.optional(v.looseObject({ servers: texts, searches: texts, options: texts })),
+        [POD_ANNOTATIONS]: v.optional(v.nullable(v.looseObject({}))),
+      }),
+    ),
+    args: v.optional(v.looseObject({ cni: v.optional(v.looseObject(identity)) })),
+  });
+};
+
+/** Throws `invalid` naming the key. */
+export function parseCapabilities(json: JsonObject): Capabilities {
+  if (json['runtimeConfig'] === undefined && json['args'] === undefined) return NONE;
+  const { runtimeConfig = {}, args } = checkKeys(schema(), json);
+  const { bandwidth, dns, [POD_ANNOTATIONS]: annotations } = runtimeConfig;
+  const { servers = [], searches = [], options = [] } = dns ?? {};
+  return {
+    bandwidth: bandwidth && checkBandwidth(bandwidth),
+    dns: servers.length > 0 ? { nameservers: servers, search: searches, options } : undefined,
+    identity: [...toIdentity(runtimeConfig, 'runtimeConfig'), ...toIdentity(args?.cni ?? {}, 'args.cni')],
+    annotations: annotations === null ? {} : annotations,
+  };
+}
+
+/**
+ * Throws `invalid` where the pod's interface is not what was asked for. It is not made so: its MAC and addresses are the
+ * earlier plugins', whose CHECK looks for them.
+ */
+export function refuseOtherIdentity(identity: readonly AskedIdentity[], { link, addresses }: PodInterface): void {
+  for (const { kind, key, value } of identity) {
+    const found = kind === 'mac' ? [link.mac ?? 'none'] : addresses.map(({ address }) => withoutPrefix(address));
+    const wanted = kind === 'mac' ? value.toLowerCase() : parseAskedAddress(key, value);
+    if (found.includes(wanted)) continue;
+    const has = `${link.name} has ${found.join(', ') || 'no address'}`;
+    const mend = `give "capabilities": {"${kind}": true} to the plugin before that makes ${link.name}`;
+    throw keyFault(`${key}: ${JSON.stringify(value)} is asked for, but ${has}: ${mend}`, key);
+  }
+}
+
+/** A burst is the size of a bucket: without one nothing gets through, and alone it says nothing. */
+function checkBandwidth(bandwidth: Bandwidth): Bandwidth | undefined {
+  for (const direction of ['ingress', 'egress'] as const) {
+    const rate = bandwidth[`${direction}Rate`];
+    const burst = bandwidth[`${direction}Burst`];
+    if (rate > 0 === burst > 0) continue;
+    const [present, absent] = rate > 0 ? (['Rate', 'Burst'] as const) : (['Burst', 'Rate'] as const);
+    const key = `runtimeConfig.bandwidth.${direction}${absent}`;
+    throw keyFault(`${key} is missing or 0, but ${direction}${present} is not`, key);
+  }
+  const { ingressRate, ingressBurst, egressRate, egressBurst } = bandwidth;
+  return ingressRate > 0 || egressRate > 0 ? { ingressRate, ingressBurst, egressRate, egressBurst } : undefined;
+}
+
+/** An empty MAC is none, as engines that fill in a template write it. */
+function toIdentity(from: { mac?: string | undefined; ips?: string[] | undefined }, place: string): AskedIdentity[] {
+  const ips = (from.ips ?? []).map((value): AskedIdentity => ({ kind: 'ips', key: `${place}.ips`, value }));
+  return from.mac ? [{ kind: 'mac', key: `${place}.mac`, value: from.mac }, ...ips] : ips;
+}
+
+const withoutPrefix = (address: string): string => address.split('/', 1)[0] ?? '';
+
+/** In the kernel's spelling. IPAM plugins take the prefix length from elsewhere: it is not compared. */
+function parseAskedAddress(key: string, value: string): string {
+  try {
+    return formatIpAddress(parseIpAddress(withoutPrefix(value)).bytes);
+  } catch (error) {
+    if (!(error instanceof Fault)) throw error;
+    throw keyFault(`${key}: ${JSON.stringify(value)} is no address`, key);
+  }
+}

@@ -1,0 +1,47 @@
+import * as v from 'valibot';
+import { Fault } from '../proto/fault.ts';
+import { describeIssue } from '../proto/record.ts';
+
+export type JsonObject = Readonly<Record<string, unknown>>;
+
+/** All that are ours to read, beside those of the specification. */
+const OWN_KEYS = [
+  'runDir',
+  'logLevel',
+  'mode',
+  'macvtapMode',
+  'queues',
+  'tapOwner',
+  'tapGroup',
+  'dialect',
+  'allIps',
+  'kataDanDir',
+  'when',
+] as const;
+type OwnKey = (typeof OWN_KEYS)[number];
+
+/** Unknown keys are for others, unless they look like ours: `rundir` would silently leave the records elsewhere. */
+export function refuseMisspeltKeys(json: JsonObject): void {
+  for (const key of Object.keys(json)) {
+    const own = OWN_KEYS.find((known) => known !== key && plain(known) === plain(key));
+    if (own !== undefined) throw keyFault(`${key}: unknown key; it is spelt ${own}`, key);
+  }
+}
+
+/** Whether none of the keys is there: a schema costs time even to make. */
+export const hasNone = (json: JsonObject, keys: readonly OwnKey[]): boolean =>
+  keys.every((key) => json[key] === undefined);
+
+/** Throws `invalid` naming the first key that is not as the schema says. */
+export function checkKeys<S extends v.GenericSchema>(schema: S, json: JsonObject): v.InferOutput<S> {
+  const parsed = v.safeParse(schema, json, { abortEarly: true });
+  if (parsed.success) return parsed.output;
+  const [issue] = parsed.issues;
+  throw keyFault(describeIssue(issue), v.getDotPath(issue) ?? '(whole)');
+}
+
+/** `message` begins with the key. */
+export const keyFault = (message: string, key: string): Fault =>
+  new Fault('invalid', `network configuration: ${message}`, { fields: { key } });
+
+const plain = (key: string): string => key.toLowerCase().replaceAll(/[-_]/g, '');
