@@ -3,11 +3,12 @@ import { loadSync, type PackageDefinition, type ServiceDefinition } from '@grpc/
 import { Fault } from '../../proto/fault.ts';
 import { faultOfStatus } from '../../proto/status.ts';
 
-export type CsiService = 'Identity' | 'Controller' | 'Node';
+export const CSI_SERVICES = ['Identity', 'Controller', 'GroupController', 'SnapshotMetadata', 'Node'] as const;
+export type CsiService = (typeof CSI_SERVICES)[number];
 
 /** A gRPC client of a CSI driver, as kubelet and its sidecars are. Fields have their names of csi.proto. */
 export interface CsiClient {
-  /** Throws the driver's status as a Fault. */
+  /** Throws the driver's status as a Fault. Of a verb that streams, all of its messages in a list. */
   call(service: CsiService, verb: string, request: object): Promise<object>;
   close(): void;
 }
@@ -42,7 +43,16 @@ export function createCsiClient(socket: string, protoPath: string): CsiClient {
           else reject(faultOfStatus(error?.code ?? 13, `${verb}: ${error?.details ?? 'no answer'}`));
         };
         const { path, requestSerialize, responseDeserialize } = method;
-        client.makeUnaryRequest(path, requestSerialize, responseDeserialize, request, metadata, options, settle);
+        if (!method.responseStream) {
+          client.makeUnaryRequest(path, requestSerialize, responseDeserialize, request, metadata, options, settle);
+          return;
+        }
+        const messages: object[] = [];
+        client
+          .makeServerStreamRequest(path, requestSerialize, responseDeserialize, request, metadata, options)
+          .on('data', (message: object) => messages.push(message))
+          .on('error', (error: ServiceError) => settle(error))
+          .on('end', () => settle(null, messages));
       });
     },
     close: () => client.close(),

@@ -1,17 +1,19 @@
 import { Fault } from '../../proto/fault.ts';
-import { createCsiClient } from '../demo/csi-client.ts';
+import { CSI_SERVICES, createCsiClient } from '../demo/csi-client.ts';
 
 const USAGE = `One call of a CSI driver. Prints the reply as JSON; fields are called as in proto/csi.proto.
 
   node deploy/setup/run-ts.mjs deploy/examples/csi-call.ts SOCKET SERVICE/VERB [REQUEST]
 
-SOCKET is an absolute path, SERVICE one of Identity, Controller, Node; REQUEST is JSON, default {}.
+SOCKET is an absolute path, SERVICE one of ${CSI_SERVICES.join(', ')};
+REQUEST is JSON, default {}.
 `;
 
 /** CSI as kubelet and its sidecars speak it, for a person: docs/by-hand.md. */
 export async function main([socket, method, request = '{}']: readonly string[]): Promise<number> {
-  const [, service, verb] = /^(Identity|Controller|Node)\/(\w+)$/.exec(method ?? '') ?? [];
-  if (socket === undefined || verb === undefined || !isService(service)) {
+  const [, name, verb] = /^(\w+)\/(\w+)$/.exec(method ?? '') ?? [];
+  const service = CSI_SERVICES.find((known) => known === name);
+  if (socket === undefined || verb === undefined || service === undefined) {
     process.stderr.write(USAGE);
     return 2;
   }
@@ -24,8 +26,6 @@ export async function main([socket, method, request = '{}']: readonly string[]):
     client.close();
   }
 }
-
-const isService = (name: string | undefined) => name === 'Identity' || name === 'Controller' || name === 'Node';
 
 function parseRequest(text: string): object {
   let value: unknown;
