@@ -1,14 +1,14 @@
-import { mkdir, open, readdir, rename, rm, rmdir, unlink, writeFile } from 'node:fs/promises';
+import { mkdir, open, readdir, rename, rm, rmdir, unlink } from 'node:fs/promises';
 import { Fault } from '../../../proto/fault.ts';
 import { failpoint } from '../../../runtime/system/failpoint.ts';
 import type { Log } from '../../../runtime/system/log.ts';
 import { errorCode } from '../../../runtime/system/node/errno.ts';
-import { syncDirectory } from '../../../runtime/system/node/system.ts';
+import { allDone } from './new-files.ts';
 import { type ImageFilePaths, uniqueName } from './paths.ts';
 import { type Place, type PoolState, toPoolFault } from './state.ts';
 
 /**
- * Makes a volume or snapshot as a whole: `fill` writes its files into a directory that is then placed. `bytes` are
+ * Makes a volume or snapshot as a whole: `fill` writes its files, durably, into a directory that is then placed. `bytes` are
  * promised to it. Whatever fails leaves nothing, so that a repeated verb begins anew.
  */
 export async function build<T>(
@@ -43,21 +43,13 @@ export async function makeBuilding(directory: string): Promise<void> {
   failpoint('volume.begun');
 }
 
-/** A file that is not there yet. place() makes it durable. */
-export async function writeNew(path: string, text: string): Promise<void> {
-  await writeFile(path, text, { flag: 'wx', mode: 0o600 });
-  failpoint('volume.file-written');
-}
-
 /**
- * Syncs what was built and renames it into place: at any instruction there is the whole of it or nothing. A crash before
- * leaves what the next start sweeps. `exists` if somebody else put something there: it is not ours to replace.
+ * Renames into place what was built, of which everything is durable: at any instruction, and after a crash at any, there is
+ * the whole of it or nothing. A crash before leaves what the next start sweeps. `exists` if somebody else put something
+ * there: it is not ours to replace.
  */
 export async function place(paths: ImageFilePaths, building: string, target: Place, log: Log): Promise<void> {
   const { id, parent, sync } = target;
-  const names = await readdir(building);
-  // At once: the file system's journal makes one commit of them.
-  await Promise.all([...names.map((name) => syncFile(`${building}/${name}`)), syncDirectory(building)]);
   await rename(building, `${parent}/${id}`).catch((cause: unknown) => {
     if (errorCode(cause) !== 'ENOTEMPTY' && errorCode(cause) !== 'EEXIST') throw cause;
     const message = `${parent}/${id} came there while this server ran; start it again to have it known`;
@@ -68,37 +60,47 @@ export async function place(paths: ImageFilePaths, building: string, target: Pla
     await sync.sync();
   } catch (cause) {
     // What it is on the disk is not known, and a sync that succeeds later does not tell: it was never there.
-    await discard(paths, target, log).catch((error: unknown) => log.warn('could not take it back', { id, error }));
+    await takeBack(paths, target, log);
     throw cause;
   }
 }
 
 /**
- * Renames a volume or snapshot into `trash`, and only then frees its blocks: a full pool can be emptied, and after the
- * sync a crash leaves only what the next start sweeps. False if there was none.
+ * Renames a volume or snapshot into `trash`, durably: after this a crash leaves only what the next start sweeps. Answers
+ * what free() takes; undefined if there was none.
  */
-export async function discard(paths: ImageFilePaths, { id, parent, sync }: Place, log: Log): Promise<boolean> {
+export async function discard(paths: ImageFilePaths, { id, parent, sync }: Place): Promise<string | undefined> {
   const discarded = `${paths.trash}/${uniqueName(id)}`;
   try {
     await rename(`${parent}/${id}`, discarded);
   } catch (cause) {
-    if (errorCode(cause) === 'ENOENT') return false;
+    if (errorCode(cause) === 'ENOENT') return undefined;
     throw cause;
   }
   failpoint('volume.discarded');
   await sync.sync();
-  await free(discarded).catch((error: unknown) => {
-    log.warn('what was deleted still takes space; the next start tries again', { path: discarded, error });
-  });
-  failpoint('volume.freed');
-  return true;
+  return discarded;
 }
 
-/** Files only, all at once: rm(3) of a tree looks at each of them first. */
-async function free(directory: string): Promise<void> {
-  const names = await readdir(directory);
-  await Promise.all(names.map((name) => unlink(`${directory}/${name}`)));
-  await rmdir(directory);
+/** Frees the blocks of what was discarded: never before, as a full pool must be emptied, and a crash lose nothing half. */
+export async function free(discarded: string, log: Log): Promise<void> {
+  try {
+    // Files only, all at once: rm(3) of a tree looks at each of them first.
+    await allDone((await readdir(discarded)).map((name) => unlink(`${discarded}/${name}`)));
+    await rmdir(discarded);
+  } catch (error) {
+    log.warn('what was deleted still takes space; the next start tries again', { path: discarded, error });
+  }
+  failpoint('volume.freed');
+}
+
+async function takeBack(paths: ImageFilePaths, target: Place, log: Log): Promise<void> {
+  try {
+    const discarded = await discard(paths, target);
+    if (discarded !== undefined) await free(discarded, log);
+  } catch (error) {
+    log.warn('could not take it back', { id: target.id, error });
+  }
 }
 
 export async function syncFile(path: string): Promise<void> {

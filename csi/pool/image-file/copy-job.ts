@@ -7,12 +7,13 @@ import { recordFile } from '../../../runtime/system/record-file.ts';
 import { dataExtents } from '../../extents.ts';
 import type { HostCalls } from '../../host-calls.ts';
 import type { Extent, PoolSource } from '../port.ts';
-import { makeBuilding, place, writeNew } from './build.ts';
+import { makeBuilding, place } from './build.ts';
 import { copyData } from './copy-data.ts';
 import type { CopyOrder } from './copy-order.ts';
 import { sourceFiles } from './create.ts';
 import { extendImage, makeImage } from './image.ts';
 import { copyWithFilesystem } from './inherit.ts';
+import { writeDurably } from './new-files.ts';
 import type { PoolState } from './state.ts';
 
 /** `progress.json` beside a copy in the making: what comes before the offset is copied. Durable; csi alone reads it. */
@@ -73,7 +74,7 @@ export async function extentsOrAll(host: HostCalls, path: string, sizeBytes: num
 async function begin(pool: PoolState, { target, shape, record }: CopyOrder, directory: string): Promise<void> {
   await makeBuilding(directory);
   await makeImage(pool.host, `${directory}/${VOLUME_FILES.image}`, shape);
-  await writeNew(`${directory}/${record.name}`, record.text);
+  await writeDurably(directory, [record]);
   await progressFile(pool, target.id).save({ copiedTo: 0 });
 }
 
@@ -96,7 +97,7 @@ function sizeOf(pool: PoolState, source: PoolSource): number {
 /** No VM may write to a volume while it is copied. A snapshot does not change. */
 async function holdSource(pool: PoolState, { source, target }: CopyOrder): Promise<() => Promise<void>> {
   if (source.kind === 'snapshot') return async () => undefined;
-  const lock = await pool.leases.take(source.volumeId, `it is being copied to ${target.id}`);
+  const lock = await pool.leases.takeForLong(source.volumeId, `it is being copied to ${target.id}`);
   if (lock === undefined) throw await pool.leases.refusal(source.volumeId);
   return () => lock.release();
 }

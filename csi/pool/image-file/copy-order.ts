@@ -2,9 +2,8 @@ import { type VolumeFilesystem, volumeFilesystemRecord } from '../../../proto/vo
 import { SNAPSHOT_FILES, type VolumeSnapshot, volumeSnapshotRecord } from '../../../proto/volume-snapshot.ts';
 import { VOLUME_FILES, type VolumeSpec, volumeSpecRecord } from '../../../proto/volume-spec.ts';
 import type { PoolSource } from '../port.ts';
-import { writeNew } from './build.ts';
-import { formatIfForKata, shapeOf, writeVolumeFiles } from './create.ts';
-
+import { filesBesideSpec, formatIfForKata, shapeOf } from './create.ts';
+import { writeDurably } from './new-files.ts';
 import { type Place, type PoolState, snapshotPlace, volumePlace } from './state.ts';
 
 /** A volume or snapshot that is to be made by copying. */
@@ -17,7 +16,7 @@ export interface CopyOrder {
   readonly record: { readonly name: string; readonly text: string };
   /** What makes two orders for one id the same. */
   readonly key: string;
-  /** Writes what belongs beside image and record, once the image is whole. */
+  /** Makes the image durable, which is whole, and writes what belongs beside it and the record. */
   finish(directory: string, filesystem: VolumeFilesystem): Promise<void>;
   /** It is there. */
   onPlaced(): void;
@@ -33,7 +32,7 @@ export function orderVolume(pool: PoolState, spec: VolumeSpec, source: PoolSourc
     key: volumeSpecRecord.encode({ ...spec, createdAtMs: 0 }),
     async finish(directory, inherited) {
       const filesystem = await formatIfForKata(`${directory}/${VOLUME_FILES.image}`, spec, inherited);
-      await writeVolumeFiles(directory, filesystem);
+      await writeDurably(directory, [{ name: VOLUME_FILES.image }, ...filesBesideSpec(filesystem)]);
     },
     onPlaced: () => pool.volumes.put(spec),
   };
@@ -49,7 +48,10 @@ export function orderSnapshot(pool: PoolState, snapshot: VolumeSnapshot, bytes: 
     record: { name: SNAPSHOT_FILES.record, text: volumeSnapshotRecord.encode(snapshot) },
     key: volumeSnapshotRecord.encode({ ...snapshot, createdAtMs: 0 }),
     async finish(directory, filesystem) {
-      await writeNew(`${directory}/${SNAPSHOT_FILES.filesystem}`, volumeFilesystemRecord.encode(filesystem));
+      await writeDurably(directory, [
+        { name: SNAPSHOT_FILES.image },
+        { name: SNAPSHOT_FILES.filesystem, text: volumeFilesystemRecord.encode(filesystem) },
+      ]);
     },
     onPlaced: () => pool.snapshots.put(snapshot),
   };

@@ -5,18 +5,32 @@ import { VOLUME_FILES, type VolumeSpec, volumeSpecRecord } from '../../../proto/
 import type { Log } from '../../../runtime/system/log.ts';
 import { formatForKata } from '../../kata-format.ts';
 import type { PoolSource } from '../port.ts';
-import { build, writeNew } from './build.ts';
+import { build } from './build.ts';
 import { cloneImage, extendImage, makeImage } from './image.ts';
 import { copyWithFilesystem } from './inherit.ts';
+import { type NewFile, writeDurably } from './new-files.ts';
 import { type PoolState, volumePlace } from './state.ts';
+
+const BLANK: VolumeFilesystem = { state: 'never' };
+/** One that is written already. */
+const IMAGE: NewFile = { name: VOLUME_FILES.image };
+
+interface Content {
+  readonly image: NewFile;
+  readonly filesystem: VolumeFilesystem;
+}
 
 export async function createBlank(pool: PoolState, spec: VolumeSpec, log: Log): Promise<void> {
   await create(
     pool,
     spec,
-    async (image) => {
-      await makeImage(pool.host, image, shapeOf(spec));
-      return { state: 'never' };
+    async (path) => {
+      const shape = shapeOf(spec);
+      if (!shape.isThick && spec.class.consumer !== 'kata') {
+        return { image: { name: VOLUME_FILES.image, holeBytes: shape.sizeBytes }, filesystem: BLANK };
+      }
+      await makeImage(pool.host, path, shape);
+      return { image: IMAGE, filesystem: await formatIfForKata(path, spec, BLANK) };
     },
     log,
   );
@@ -33,25 +47,23 @@ export async function createClone(
   await create(
     pool,
     spec,
-    async (image) => {
+    async (path) => {
       const filesystem = await copyWithFilesystem(pool.files, from.filesystem, () =>
-        cloneImage(pool.host, from.image, image),
+        cloneImage(pool.host, from.image, path),
       );
       await onShared?.();
-      await extendImage(pool.host, image, shapeOf(spec));
-      return filesystem;
+      await extendImage(pool.host, path, shapeOf(spec));
+      return { image: IMAGE, filesystem: await formatIfForKata(path, spec, filesystem) };
     },
     log,
   );
 }
 
-/** Files of a volume that has its image and its spec. */
-export async function writeVolumeFiles(directory: string, filesystem: VolumeFilesystem): Promise<void> {
-  await Promise.all([
-    writeNew(`${directory}/${VOLUME_FILES.filesystem}`, volumeFilesystemRecord.encode(filesystem)),
-    writeNew(`${directory}/${VOLUME_FILES.lease}`, ''),
-  ]);
-}
+/** What a volume has beside its image and its spec. */
+export const filesBesideSpec = (filesystem: VolumeFilesystem): readonly NewFile[] => [
+  { name: VOLUME_FILES.filesystem, text: volumeFilesystemRecord.encode(filesystem) },
+  { name: VOLUME_FILES.lease, text: '' },
+];
 
 /** Stock Kata formats nothing, so a volume for it begins with a file system. */
 export async function formatIfForKata(
@@ -77,17 +89,14 @@ export function shapeOf({ capacityBytes, class: { provisioning } }: VolumeSpec) 
 async function create(
   pool: PoolState,
   spec: VolumeSpec,
-  fillImage: (image: string) => Promise<VolumeFilesystem>,
+  makeContent: (path: string) => Promise<Content>,
   log: Log,
 ): Promise<void> {
   const id: VolumeId = spec.volumeId;
   const fill = async (building: string): Promise<void> => {
-    const image = `${building}/${VOLUME_FILES.image}`;
-    const filesystem = await formatIfForKata(image, spec, await fillImage(image));
-    await Promise.all([
-      writeNew(`${building}/${VOLUME_FILES.spec}`, volumeSpecRecord.encode(spec)),
-      writeVolumeFiles(building, filesystem),
-    ]);
+    const { image, filesystem } = await makeContent(`${building}/${VOLUME_FILES.image}`);
+    const record = { name: VOLUME_FILES.spec, text: volumeSpecRecord.encode(spec) };
+    await writeDurably(building, [image, record, ...filesBesideSpec(filesystem)]);
   };
   const plan = { target: volumePlace(pool, id), bytes: spec.capacityBytes, what: `create volume ${id}` };
   await build(pool, plan, fill, log);

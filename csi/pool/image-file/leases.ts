@@ -1,7 +1,7 @@
-import { readFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { describeError, Fault } from '../../../proto/fault.ts';
 import type { VolumeId } from '../../../proto/ids.ts';
-import { volumeLeaseRecord } from '../../../proto/volume-lease.ts';
+import { decodeLease, driverLeaseRecord } from '../../../proto/volume-lease.ts';
 import { VOLUME_FILES } from '../../../proto/volume-spec.ts';
 import type { HostCalls, HostLock } from '../../host-calls.ts';
 import type { LeaseState } from '../port.ts';
@@ -30,6 +30,15 @@ export class Leases {
     };
   }
 
+  /** As take(), for longer than the moment that a pod waits: the purpose is put into the lease, for other programs to read. */
+  async takeForLong(volumeId: VolumeId, purpose: string): Promise<HostLock | undefined> {
+    const lock = await this.take(volumeId, purpose);
+    const text = driverLeaseRecord.encode({ purpose, takenAtMs: Date.now() });
+    // In place, as the file is the lock; where there is no space for the words there are none.
+    if (lock !== undefined) await writeFile(this.pathOf(volumeId), text).catch(() => undefined);
+    return lock;
+  }
+
   async ownerOf(volumeId: VolumeId): Promise<LeaseState> {
     const purpose = this.purposes.get(volumeId);
     if (purpose !== undefined) return { kind: 'other', words: purpose };
@@ -40,8 +49,9 @@ export class Leases {
       return { kind: 'free' };
     }
     try {
-      const { podUid, sandboxId } = volumeLeaseRecord.decode(await readFile(path, 'utf8'), path);
-      return { kind: 'vm', podUid, sandboxId };
+      const owner = decodeLease(await readFile(path, 'utf8'), path);
+      if ('purpose' in owner) return { kind: 'other', words: owner.purpose };
+      return { kind: 'vm', podUid: owner.podUid, sandboxId: owner.sandboxId };
     } catch (error) {
       const words = `its lease does not say by whom (${describeError(error)}), but lslocks shows who holds ${path}`;
       return { kind: 'other', words };

@@ -4,17 +4,20 @@ import type { SnapshotId, VolumeId } from '../../../proto/ids.ts';
 import { failpoint } from '../../../runtime/system/failpoint.ts';
 import type { Log } from '../../../runtime/system/log.ts';
 import { errorCode } from '../../../runtime/system/node/errno.ts';
-import { discard } from './build.ts';
-import { type PoolState, snapshotPlace, toPoolFault, volumePlace } from './state.ts';
+import type { HostLock } from '../../host-calls.ts';
+import { discard, free } from './build.ts';
+import { allDone } from './new-files.ts';
+import { type Place, type PoolState, snapshotPlace, toPoolFault, volumePlace } from './state.ts';
 
 /** Also one whose record cannot be read: its id names it, and its lease protects it. */
 export async function removeVolume(pool: PoolState, volumeId: VolumeId, log: Log): Promise<boolean> {
   const target = volumePlace(pool, volumeId);
   const isKnown = pool.volumes.has(volumeId) || pool.unreadable.has(volumeId);
   try {
-    if (await exists(`${target.parent}/${volumeId}`)) await discardUnderLease(pool, volumeId, log);
-    else if (!isKnown) return false;
-    else await target.sync.sync(); // an earlier attempt could not promise that it is gone
+    if (!(await discardUnderLease(pool, target, volumeId, log))) {
+      if (!isKnown) return false;
+      await target.sync.sync(); // an earlier attempt could not promise that it is gone
+    }
   } catch (cause) {
     throw toPoolFault(pool, cause, `delete volume ${volumeId}`, volumeId);
   }
@@ -28,10 +31,10 @@ export async function removeSnapshot(pool: PoolState, snapshotId: SnapshotId, lo
   const target = snapshotPlace(pool, snapshotId);
   const isKnown = pool.snapshots.has(snapshotId) || pool.unreadable.has(snapshotId);
   try {
-    if (!(await discard(pool.paths, target, log))) {
-      if (!isKnown) return false;
-      await target.sync.sync();
-    }
+    const discarded = await discard(pool.paths, target);
+    if (discarded !== undefined) await free(discarded, log);
+    else if (!isKnown) return false;
+    else await target.sync.sync();
   } catch (cause) {
     throw toPoolFault(pool, cause, `delete snapshot ${snapshotId}`, snapshotId);
   }
@@ -40,15 +43,28 @@ export async function removeSnapshot(pool: PoolState, snapshotId: SnapshotId, lo
   return true;
 }
 
-async function discardUnderLease(pool: PoolState, volumeId: VolumeId, log: Log): Promise<void> {
-  const lock = await pool.leases.take(volumeId, 'it is being deleted');
+/** False if there is no such directory. */
+async function discardUnderLease(pool: PoolState, target: Place, volumeId: VolumeId, log: Log): Promise<boolean> {
+  let lock: HostLock | undefined;
+  try {
+    lock = await pool.leases.take(volumeId, 'it is being deleted');
+  } catch (cause) {
+    const hasNoLease = cause instanceof Fault && cause.code === 'not-found';
+    if (hasNoLease && !(await exists(`${target.parent}/${volumeId}`))) return false;
+    throw cause;
+  }
   if (lock === undefined) throw await pool.leases.refusal(volumeId);
   failpoint('volume.lease-taken');
+  let discarded: string | undefined;
   try {
-    await discard(pool.paths, volumePlace(pool, volumeId), log);
-  } finally {
+    discarded = await discard(pool.paths, target);
+  } catch (cause) {
     await lock.release();
+    throw cause;
   }
+  // What nobody can find any more needs no lease.
+  await allDone([lock.release(), ...(discarded === undefined ? [] : [free(discarded, log)])]);
+  return discarded !== undefined;
 }
 
 async function forget(pool: PoolState, id: string, log: Log): Promise<void> {

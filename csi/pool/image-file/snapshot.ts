@@ -2,10 +2,11 @@ import { volumeFilesystemRecord } from '../../../proto/volume-filesystem.ts';
 import { SNAPSHOT_FILES, type VolumeSnapshot, volumeSnapshotRecord } from '../../../proto/volume-snapshot.ts';
 import type { Log } from '../../../runtime/system/log.ts';
 import type { SnapshotOptions } from '../port.ts';
-import { build, writeNew } from './build.ts';
+import { build } from './build.ts';
 import { sourceFiles } from './create.ts';
 import { cloneImage, imageFacts } from './image.ts';
 import { copyWithFilesystem } from './inherit.ts';
+import { writeDurably } from './new-files.ts';
 import { type PoolState, snapshotPlace } from './state.ts';
 
 /** An instant snapshot: shares the volume's content. What the guest waits for comes first and alone. */
@@ -24,8 +25,11 @@ export async function createInstantSnapshot(
       cloneImage(pool.host, from.image, image),
     );
     const snapshot = { ...wanted, ...(await settle?.()) };
-    await writeNew(`${building}/${SNAPSHOT_FILES.record}`, volumeSnapshotRecord.encode(snapshot));
-    await writeNew(`${building}/${SNAPSHOT_FILES.filesystem}`, volumeFilesystemRecord.encode(filesystem));
+    await writeDurably(building, [
+      { name: SNAPSHOT_FILES.image },
+      { name: SNAPSHOT_FILES.record, text: volumeSnapshotRecord.encode(snapshot) },
+      { name: SNAPSHOT_FILES.filesystem, text: volumeFilesystemRecord.encode(filesystem) },
+    ]);
     return snapshot;
   };
   const plan = { target: snapshotPlace(pool, snapshotId), bytes: allocatedBytes, what: `take snapshot ${snapshotId}` };
