@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { Fault } from '../proto/fault.ts';
-import { type VolumeLease, volumeLeaseRecord } from '../proto/volume-lease.ts';
+import { decodeLease, type VolumeLease } from '../proto/volume-lease.ts';
 import { VOLUME_FILES } from '../proto/volume-spec.ts';
 import type { PodShim, PodShims } from './pod-shims.ts';
 import { absentOr } from './target-path.ts';
@@ -24,8 +24,10 @@ export async function askOwner<T>(
   });
 }
 
-/** Undefined when nobody has ever had it, or whoever takes it is writing just now. */
+/** Undefined when no VM has ever had it, or this driver had it last, or whoever takes it is writing just now. */
 async function readLease(path: string): Promise<VolumeLease | undefined> {
   const text = await readFile(path, 'utf8').catch(absentOr(`could not read ${path}`));
-  return text === undefined || text === '' ? undefined : volumeLeaseRecord.decode(text, path);
+  if (text === undefined || text === '') return undefined;
+  const lease = decodeLease(text, path);
+  return 'purpose' in lease ? undefined : lease;
 }

@@ -4,6 +4,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import { type HostProcess, startHostProcess } from '../../csi/host-process.ts';
 import { fromSnapshot, fromVolume, idOf, MIB, OpenBench, readAt, writeAt } from '../../csi/pool/contract/bench.ts';
 import { Fault } from '../../proto/fault.ts';
+import { decodeLease } from '../../proto/volume-lease.ts';
 import { buildCsiHost } from '../support/csi-host.ts';
 import { type LoopFileSystem, mountLoop, openPoolBench } from '../support/pool-bench.ts';
 
@@ -74,6 +75,19 @@ describe('a copy that takes long', () => {
     expect(on.names()).toEqual(['one']);
     await ask(() => on.create('two', fromVolume('one')));
     await expectWhole('two');
+  });
+
+  test('says in the lease of its source what for it is held, as the pod there was last is long gone', async () => {
+    const pod = await on.bench.holdLease(on.fileOf('one', 'lease'));
+    await pod.release();
+    expect(await readFile(on.fileOf('one', 'lease'), 'utf8')).toContain('pod-1');
+    await expect(on.create('two', fromVolume('one'))).rejects.toMatchObject({ code: 'busy' });
+    const { ino } = await stat(on.fileOf('one', 'lease'));
+    let text = '';
+    while (!text.includes('purpose')) text = await readFile(on.fileOf('one', 'lease'), 'utf8');
+    expect(decodeLease(text, 'lease')).toMatchObject({ purpose: `it is being copied to ${idOf('two')}` });
+    expect((await stat(on.fileOf('one', 'lease'))).ino).toBe(ino);
+    await ask(() => on.create('two', fromVolume('one')));
   });
 
   test('of a snapshot keeps the snapshot', async () => {
