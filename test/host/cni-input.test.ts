@@ -35,6 +35,9 @@ describe('variables', () => {
     ['ADD', { CNI_NETNS: '/run/fifo' }, 'CNI_NETNS is "/run/fifo", where there is no network namespace'],
     ['ADD', { CNI_NETNS: '/proc/self/ns/net' }, "the plugin's own network namespace"],
     ['ADD', { CNI_CONTAINERID: undefined, CNI_NETNS: undefined }, 'CNI_CONTAINERID is not set; CNI_NETNS is not set'],
+    ['ADD', { CNI_ARGS: 'IgnoreUnknown' }, 'CNI_ARGS has "IgnoreUnknown" where there must be KEY=value'],
+    ['ADD', { CNI_ARGS: 'TC_REDIRECT_TAP_NAME=a/b' }, 'CNI_ARGS: TC_REDIRECT_TAP_NAME is "a/b"'],
+    ['ADD', { CNI_ARGS: 'TC_REDIRECT_TAP_UID=me' }, 'CNI_ARGS: TC_REDIRECT_TAP_UID is "me"'],
   ])('%s is refused: %j', (command, env, msg) => expectRefusal(command, { env: env ?? {} }, 4, msg));
 
   it('name an interface that is not there', () =>
@@ -57,12 +60,38 @@ describe('configuration', () => {
     ['ADD', { config: { logLevel: 3 } }, 7, 'logLevel: '],
     ['ADD', { config: { run_dir: '/run/x' } }, 7, 'run_dir: unknown key; it is spelt runDir'],
     ['ADD', { config: { cniVersion: undefined } }, 7, 'cniVersion: '],
+    ['ADD', { config: { mode: 'bridge' } }, 7, 'mode: '],
+    ['ADD', { config: { queues: 1000 } }, 7, 'queues: '],
+    ['ADD', { config: { TapOwner: 7 } }, 7, 'TapOwner: unknown key; it is spelt tapOwner'],
+    ['ADD', { config: { dialect: 'firecracker' } }, 7, 'dialect: '],
+    ['ADD', { config: { dialect: 'tc-redirect-tap', queues: 2 } }, 2, 'queues: 2 is not supported with dialect'],
+    ['ADD', { config: { when: { annotation: 'vm' } } }, 7, 'runtimeConfig has no "io.kubernetes.cri.pod-annotations"'],
+    [
+      'ADD',
+      { config: { runtimeConfig: { bandwidth: { ingressRate: 1 } } } },
+      7,
+      'runtimeConfig.bandwidth.ingressBurst',
+    ],
+    [
+      'ADD',
+      { config: { runtimeConfig: { mac: '02:00:00:00:00:99' } } },
+      7,
+      '"02:00:00:00:00:99" is asked for, but eth0',
+    ],
+    ['ADD', { config: { args: { cni: { ips: ['10.88.0.250'] } } } }, 7, 'args.cni.ips: "10.88.0.250" is asked for'],
+    ['ADD', { config: { prevResult: { cniVersion: '0.2.0' } } }, 7, 'prevResult.cniVersion: '],
     ['ADD', { config: { cniVersion: '0.2.0' } }, 1, '"0.2.0" is not supported'],
     ['DEL', { config: { cniVersion: '2.0.0' } }, 1, '"2.0.0" is not supported'],
   ])('%s is refused: %j', (command, change, code, msg) => expectRefusal(command, change, code, msg));
 
   it('may have what others read', async () => {
-    const config = { args: { cni: {} }, runtimeConfig: { mac: 'x' }, ipam: {}, capabilities: { dns: true }, future: 1 };
+    const config = {
+      args: { cni: {} },
+      runtimeConfig: { mac: '', portMappings: [] },
+      ipam: {},
+      capabilities: { dns: true },
+      future: 1,
+    };
     expect(await pod.berth('ADD', { config })).toMatchObject({ exitCode: 0 });
     expect(await pod.berth('DEL', { config })).toMatchObject({ exitCode: 0 });
   });
@@ -72,6 +101,44 @@ describe('configuration', () => {
     const { answer } = await pod.berth('ADD', { config: { prevResult } });
     expect(answer).toMatchObject({ padding: prevResult.padding });
     await pod.berth('DEL');
+  });
+});
+
+describe('a pod that is not chosen', () => {
+  const KEY = 'io.kubernetes.cri.pod-annotations';
+  const when = { annotation: 'example.com/vm', value: 'yes' };
+
+  it.each([null, {}, { 'example.com/vm': 'no' }])('keeps its result, with annotations %j', async (annotations) => {
+    const config = { when, runtimeConfig: { [KEY]: annotations } };
+    const { exitCode, answer } = await pod.berth('ADD', { config });
+    expect({ exitCode, answer }).toEqual({ exitCode: 0, answer: pod.prevResult });
+    expect(await pod.remains()).toEqual([]);
+    expect(await pod.berth('DEL', { config })).toMatchObject({ exitCode: 0, stdout: '' });
+  });
+
+  it('is wired when it is chosen', async () => {
+    const config = { when, runtimeConfig: { [KEY]: { 'example.com/vm': 'yes' } } };
+    expect(await pod.berth('ADD', { config })).toMatchObject({ exitCode: 0 });
+    expect(await pod.record()).toMatchObject({ state: 'ready' });
+    await pod.berth('DEL', { config });
+  });
+});
+
+describe('a trace context', () => {
+  const traceId = '4bf92f3577b34da6a3ce929d0e0e4736';
+  const linesOf = (stderr: string) => stderr.split('\n').map((line) => JSON.parse(line) as Record<string, unknown>);
+
+  it('is on every line', async () => {
+    const env = { TRACEPARENT: `00-${traceId}-00f067aa0ba902b7-01`, BERTH_TRACE: 'record,netlink' };
+    const { stderr } = await pod.berth('ADD', { env });
+    expect(linesOf(stderr).length).toBeGreaterThan(5);
+    expect(linesOf(stderr).every((line) => line['traceId'] === traceId)).toBe(true);
+  });
+
+  it('that is none is told of, and not minded', async () => {
+    const { exitCode, stderr } = await pod.berth('DEL', { env: { TRACEPARENT: 'nonsense' } });
+    expect(exitCode).toBe(0);
+    expect(linesOf(stderr)).toMatchObject([{ level: 'warn', traceparent: 'nonsense' }]);
   });
 });
 
