@@ -27,7 +27,13 @@ const route = message({
   mtu: uint(10),
   onlink: bool(11),
 });
-const address = message({ address: string(1), peer: string(2), broadcast: string(3), scope: uint(4) });
+const address = message({
+  address: string(1),
+  peer: string(2),
+  broadcast: string(3),
+  scope: uint(4),
+  deprecated: bool(5),
+});
 const neighbour = message({ address: string(1), mac: string(2) });
 const networkInterface = message({
   name: string(1),

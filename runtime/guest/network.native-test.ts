@@ -1,6 +1,6 @@
 import { CLONE, O, sys } from '../system/native/sys.ts';
 import { createNativeSystem } from '../system/native/system.ts';
-import { expectEqual, expectThrows, nativeTest } from '../system/native/testing.ts';
+import { expect, expectEqual, expectThrows, nativeTest } from '../system/native/testing.ts';
 import { openNetlink } from '../system/netlink/socket.ts';
 import { readText } from './files.ts';
 import { setUpNetwork } from './network.ts';
@@ -39,9 +39,10 @@ const nic = (name: string, mac: string, more: object = {}) => ({
 });
 const eth0 = nic('eth0', '02:00:00:00:00:0A', {
   addresses: [
-    { address: '10.1.0.2/24', peer: '', broadcast: '10.1.0.255', scope: 0 },
-    { address: 'fd00::2/64', peer: '', broadcast: '', scope: 0 },
-    { address: 'fe80::42/64', peer: '', broadcast: '', scope: 253 },
+    { address: '10.1.0.2/24', peer: '', broadcast: '10.1.0.255', scope: 0, deprecated: false },
+    { address: 'fd00::2/64', peer: '', broadcast: '', scope: 0, deprecated: false },
+    { address: 'fd00::3/64', peer: '', broadcast: '', scope: 0, deprecated: true },
+    { address: 'fe80::42/64', peer: '', broadcast: '', scope: 253, deprecated: false },
   ],
   routes: [
     route('10.1.0.1/32', { scope: 253, source: '10.1.0.2', protocol: 2 }),
@@ -70,6 +71,7 @@ nativeTest('network: NICs found by MAC get name, MTU, addresses, routes and neig
           'eth0@far0',
           'UP',
           '10.1.0.2/24',
+          'fd00::3/64',
           'fd00::2/64',
           'fe80::ff:fe00:a/64',
           'fe80::42/64',
@@ -122,6 +124,7 @@ nativeTest('network: IPv6 works at once, and a neighbour’s advertisement adds 
     try {
       await setUpNetwork(netlink, [eth0]);
       expectEqual((await ip('-6 address show dev eth0 tentative')).trim(), '');
+      expect((await ip('-6 address show dev eth0 deprecated')).includes('fd00::3/64'), 'one of them is no source');
       expectEqual(readText('/proc/sys/net/ipv6/conf/eth0/accept_ra')?.trim(), '0');
     } finally {
       netlink.close();

@@ -3,9 +3,9 @@ import { toNicAddress, toNicRoute } from './network.ts';
 
 describe('what the wire leaves empty', () => {
   it('is absent of an address', () => {
-    const address = { address: '10.0.0.2/24', peer: '', broadcast: '', scope: 0 };
+    const address = { address: '10.0.0.2/24', peer: '', broadcast: '', scope: 0, deprecated: false };
     expect(toNicAddress(address)).toEqual({ address: '10.0.0.2/24', scope: 0 });
-    const full = { ...address, peer: '10.0.0.1', broadcast: '10.0.0.255' };
+    const full = { ...address, peer: '10.0.0.1', broadcast: '10.0.0.255', deprecated: true };
     expect(toNicAddress(full)).toEqual(full);
   });
 

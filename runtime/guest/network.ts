@@ -61,8 +61,15 @@ function settleIpv6({ name, addresses }: AgentInterface): void {
 }
 
 /** On the wire, an empty text and a zero are what is absent here. */
-export function toNicAddress({ address, peer, broadcast, scope }: AgentInterface['addresses'][number]): NicAddress {
-  return { address, scope, ...(peer === '' ? {} : { peer }), ...(broadcast === '' ? {} : { broadcast }) };
+export function toNicAddress(given: AgentInterface['addresses'][number]): NicAddress {
+  const { address, peer, broadcast, scope, deprecated } = given;
+  return {
+    address,
+    scope,
+    ...(peer === '' ? {} : { peer }),
+    ...(broadcast === '' ? {} : { broadcast }),
+    ...(deprecated ? { deprecated } : {}),
+  };
 }
 
 export function toNicRoute(route: AgentInterface['routes'][number]): NicRoute {

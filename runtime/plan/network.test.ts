@@ -98,13 +98,13 @@ describe('planNetwork', () => {
   it('passes on addresses and neighbours as they are', () => {
     const addresses = [
       { address: '10.1.0.2/32', peer: '10.1.0.1', scope: 0 },
-      { address: 'fd00::2/64', broadcast: 'fd00::ff', scope: 253 },
+      { address: 'fd00::2/64', broadcast: 'fd00::ff', scope: 253, deprecated: true },
     ];
     const neighbours = [{ address: '10.1.0.1', mac: '02:00:00:00:00:99' }];
     const [planned] = planNetwork([withNic('eth0', { addresses, neighbours })], 1).interfaces;
     expect(planned?.addresses).toEqual([
-      { address: '10.1.0.2/32', peer: '10.1.0.1', broadcast: '', scope: 0 },
-      { address: 'fd00::2/64', peer: '', broadcast: 'fd00::ff', scope: 253 },
+      { address: '10.1.0.2/32', peer: '10.1.0.1', broadcast: '', scope: 0, deprecated: false },
+      { address: 'fd00::2/64', peer: '', broadcast: 'fd00::ff', scope: 253, deprecated: true },
     ]);
     expect(planned?.neighbours).toEqual(neighbours);
   });

@@ -97,11 +97,11 @@ function toAgentInterface(name: string, nic: NicConfig): AgentInterface {
     name,
     mac: nic.mac,
     mtu: nic.mtu,
-    addresses: nic.addresses.map(({ address, peer = '', broadcast = '', scope }) => ({
-      address,
+    addresses: nic.addresses.map(({ peer = '', broadcast = '', deprecated = false, ...address }) => ({
+      ...address,
       peer,
       broadcast,
-      scope,
+      deprecated,
     })),
     routes: inOrder(nic.routes).map(({ gateway = '', source = '', metric = 0, mtu = 0, ...route }) => ({
       ...route,
