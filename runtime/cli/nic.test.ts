@@ -21,7 +21,7 @@ const decode = (change: object) =>
     'test',
   );
 
-it('lists which interface leads to which TAP, with the addresses once they are known', () => {
+it('lists which interface leads to which device, with the addresses once they are known', () => {
   const address = { address: '10.1.0.2/24', scope: 0 };
   const nic = {
     mac: '02:00:00:00:00:01',
@@ -31,12 +31,19 @@ it('lists which interface leads to which TAP, with the addresses once they are k
     neighbours: [],
     dns: { nameservers: [], search: [], options: [] },
   };
-  const records = [decode({}), decode({ containerId: 'c2', state: 'ready', nic })];
+  const macvtap = { kind: 'macvtap', name: 'berth2', queues: 4, mode: 'passthru' };
+  const physical = { kind: 'physical', pciId: '0000:00:1f.6' };
+  const records = [
+    decode({}),
+    decode({ containerId: 'c2', state: 'ready', nic, device: macvtap }),
+    decode({ containerId: 'c3', device: physical }),
+  ];
   expect(formatNics(records)).toBe(
     [
-      'NETWORK  CONTAINER  INTERFACE  STATE   TAP     ADDRESSES                NAMESPACE',
-      'net      c1         eth0       wiring  berth2  -                        /run/netns/c1',
-      'net      c2         eth0       ready   berth2  10.1.0.2/24, fd00::2/64  /run/netns/c1',
+      'NETWORK  CONTAINER  INTERFACE  STATE   DEVICE                       QUEUES  ADDRESSES                NAMESPACE',
+      'net      c1         eth0       wiring  TAP berth2                   1       -                        /run/netns/c1',
+      'net      c2         eth0       ready   macvtap berth2, passthru     4       10.1.0.2/24, fd00::2/64  /run/netns/c1',
+      'net      c3         eth0       wiring  the PCI device 0000:00:1f.6  -       -                        /run/netns/c1',
       '',
     ].join('\n'),
   );

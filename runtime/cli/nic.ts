@@ -8,17 +8,17 @@ import { listNetworks } from './list-attachments.ts';
 import { parseSubcommand, reportUnreadable } from './subcommand.ts';
 
 const FLAGS = { ...JSON_FLAG, ...RUN_DIRECTORY_FLAG } as const;
-const HEADER = ['NETWORK', 'CONTAINER', 'INTERFACE', 'STATE', 'TAP', 'ADDRESSES', 'NAMESPACE'];
+const HEADER = ['NETWORK', 'CONTAINER', 'INTERFACE', 'STATE', 'DEVICE', 'QUEUES', 'ADDRESSES', 'NAMESPACE'];
 
 export const nicCommand: Command = {
   name: 'nic',
-  summary: 'list the pod interfaces that are wired to a TAP',
+  summary: 'list the pod interfaces that are wired for VMs',
   help: `berth nic: the pod interfaces that berth's CNI plugin wired
 
 Usage: berth nic ls [FLAGS]
 
-One line for each record of the plugin: which interface of which container leads to which TAP, and the addresses that
-the guest takes over. STATE is "wiring" while ADD is at work, or since it was killed; then DEL, and ADD again.
+One line for each record of the plugin: which interface of which container leads to which device of a VM, with how many
+queues, a macvtap in which mode, and the addresses that the guest takes over. STATE is "wiring" while ADD is at work, or since it was killed; then DEL, and ADD again.
 
   --json         the records themselves, as a JSON array
   --run-dir DIR  default ${DEFAULT_RUN_DIRECTORY}
@@ -46,7 +46,8 @@ export function formatNics(records: readonly NetworkAttachment[]): string {
       containerId,
       ifName,
       state,
-      isTap(device) ? device.name : describeDevice(device),
+      `${describeDevice(device)}${device.kind === 'macvtap' ? `, ${device.mode}` : ''}`,
+      isTap(device) ? String(device.queues) : '-',
       nic?.addresses.map(({ address }) => address).join(', ') || '-',
       netnsPath,
     ]),
