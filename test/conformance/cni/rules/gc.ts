@@ -1,0 +1,124 @@
+import { describeCall } from '../called.ts';
+import { notApplicable, Problem, type Rule, SPEC } from '../rule.ts';
+import { findLeftOnNode, settle } from '../settle.ts';
+import { comparePods, NETWORK, type Pod, type Subject } from '../subject.ts';
+import { isAtLeast } from '../versions.ts';
+
+const NO_GC = notApplicable('the plugin has no version with GC');
+const hasGc = ({ latest }: Subject): boolean => isAtLeast(latest, '1.1.0');
+
+/** GC of a network in which `valid` are all the attachments that an engine knows of. Throws Problem. */
+async function collect(subject: Subject, caller: Pod, valid: readonly Pod[], name: string = NETWORK): Promise<void> {
+  const attachments = valid.map(({ containerId }) => ({ containerID: containerId, ifname: subject.options.ifName }));
+  const config = { name, prevResult: undefined, 'cni.dev/valid-attachments': attachments };
+  const called = await caller.call('GC', { config });
+  if (called.exitCode !== 0) throw new Problem(`GC: ${describeCall(called)}`);
+  if (called.stdout !== '') throw new Problem(`GC prints, but has nothing to say: ${describeCall(called)}`);
+}
+
+async function addTwo(subject: Subject): Promise<readonly [Pod, Pod]> {
+  const [first, second] = [await subject.addPod(), await subject.addPod()];
+  await first.add();
+  await second.add();
+  return [first, second];
+}
+
+export const GC_RULES: readonly Rule[] = [
+  {
+    id: 'gc-keeps-valid',
+    level: 'must',
+    title: 'GC leaves valid attachments as they are, also when repeated',
+    source: SPEC.gc,
+    async check(subject) {
+      if (!hasGc(subject)) return NO_GC;
+      const pods = await addTwo(subject);
+      const before = await Promise.all(pods.map((pod) => pod.state()));
+      for (let round = 0; round < 2; round += 1) await collect(subject, pods[0], pods);
+      const problems = [];
+      for (const [index, pod] of pods.entries()) {
+        const [state] = before.slice(index);
+        if (state !== undefined) problems.push(...comparePods(state, await pod.state()));
+        await pod.expect('CHECK');
+        await pod.expect('DEL');
+      }
+      return problems;
+    },
+  },
+  {
+    id: 'gc-removes-stale',
+    level: 'must',
+    title: 'GC removes what an attachment that is not in the list has left, its namespace being gone',
+    source: SPEC.gc,
+    async check(subject) {
+      if (!hasGc(subject)) return NO_GC;
+      await settle(subject);
+      const [valid, stale] = [await subject.addPod(), await subject.addPod()];
+      const before = await stale.state();
+      await valid.add();
+      const validOnly = await stale.state();
+      await stale.add();
+      await stale.removeNetns();
+      if ((await findLeftOnNode(stale, validOnly)).length === 0) {
+        await valid.expect('DEL');
+        return notApplicable('nothing of an attachment outlives its namespace');
+      }
+      await collect(subject, valid, [valid]);
+      await valid.expect('CHECK');
+      await valid.expect('DEL');
+      return findLeftOnNode(stale, before);
+    },
+  },
+  {
+    id: 'gc-keeps-other-networks',
+    level: 'must',
+    title: 'GC of one network leaves attachments of another',
+    source: SPEC.gc,
+    async check(subject) {
+      if (!hasGc(subject)) return NO_GC;
+      const pod = await subject.addPod();
+      await pod.add();
+      const before = await pod.state();
+      await collect(subject, pod, [], 'another-network');
+      const problems = comparePods(before, await pod.state());
+      await pod.expect('CHECK');
+      await pod.expect('DEL');
+      return problems;
+    },
+  },
+  {
+    id: 'gc-after-gc',
+    level: 'must',
+    title: 'DEL and ADD succeed for an attachment that GC removed',
+    source: SPEC.gc,
+    async check(subject) {
+      if (!hasGc(subject)) return NO_GC;
+      const pod = await subject.addPod();
+      await pod.add();
+      await collect(subject, pod, []);
+      await pod.expect('DEL');
+      await pod.add();
+      await pod.expect('DEL');
+      return [];
+    },
+  },
+  {
+    id: 'gc-malformed-list',
+    level: 'should',
+    title: 'GC with a list that is none is refused, and removes nothing',
+    source: SPEC.gc,
+    async check(subject) {
+      if (!hasGc(subject)) return NO_GC;
+      const pod = await subject.addPod();
+      await pod.add();
+      const before = await pod.state();
+      const problems: string[] = [];
+      for (const list of ['none', [7], [{ containerID: 7 }], {}]) {
+        const called = await pod.call('GC', { config: { prevResult: undefined, 'cni.dev/valid-attachments': list } });
+        if (called.exitCode === 0) problems.push(`${JSON.stringify(list)} is taken for a list`);
+      }
+      problems.push(...comparePods(before, await pod.state()));
+      await pod.expect('DEL');
+      return problems;
+    },
+  },
+];

@@ -1,0 +1,46 @@
+import { Fault } from '../../../proto/fault.ts';
+import type { Report, RuleReport } from './report.ts';
+import { Problem, type Rule } from './rule.ts';
+import { RULES } from './rules.ts';
+import { createSubject, type Subject, type SubjectOptions } from './subject.ts';
+
+export interface RunOptions extends SubjectOptions {
+  /** Ids; undefined: all. */
+  readonly only?: readonly string[];
+  readonly onRule?: (report: RuleReport, tookMs: number) => void;
+}
+
+/** Looks at a plugin in a mount, network and PID namespace of its own. */
+export async function runRules({ only, onRule = () => {}, ...options }: RunOptions): Promise<Report> {
+  const unknown = only?.find((id) => RULES.every((rule) => rule.id !== id));
+  if (unknown !== undefined) throw new Fault('invalid', `there is no rule ${unknown}`);
+  const subject = await createSubject(options);
+  try {
+    const rules: RuleReport[] = [];
+    for (const rule of RULES.filter(({ id }) => only === undefined || only.includes(id))) {
+      const started = Date.now();
+      const report = await runRule(rule, subject);
+      rules.push(report);
+      onRule(report, Date.now() - started);
+    }
+    const { versions, isChained } = subject;
+    return { plugin: options.plugin, supportedVersions: versions, isChained, rules };
+  } finally {
+    await subject.close();
+  }
+}
+
+async function runRule({ id, level, title, source, check }: Rule, subject: Subject): Promise<RuleReport> {
+  const about = { id, level, title, source };
+  try {
+    const found = await check(subject);
+    if ('notApplicable' in found) return { ...about, outcome: 'not applicable', notes: [found.notApplicable] };
+    return { ...about, outcome: found.length === 0 ? 'holds' : 'fails', notes: found };
+  } catch (error) {
+    if (error instanceof Problem) return { ...about, outcome: 'fails', notes: [error.message] };
+    if (error instanceof Fault && error.code === 'timeout') {
+      return { ...about, outcome: 'fails', notes: [`the plugin hangs: ${error.message}`] };
+    }
+    throw error;
+  }
+}
