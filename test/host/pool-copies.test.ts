@@ -2,9 +2,19 @@ import { readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { type HostProcess, startHostProcess } from '../../csi/host-process.ts';
-import { fromSnapshot, fromVolume, idOf, MIB, OpenBench, readAt, writeAt } from '../../csi/pool/contract/bench.ts';
+import {
+  fromSnapshot,
+  fromVolume,
+  idOf,
+  MIB,
+  OpenBench,
+  readAt,
+  snapshotOf,
+  writeAt,
+} from '../../csi/pool/contract/bench.ts';
 import { Fault } from '../../proto/fault.ts';
 import { decodeLease } from '../../proto/volume-lease.ts';
+import { silentLog } from '../../runtime/system/log.ts';
 import { buildCsiHost } from '../support/csi-host.ts';
 import { type LoopFileSystem, mountLoop, openPoolBench } from '../support/pool-bench.ts';
 
@@ -88,6 +98,34 @@ describe('a copy that takes long', () => {
     expect(decodeLease(text, 'lease')).toMatchObject({ purpose: `it is being copied to ${idOf('two')}` });
     expect((await stat(on.fileOf('one', 'lease'))).ino).toBe(ino);
     await ask(() => on.create('two', fromVolume('one')));
+  });
+
+  test('of a volume that grows meanwhile is still what was asked for', async () => {
+    const snapshot = (sizeBytes: number) =>
+      on.pool.createSnapshot({ ...snapshotOf('s', 'one'), sizeBytes }, { mayCopy: true }, silentLog);
+    await expect(snapshot(32 * MIB)).rejects.toMatchObject({ code: 'busy' });
+    while ((await readdir(join(copyOf('two'), '..'))).length === 0) await new Promise(setImmediate);
+    await on.pool.grow(idOf('one'), 64 * MIB);
+    await expect(snapshot(64 * MIB)).rejects.toMatchObject({ code: 'busy' });
+    await ask(() => snapshot(64 * MIB));
+    expect(on.pool.snapshots()).toMatchObject([{ sizeBytes: 32 * MIB }]);
+    expect((await stat(on.imageOfSnapshot('s'))).size).toBe(32 * MIB);
+  });
+
+  test('is not made of a source that has outgrown it before its turn came', async () => {
+    const before = await on.bench.remains();
+    await on.pool.grow(idOf('one'), 64 * MIB);
+    let said = '';
+    while (!said.includes('has grown')) said = await on.snapshot('s', 'one').then(String, String);
+    expect(await on.bench.remains()).toEqual(before);
+  });
+
+  test('is the same for a request with other limits, which may change at any time', async () => {
+    await expect(on.create('two', fromVolume('one'))).rejects.toMatchObject({ code: 'busy' });
+    const limits = { iops: 7, bandwidthBytes: 0 };
+    await expect(on.create('two', { ...fromVolume('one'), limits })).rejects.toMatchObject({ code: 'busy' });
+    await ask(() => on.create('two', fromVolume('one')));
+    await expectWhole('two');
   });
 
   test('of a snapshot keeps the snapshot', async () => {

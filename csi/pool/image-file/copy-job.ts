@@ -33,6 +33,7 @@ export async function runCopy(pool: PoolState, order: CopyOrder, watch: CopyWatc
   const from = sourceFiles(pool, order.source);
   const release = await holdSource(pool, order);
   try {
+    requireRoom(pool, order);
     const progress = progressFile(pool, order.target.id);
     const done = await progress.load();
     if (done === undefined) await begin(pool, order, directory);
@@ -92,6 +93,14 @@ function sizeOf(pool: PoolState, source: PoolSource): number {
       : pool.volumes.get(source.volumeId)?.capacityBytes;
   if (found === undefined) throw new Fault('not-found', `the source of the copy is not there any more`);
   return found;
+}
+
+/** It may have waited, and a copy that is cut off is none. What is asked for again is as large as it must be now. */
+function requireRoom(pool: PoolState, { source, shape, target }: CopyOrder): void {
+  const sizeBytes = sizeOf(pool, source);
+  if (sizeBytes <= shape.sizeBytes) return;
+  const message = `the source of ${target.id} has grown to ${sizeBytes} bytes before it could be copied; ask again`;
+  throw new Fault('busy', message, { fields: { id: target.id, sizeBytes } });
 }
 
 /** No VM may write to a volume while it is copied. A snapshot does not change. */

@@ -1,3 +1,4 @@
+import { NO_LIMITS } from '../../../proto/volume-class.ts';
 import { type VolumeFilesystem, volumeFilesystemRecord } from '../../../proto/volume-filesystem.ts';
 import { SNAPSHOT_FILES, type VolumeSnapshot, volumeSnapshotRecord } from '../../../proto/volume-snapshot.ts';
 import { VOLUME_FILES, type VolumeSpec, volumeSpecRecord } from '../../../proto/volume-spec.ts';
@@ -29,7 +30,7 @@ export function orderVolume(pool: PoolState, spec: VolumeSpec, source: PoolSourc
     shape: shapeOf(spec),
     bytes: spec.capacityBytes,
     record: { name: VOLUME_FILES.spec, text: volumeSpecRecord.encode(spec) },
-    key: volumeSpecRecord.encode({ ...spec, createdAtMs: 0 }),
+    key: keyOf(spec),
     async finish(directory, inherited) {
       const filesystem = await formatIfForKata(`${directory}/${VOLUME_FILES.image}`, spec, inherited);
       await writeDurably(directory, [{ name: VOLUME_FILES.image }, ...filesBesideSpec(filesystem)]);
@@ -46,7 +47,8 @@ export function orderSnapshot(pool: PoolState, snapshot: VolumeSnapshot, bytes: 
     shape: { sizeBytes: snapshot.sizeBytes, isThick: false },
     bytes,
     record: { name: SNAPSHOT_FILES.record, text: volumeSnapshotRecord.encode(snapshot) },
-    key: volumeSnapshotRecord.encode({ ...snapshot, createdAtMs: 0 }),
+    // Its volume may have grown since: a repeated request asks for what was begun.
+    key: snapshot.sourceVolumeId,
     async finish(directory, filesystem) {
       await writeDurably(directory, [
         { name: SNAPSHOT_FILES.image },
@@ -55,4 +57,10 @@ export function orderSnapshot(pool: PoolState, snapshot: VolumeSnapshot, bytes: 
     },
     onPlaced: () => pool.snapshots.put(snapshot),
   };
+}
+
+/** What may not be otherwise in a repeated request, however the record came here. Limits are not compared by it either. */
+function keyOf(spec: VolumeSpec): string {
+  const text = volumeSpecRecord.encode({ ...spec, createdAtMs: 0, limits: NO_LIMITS });
+  return volumeSpecRecord.encode(volumeSpecRecord.decode(text, spec.volumeId));
 }
