@@ -1,0 +1,35 @@
+import type { Experiment } from '../core/suite.ts';
+import { openGuests } from './guests.ts';
+import { measureStreams } from './streams.ts';
+
+const MIB = 128;
+const STREAMS = 2;
+
+export const queues: Experiment = {
+  name: 'network-queues',
+  title: 'Queues of a VM’s NIC',
+  method:
+    `${STREAMS} streams of ${MIB} MiB at once, each way, until both have ended, as in the other experiment: a VM with two ` +
+    'vCPUs and two queues, one with two vCPUs and one queue, and one with one of each. Both vCPUs, the thread of QEMU that ' +
+    "serves the queues and the node's end share the processors of the machine.",
+  measures: [
+    { key: 'fromGuest', title: `${STREAMS} × ${MIB} MiB from the guest`, unit: 's' },
+    { key: 'toGuest', title: `${STREAMS} × ${MIB} MiB to the guest`, unit: 's' },
+  ],
+  warmUp: 1,
+  rounds: 10,
+  async open(context) {
+    const guests = await openGuests(context);
+    const sizes = [
+      { name: 'two', title: '2 queues, 2 vCPUs', vcpus: 2, wiring: { queues: 2 } },
+      { name: 'idle', title: '1 queue, 2 vCPUs', vcpus: 2, wiring: {} },
+      { name: 'one', title: '1 queue, 1 vCPU', vcpus: 1, wiring: {} },
+    ];
+    const cases = [];
+    for (const { title, ...size } of sizes) {
+      const { address } = await guests.add({ ...size, mib: MIB });
+      cases.push({ name: title, measure: () => measureStreams(guests.node, address, { mib: MIB, count: STREAMS }) });
+    }
+    return { absent: [], cases, close: () => guests.close() };
+  },
+};
