@@ -38,10 +38,7 @@ export function attachmentFile(
 }
 
 /** The record; undefined if there is none or it cannot be read: the kernel's own marks must do then. */
-export async function loadIfReadable(
-  file: RecordFile<NetworkAttachment>,
-  log: Log,
-): Promise<NetworkAttachment | undefined> {
+export async function loadIfReadable<T>(file: RecordFile<T>, log: Log): Promise<T | undefined> {
   try {
     return await file.load();
   } catch (error) {

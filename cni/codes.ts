@@ -22,6 +22,7 @@ export const CNI_CODE_OF_FAULT = {
 const INCOMPATIBLE_VERSION = 1;
 const UNSUPPORTED_FIELD = 2;
 const INVALID_VARIABLES = 4;
+const NOT_AVAILABLE = 50;
 
 /** For the codes that name a subject, which no FaultCode does. `message` holds the version that was asked for. */
 export const versionFault = (message: string): Fault =>
@@ -36,6 +37,10 @@ export const fieldFault = (key: string, value: unknown, reason: string): Fault =
 /** `message` holds the names of the environment variables, as the specification demands. */
 export const variableFault = (message: string, cause?: unknown): Fault =>
   new Fault('invalid', message, { fields: { cniCode: INVALID_VARIABLES }, cause });
+
+/** For STATUS: the plugin cannot serve ADD. */
+export const notAvailableFault = (message: string): Fault =>
+  new Fault('environment', message, { fields: { cniCode: NOT_AVAILABLE } });
 
 export function cniCodeOf(fault: Fault): number {
   const subject = fault.fields['cniCode'];

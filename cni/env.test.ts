@@ -1,9 +1,13 @@
 import { describe, expect, it } from 'vitest';
 import { cniCodeOf } from './codes.ts';
-import { parseAddVariables, parseDelVariables, parseVerb } from './env.ts';
+import { parseDelVariables, parsePodVariables, parseVerb } from './env.ts';
 
 const GOOD = { CNI_CONTAINERID: 'c1', CNI_NETNS: '/run/netns/pod', CNI_IFNAME: 'eth0' };
 const without = (name: keyof typeof GOOD) => ({ ...GOOD, [name]: undefined });
+
+const parseAddVariables = (variables: Parameters<typeof parsePodVariables>[0]) => parsePodVariables(variables, 'ADD');
+const parseCheckVariables = (variables: Parameters<typeof parsePodVariables>[0]) =>
+  parsePodVariables(variables, 'CHECK');
 
 const refusal = (act: () => unknown): { code: number; message: string } => {
   try {
@@ -22,7 +26,7 @@ describe('verbs', () => {
   it.each([
     [undefined, 'CNI_COMMAND is not set'],
     ['', 'CNI_COMMAND is not set'],
-    ['add', 'CNI_COMMAND is "add", but this plugin does ADD, DEL and VERSION'],
+    ['add', 'CNI_COMMAND is "add", but this plugin does ADD, DEL, STATUS and VERSION'],
     ['toString', 'CNI_COMMAND is "toString"'],
   ])('refuses %j', (command, message) => {
     const { code, message: found } = refusal(() => parseVerb({ CNI_COMMAND: command }));
@@ -34,7 +38,7 @@ describe('verbs', () => {
 describe('variables', () => {
   it('reads those of ADD and DEL', () => {
     const read = { containerId: 'c1', netnsPath: '/run/netns/pod', ifName: 'eth0' };
-    expect(parseAddVariables(GOOD)).toEqual(read);
+    expect(parsePodVariables(GOOD, 'ADD')).toEqual(read);
     expect(parseDelVariables(GOOD)).toEqual(read);
   });
 
@@ -48,6 +52,7 @@ describe('variables', () => {
     ['ADD', parseAddVariables, without('CNI_CONTAINERID'), 'CNI_CONTAINERID is not set'],
     ['ADD', parseAddVariables, without('CNI_NETNS'), 'CNI_NETNS is not set'],
     ['ADD', parseAddVariables, without('CNI_IFNAME'), 'CNI_IFNAME is not set'],
+    ['CHECK', parseCheckVariables, without('CNI_NETNS'), 'CNI_NETNS is not set'],
     ['DEL', parseDelVariables, without('CNI_CONTAINERID'), 'CNI_CONTAINERID is not set'],
     ['DEL', parseDelVariables, without('CNI_IFNAME'), 'CNI_IFNAME is not set'],
     ['ADD', parseAddVariables, { ...GOOD, CNI_CONTAINERID: '../x' }, 'CNI_CONTAINERID is "../x"'],
@@ -62,7 +67,7 @@ describe('variables', () => {
   });
 
   it('names all that are bad at once', () => {
-    const { message } = refusal(() => parseAddVariables({ CNI_IFNAME: 'a/b' }));
+    const { message } = refusal(() => parsePodVariables({ CNI_IFNAME: 'a/b' }, 'ADD'));
     expect(message).toMatch(/^CNI_CONTAINERID is not set; CNI_NETNS is not set; CNI_IFNAME is "a\/b"/);
   });
 });

@@ -5,7 +5,7 @@ import { variableFault } from './codes.ts';
 const VERBS = ['ADD', 'DEL', 'CHECK', 'GC', 'STATUS', 'VERSION'] as const;
 export type Verb = (typeof VERBS)[number];
 /** What this plugin does. The others have an error of their own: they are spelt well. */
-export const SERVED = 'ADD, DEL and VERSION';
+export const SERVED = 'ADD, DEL, STATUS and VERSION';
 
 /** What the plugin is called for. `netnsPath` is absent in a DEL whose namespace is gone. */
 export interface Attachment {
@@ -14,16 +14,16 @@ export interface Attachment {
   readonly netnsPath?: string;
 }
 
-/** An attachment whose namespace is there: what ADD needs. */
+/** An attachment whose namespace is there: what ADD and CHECK need. */
 export type PodAttachment = Attachment & { readonly netnsPath: string };
 
 type Variables = Readonly<Record<string, string | undefined>>;
 
 /** Which verbs cannot do without a variable (CNI 1.1.0, section 2). */
 const VARIABLES: Record<'CNI_CONTAINERID' | 'CNI_NETNS' | 'CNI_IFNAME', readonly Verb[]> = {
-  CNI_CONTAINERID: ['ADD', 'DEL'],
-  CNI_NETNS: ['ADD'],
-  CNI_IFNAME: ['ADD', 'DEL'],
+  CNI_CONTAINERID: ['ADD', 'CHECK', 'DEL'],
+  CNI_NETNS: ['ADD', 'CHECK'],
+  CNI_IFNAME: ['ADD', 'CHECK', 'DEL'],
 };
 
 /** Throws a Fault with the code of a bad variable, naming CNI_COMMAND. */
@@ -37,15 +37,15 @@ export function parseVerb(variables: Variables): Verb {
 }
 
 /** Throws a Fault with the code of a bad variable that names all that are missing or bad, not only the first. */
-export function parseAddVariables(variables: Variables): PodAttachment {
-  const { netnsPath = '', ...attachment } = parseVariables(variables, 'ADD');
+export function parsePodVariables(variables: Variables, verb: 'ADD' | 'CHECK'): PodAttachment {
+  const { netnsPath = '', ...attachment } = parseVariables(variables, verb);
   return { ...attachment, netnsPath };
 }
 
 /** As for ADD, but the namespace may be gone. */
 export const parseDelVariables = (variables: Variables): Attachment => parseVariables(variables, 'DEL');
 
-function parseVariables(variables: Variables, verb: 'ADD' | 'DEL'): Attachment {
+function parseVariables(variables: Variables, verb: 'ADD' | 'CHECK' | 'DEL'): Attachment {
   const problems: string[] = [];
   const read = <T>(name: keyof typeof VARIABLES, parse: (value: unknown, field: string) => T): T | undefined => {
     const value = variables[name] ?? '';

@@ -6,20 +6,18 @@ import { nativeFiles } from '../runtime/system/native/files.ts';
 import { sys } from '../runtime/system/native/sys.ts';
 import { startTrace, TRACE_VARIABLE } from '../runtime/system/trace.ts';
 import { add, explainAdd } from './add.ts';
-import { parseCniArgs } from './args.ts';
-import { parseCapabilities } from './capabilities.ts';
 import { variableFault } from './codes.ts';
-import { type NetworkConfig, parseChainInput, parseJsonObject, parseNetworkConfig } from './conf.ts';
+import { type NetworkConfig, parseJsonObject, parseNetworkConfig } from './conf.ts';
 import type { JsonObject } from './config-keys.ts';
 import { del } from './del.ts';
-import { parseDialect } from './dialect.ts';
-import { parseAddVariables, parseDelVariables, parseVerb, SERVED, type Verb } from './env.ts';
+import { parseDelVariables, parsePodVariables, parseVerb, SERVED, type Verb } from './env.ts';
+import type { Place } from './place.ts';
+import { parseNetworkRequest, parsePodRequest } from './pod-request.ts';
 import { convertResult, errorResult } from './result.ts';
+import { status } from './status.ts';
 import { readStdin, writeStderr, writeStdout } from './stdio.ts';
 import { parseTraceId } from './trace-context.ts';
 import { refuseVerbBeforeItsTime, versionResult } from './version.ts';
-import { isChosen, parseWhen } from './when.ts';
-import { parseWiringConfig } from './wiring-config.ts';
 
 interface Call {
   readonly variables: Readonly<Record<string, string>>;
@@ -30,42 +28,36 @@ interface Call {
 
 /** What each verb prints; undefined is nothing at all. */
 const VERBS: Record<Verb, (call: Call) => Promise<unknown>> = {
-  ADD: async ({ json, explain, variables }) => {
-    const attachment = parseAddVariables(variables);
-    const config = parseNetworkConfig(json);
-    const capabilities = parseCapabilities(json);
-    const chain = parseChainInput(json, capabilities.dns);
-    const wiring = parseWiringConfig(json, parseCniArgs(variables['CNI_ARGS']), capabilities.bandwidth);
-    const dialect = parseDialect(json, wiring);
-    if (!isChosen(parseWhen(json), capabilities)) return convertResult(chain.prevResult, config.cniVersion);
-    const log = openLog(config, variables);
-    const call = {
-      files: nativeFiles,
-      log,
-      attachment,
-      config,
-      chain,
-      wiring,
-      identity: capabilities.identity,
-      dialect,
-    };
-    return explain ? explainAdd(call) : add(call);
+  ADD: async (call) => {
+    const attachment = parsePodVariables(call.variables, 'ADD');
+    const place = openPlace('ADD', call);
+    const request = parsePodRequest(call.json, call.variables['CNI_ARGS']);
+    if (!request.isVm) return convertResult(request.chain.prevResult, place.config.cniVersion);
+    return (call.explain ? explainAdd : add)({ ...place, attachment, ...request });
   },
-  DEL: async ({ json, variables }) => {
-    const attachment = parseDelVariables(variables);
-    const config = parseNetworkConfig(json);
-    return del({ files: nativeFiles, log: openLog(config, variables), attachment, config });
+  DEL: async (call) => {
+    const attachment = parseDelVariables(call.variables);
+    return del({ ...openPlace('DEL', call), attachment });
   },
   CHECK: (call) => refuse('CHECK', call),
   GC: (call) => refuse('GC', call),
-  STATUS: (call) => refuse('STATUS', call),
+  STATUS: async (call) => {
+    const place = openPlace('STATUS', call);
+    return status(place, parseNetworkRequest(call.json));
+  },
   VERSION: async ({ json }) => versionResult(json['cniVersion']),
 };
 
 /** A verb that this plugin does not do: an error rather than a success that would mean something. */
-async function refuse(verb: Verb, { json }: Call): Promise<never> {
-  refuseVerbBeforeItsTime(verb, parseNetworkConfig(json).cniVersion);
+async function refuse(verb: Verb, call: Call): Promise<never> {
+  openPlace(verb, call);
   throw variableFault(`CNI_COMMAND ${verb} is not supported by this plugin; it does ${SERVED}`);
+}
+
+function openPlace(verb: Verb, { json, variables }: Call): Place {
+  const config = parseNetworkConfig(json);
+  refuseVerbBeforeItsTime(verb, config.cniVersion);
+  return { files: nativeFiles, log: openLog(config, variables), config };
 }
 
 function openLog({ logLevel }: NetworkConfig, { TRACEPARENT: traceparent }: Call['variables']): Log {

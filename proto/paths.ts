@@ -9,6 +9,8 @@ export interface RunPaths {
   readonly csi: string;
   /** NetworkAttachment records: `networks/<key>.json`. */
   readonly networks: string;
+  /** What the kernel was found to lack for networks. */
+  readonly networkCapabilities: string;
   /** One directory per pod VM: `pods/<sandbox id>/`. */
   readonly pods: string;
   /** What `--accelerator auto` came to, and the directory in which it is tried: one at a time, by the lock in it. */
@@ -22,6 +24,7 @@ export function runPaths(root: string): RunPaths {
     volumes: `${root}/volumes`,
     csi: `${root}/csi`,
     networks: `${root}/networks`,
+    networkCapabilities: `${root}/network-capabilities.json`,
     pods: `${root}/pods`,
     accelerator: `${root}/accelerator.json`,
     acceleratorTrial: `${root}/accelerator`,

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { parseChainInput, parseJsonObject, parseNetworkConfig } from '../../cni/conf.ts';
-import { parseAddVariables, parseVerb } from '../../cni/env.ts';
+import { parsePodVariables, parseVerb } from '../../cni/env.ts';
 import { errorResult } from '../../cni/result.ts';
 import * as ids from '../../proto/ids.ts';
 import { crunFault, parsePidFile } from '../../runtime/guest/crun.ts';
@@ -168,9 +168,9 @@ describe('the network configuration', () => {
     const variables = fc.record({ CNI_COMMAND: value, CNI_CONTAINERID: value, CNI_NETNS: value, CNI_IFNAME: value });
     fc.assert(
       fc.property(variables, (env) => {
-        for (const parse of [parseVerb, parseAddVariables]) {
+        for (const parse of [() => parseVerb(env), () => parsePodVariables(env, 'ADD')]) {
           try {
-            parse(env);
+            parse();
           } catch (error) {
             expect(errorResult(undefined, error)).toMatchObject({ code: 4, msg: expect.stringMatching(/^CNI_/) });
           }

@@ -1,0 +1,54 @@
+import { type NetworkFeature, networkCapabilitiesRecord, noteFeature } from '../proto/network-capabilities.ts';
+import { runPaths } from '../proto/paths.ts';
+import type { Log } from '../runtime/system/log.ts';
+import type { Files } from '../runtime/system/port.ts';
+import { recordFile } from '../runtime/system/record-file.ts';
+import { loadIfReadable } from './attachment-file.ts';
+
+const DIRECTORY_MODE = 0o700;
+/**
+ * An older lack is not believed: a node that calls itself not ready is given no pod, whose ADD could find it mended.
+ */
+const BELIEVED_FOR_MS = 60_000;
+
+export interface CapabilityPlace {
+  readonly files: Files;
+  readonly log: Log;
+  readonly runDirectory: string;
+  readonly bootId: string;
+}
+
+/**
+ * Writes down what the kernel was found to have or to lack, if that is news. Two that find something at the same time may
+ * write over each other; the next one finds it again.
+ */
+export async function noteCapability(
+  place: CapabilityPlace,
+  feature: NetworkFeature,
+  isPresent: boolean,
+): Promise<void> {
+  const { files, log, runDirectory, bootId } = place;
+  const file = openFile(place);
+  const previous = await loadIfReadable(file, log);
+  if (isPresent && previous === undefined) return;
+  const next = noteFeature(previous, bootId, feature, { isPresent, nowMs: Date.now() });
+  if (next === undefined) {
+    await file.remove();
+    return;
+  }
+  await files.makeDirectory(runDirectory, DIRECTORY_MODE);
+  await file.save(next);
+}
+
+/** What was lately found to be lacking. Tries nothing. */
+export async function listLacks(place: CapabilityPlace): Promise<NetworkFeature[]> {
+  const record = await loadIfReadable(openFile(place), place.log);
+  if (record?.bootId !== place.bootId) return [];
+  const nowMs = Date.now();
+  return record.lacks
+    .filter((lack) => Math.abs(nowMs - lack.foundAtMs) <= BELIEVED_FOR_MS)
+    .map(({ feature }) => feature);
+}
+
+const openFile = ({ files, runDirectory }: CapabilityPlace) =>
+  recordFile(files, networkCapabilitiesRecord, runPaths(runDirectory).networkCapabilities, { durable: false });

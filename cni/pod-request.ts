@@ -1,0 +1,45 @@
+import { parseCniArgs } from './args.ts';
+import { type AskedIdentity, parseCapabilities } from './capabilities.ts';
+import { type ChainInput, parseChainInput } from './conf.ts';
+import type { JsonObject } from './config-keys.ts';
+import { type Dialect, parseDialect } from './dialect.ts';
+import { isChosen, parseWhen, type When } from './when.ts';
+import { parseWiringConfig, type WiringConfig } from './wiring-config.ts';
+
+/** What a network's configuration says of every pod. */
+export interface NetworkRequest {
+  readonly wiring: WiringConfig;
+  readonly dialect: Dialect;
+  /** Undefined: every pod is a virtual machine's. */
+  readonly when: When | undefined;
+}
+
+/** What is asked for one pod. */
+export interface PodRequest extends NetworkRequest {
+  readonly chain: ChainInput;
+  readonly identity: readonly AskedIdentity[];
+  /** Whether it is a virtual machine's. What is not is none of our business. */
+  readonly isVm: boolean;
+}
+
+/** Throws `invalid` naming the key, as both do. */
+export function parseNetworkRequest(json: JsonObject): NetworkRequest {
+  const wiring = parseWiringConfig(json, {}, undefined);
+  return { wiring, dialect: parseDialect(json, wiring), when: parseWhen(json) };
+}
+
+/** `cniArgs` is the variable CNI_ARGS. */
+export function parsePodRequest(json: JsonObject, cniArgs: string | undefined): PodRequest {
+  const capabilities = parseCapabilities(json);
+  const chain = parseChainInput(json, capabilities.dns);
+  const wiring = parseWiringConfig(json, parseCniArgs(cniArgs), capabilities.bandwidth);
+  const when = parseWhen(json);
+  return {
+    wiring,
+    dialect: parseDialect(json, wiring),
+    when,
+    chain,
+    identity: capabilities.identity,
+    isVm: isChosen(when, capabilities),
+  };
+}
