@@ -64,6 +64,15 @@ describe('planNetwork', () => {
     });
   });
 
+  it.each([
+    [{ kind: 'vhost-user', socketPath: '/run/vhost.sock' } as const, 'the vhost-user socket /run/vhost.sock'],
+    [{ kind: 'physical', pciId: '0000:00:1f.6' } as const, 'the PCI device 0000:00:1f.6'],
+  ])('refuses what needs no TAP: %j', (device, found) => {
+    expect(() => planNetwork([{ ...network('eth0'), device }], 1)).toThrow(
+      `interface eth0 of network pods is ${found}, which berth cannot attach; use a CNI plugin that makes a veth`,
+    );
+  });
+
   it('puts routes that need no gateway before those that do, each group in its order', () => {
     const routes = [
       route('0.0.0.0/0', { gateway: '10.1.0.1' }),

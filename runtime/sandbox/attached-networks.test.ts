@@ -79,8 +79,8 @@ describe('networks of a namespace', () => {
 
   it.each([
     ['gone', undefined, 'TAP tap0 is gone'],
-    ['of another maker', '', 'not the TAP that berth made'],
-    ['of another attachment', aliasOf('two'), 'not the TAP that berth made'],
+    ['of another maker', '', 'not the tap that berth made'],
+    ['of another attachment', aliasOf('two'), 'not the tap that berth made'],
   ])('whose TAP is %s are a refusal', async (_what, alias, message) => {
     const reading = read([attachment('one', PATH, '4:100')], alias);
     await expect(reading).rejects.toMatchObject({ code: 'precondition', message: expect.stringContaining(message) });

@@ -50,7 +50,8 @@ function checkTap(attachment: NetworkAttachment, aliases: ReadonlyMap<string, st
   const key = networkAttachmentKey(attachment);
   const alias = aliases.get(name);
   if (alias === tapAlias(key)) return;
-  const found = alias === undefined ? `${describeDevice(device)} is gone` : `${name} is not the TAP that berth made`;
+  const found =
+    alias === undefined ? `${describeDevice(device)} is gone` : `${name} is not the ${device.kind} that berth made`;
   const message = `network attachment ${key}: ${found}; run CNI DEL and ADD again`;
   throw new Fault('precondition', message, { fields: { attachment: key, tap: name } });
 }
