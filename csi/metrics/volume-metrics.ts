@@ -32,14 +32,9 @@ export async function collectVolumeMetrics(volumes: Volumes, conditions: VolumeC
   ];
 }
 
-/** Undefined for a volume that was deleted meanwhile. */
-async function allocatedBytes({ pool, spec }: FoundVolume): Promise<number | undefined> {
-  try {
-    return await pool.allocatedBytes(spec.volumeId);
-  } catch (error) {
-    if (pool.find(spec.volumeId) === undefined) return undefined;
-    throw error;
-  }
+/** Undefined for a volume that was deleted meanwhile, and for one that cannot be looked at, which is then abnormal. */
+function allocatedBytes({ pool, spec }: FoundVolume): Promise<number | undefined> {
+  return pool.allocatedBytes(spec.volumeId).catch(() => undefined);
 }
 
 async function collectPoolMetrics(pools: readonly Pool[]): Promise<MetricFamily[]> {
