@@ -55,7 +55,7 @@ export type CreatePod = MessageType<typeof create>;
 const maintain = message({
   /** The volume's directory in its pool. */
   volumeDirectory: string(1),
-  /** `check`: fsck, with `repair` none, safe or full. `trim`: free blocks are given back to the pool. */
+  /** `check`: fsck, with `repair` none, safe, full or zero-log. `trim`: free blocks are given back to the pool. */
   task: string(2),
   repair: string(3),
   /** The others as in Create. */
@@ -64,6 +64,11 @@ const maintain = message({
   accelerator: string(6),
   bootTimeoutMs: uint(7),
   qemu: string(8),
+  /**
+   * The disk's ctime, as `stat --format=%.9Z` has it: `precondition` if it was changed since, for the copy that was made
+   * then is no copy of it any more. Empty: whatever it is.
+   */
+  unchangedSince: string(9),
 });
 export type MaintainVolume = MessageType<typeof maintain>;
 /** What the task has to say: `isClean` and `words` of the check, or what was trimmed. */

@@ -10,6 +10,8 @@ export type CsiService = (typeof CSI_SERVICES)[number];
 export interface CsiClient {
   /** Throws the driver's status as a Fault. Of a verb that streams, all of its messages in a list. */
   call(service: CsiService, verb: string, request: object): Promise<object>;
+  /** Resolves when the driver is connected; Fault `environment` if it is not by then. */
+  waitUntilConnected(timeoutMs: number): Promise<void>;
   close(): void;
 }
 
@@ -55,6 +57,14 @@ export function createCsiClient(socket: string, protoPath: string): CsiClient {
           .on('end', () => settle(null, messages));
       });
     },
+    waitUntilConnected: (timeoutMs) =>
+      new Promise((resolve, reject) => {
+        client.waitForReady(Date.now() + timeoutMs, (cause) => {
+          if (cause === undefined) return resolve();
+          const message = `no berth-csi answers at ${socket}; is it running, and is this its endpoint?`;
+          reject(new Fault('environment', message, { fields: { socket }, cause }));
+        });
+      }),
     close: () => client.close(),
   };
 }

@@ -43,6 +43,7 @@ const view: VolumeView = {
   ],
   usedBy: [parseSandboxId('p1')],
   snapshots: [],
+  copies: [],
 };
 const bare: VolumeView = {
   ...view,
@@ -100,10 +101,12 @@ describe('volumes', () => {
         { ...snapshot, consistency: 'frozen', remark: '' },
         { ...snapshot, consistency: 'crash', remark: 'the shim of its pod does not listen' },
       ],
+      copies: ['copy-20261121T163005.007Z.raw'],
     });
     expect(text).toMatch(/^limits +9 operations\/s, 1 MiB\/s$/m);
     expect(text).toMatch(/^made of +snapshot pool\.node\.s_one$/m);
     expect(text).toMatch(/^problem +it wants a person$/m);
+    expect(text).toMatch(/^copy +copy-20261121T163005\.007Z\.raw$/m);
     expect(text).toMatch(/^snapshot +pool\.node\.s_one, 1970-01-01T00:00:00.000Z, frozen$/m);
     expect(text).toMatch(/^snapshot +pool\.node\.s_one, .*Z, crash, the shim of its pod does not listen$/m);
   });

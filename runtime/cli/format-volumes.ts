@@ -21,7 +21,7 @@ export function formatVolumes(volumes: readonly VolumeView[]): string {
 
 /** One fact a line. */
 export function formatVolume(volume: VolumeView): string {
-  const { volumeId, directory, spec, filesystem, lastOwner, publications, usedBy, snapshots } = volume;
+  const { volumeId, directory, spec, filesystem, lastOwner, publications, usedBy, snapshots, copies } = volume;
   const facts: readonly (readonly [string, string])[] = [
     ['volume', volumeId],
     ['directory', directory],
@@ -39,6 +39,7 @@ export function formatVolume(volume: VolumeView): string {
       ({ snapshotId, createdAtMs, consistency, remark }) =>
         ['snapshot', [snapshotId, toTime(createdAtMs), consistency, remark].filter(Boolean).join(', ')] as const,
     ),
+    ...copies.map((name) => ['copy', name] as const),
     ['used by', usedBy.join(', ') || 'no VM'],
     ['lease last taken', lastOwner === undefined ? 'never' : describeOwner(lastOwner)],
     ...publications.map(({ podUid, targetPath, readOnly, accessMode }): readonly [string, string] => [

@@ -1,121 +1,131 @@
-import { open, stat } from 'node:fs/promises';
-import * as v from 'valibot';
-import { Fault } from '../../proto/fault.ts';
+import { existsSync } from 'node:fs';
+import { stat, truncate } from 'node:fs/promises';
+import type { CsiClient } from '../../deploy/demo/csi-client.ts';
+import { describeError, Fault } from '../../proto/fault.ts';
 import { decodeWith } from '../../proto/record.ts';
 import { volumeFilesystemRecord } from '../../proto/volume-filesystem.ts';
-import { VOLUME_FILES } from '../../proto/volume-spec.ts';
-import { exec, run } from '../system/node/exec.ts';
+import { type Filesystem, VOLUME_FILES } from '../../proto/volume-spec.ts';
 import { createNodeSystem } from '../system/node/system.ts';
 import { recordFile } from '../system/record-file.ts';
+import { abortable } from './abortable.ts';
 import { formatJson } from './command.ts';
+import { copyDisk, syncFile } from './copy-disk.ts';
+import { withDriver } from './driver.ts';
+import { holdLease } from './hold-lease.ts';
+import { type CreatedVolume, createReply, toPersistentVolume } from './persistent-volume.ts';
 import type { PoolFlag } from './pool-flag.ts';
-import { findPrograms } from './programs.ts';
-
-const DRIVER = 'csi.berth.dev';
+import { type ImageFacts, readImage } from './read-image.ts';
 
 export interface ImportOptions {
-  /** CreateVolume's name, and that of the PersistentVolume. */
+  /** Of the PersistentVolume. */
   readonly name: string;
   readonly pool: PoolFlag;
   /** Socket of berth-csi. */
   readonly socket: string;
-  /** Of the image. */
-  readonly fsType: string;
+  /** Of the image; undefined: whichever it has. */
+  readonly fsType: Filesystem | undefined;
 }
 
-const created = v.object({
-  volume: v.object({
-    volume_id: v.string(),
-    capacity_bytes: v.number(),
-    accessible_topology: v.array(v.object({ segments: v.record(v.string(), v.string()) })),
-  }),
-});
-type Created = v.InferOutput<typeof created>['volume'];
+/** What berth-csi is asked for, so that no claim's volume is ever taken for half an import, whatever its name. */
+const toVolumeName = (name: string): string => `imported-${name}`;
 
 /**
  * An existing raw image becomes a volume: berth-csi makes it, its disk is filled under its lease, and a PersistentVolume
- * that names it is printed. The record says `raw` before the first byte is there: nothing will ever format it.
+ * that names it is printed. Until the disk is whole, its record says `formatting`: that there are no data in it. A failure
+ * takes the volume back; what an import that was killed left is begun anew by the same command.
  */
 export async function importVolume(file: string, options: ImportOptions): Promise<number> {
-  const { size } = await stat(file).catch((cause: unknown) => {
-    throw new Fault('not-found', `there is no image ${file}`, { fields: { file }, cause });
-  });
-  const volume = await createVolume(size, options);
-  const directory = `${options.pool.directory}/volumes/${volume.volume_id}`;
-  await withLease(directory, volume.volume_id, async () => {
-    await recordRaw(directory, volume.volume_id);
-    const image = `${directory}/${VOLUME_FILES.image}`;
-    // In place: the image has the volume's size, which may be larger, and stays the file that it is.
-    await exec('dd', [`if=${file}`, `of=${image}`, 'bs=1M', 'conv=notrunc,sparse,fsync', 'status=none']);
-  });
-  process.stdout.write(formatJson(toPersistentVolume(volume, options)));
+  const image = await readImage(file, options.fsType);
+  requirePool(options.pool);
+  const volume = await abortable((signal) =>
+    withDriver(options.socket, async (driver) => {
+      const made = await createVolume(driver, image, options);
+      await fillVolume(
+        driver,
+        made,
+        { file, directory: `${options.pool.directory}/volumes/${made.volume_id}` },
+        signal,
+      );
+      return made;
+    }),
+  );
+  process.stdout.write(formatJson(toPersistentVolume(volume, { name: options.name, fsType: image.fsType })));
   return 0;
 }
 
-async function createVolume(sizeBytes: number, { name, pool, socket, fsType }: ImportOptions): Promise<Created> {
-  // Loaded on demand: the gRPC client would slow every other command down.
-  const { createCsiClient } = await import('../../deploy/demo/csi-client.ts');
-  const client = createCsiClient(socket, findPrograms().csiProto);
-  try {
-    const reply = await client.call('Controller', 'CreateVolume', {
-      name,
-      capacity_range: { required_bytes: sizeBytes },
-      volume_capabilities: [{ mount: { fs_type: fsType }, access_mode: { mode: 'SINGLE_NODE_WRITER' } }],
-      parameters: { pool: pool.name },
-    });
-    return decodeWith(created, reply, 'CreateVolume').volume;
-  } finally {
-    client.close();
-  }
+/** Before there is a volume: berth-csi knows its pools by name alone. */
+function requirePool({ name, directory }: PoolFlag): void {
+  if (existsSync(`${directory}/volumes`)) return;
+  throw new Fault('not-found', `${directory} is no pool of berth-csi; --pool ${name} must name its directory`);
 }
 
-/** Node has no flock(2), but the lock belongs to the open file: util-linux takes it on the descriptor that it inherits. */
-async function withLease(directory: string, volumeId: string, body: () => Promise<void>): Promise<void> {
-  const path = `${directory}/${VOLUME_FILES.lease}`;
-  const handle = await open(path, 'r+').catch((cause: unknown) => {
-    const message = `there is no ${path}; is --pool the directory that berth-csi was given?`;
-    throw new Fault('not-found', message, { fields: { volumeId }, cause });
+async function createVolume(
+  driver: CsiClient,
+  { sizeBytes, fsType }: ImageFacts,
+  { name, pool }: ImportOptions,
+): Promise<CreatedVolume> {
+  const reply = await driver.call('Controller', 'CreateVolume', {
+    name: toVolumeName(name),
+    capacity_range: { required_bytes: sizeBytes },
+    volume_capabilities: [{ mount: { fs_type: fsType }, access_mode: { mode: 'SINGLE_NODE_WRITER' } }],
+    parameters: { pool: pool.name },
   });
+  return decodeWith(createReply, reply, 'CreateVolume').volume;
+}
+
+interface Filling {
+  readonly file: string;
+  /** Of the volume. */
+  readonly directory: string;
+}
+
+async function fillVolume(
+  driver: CsiClient,
+  { volume_id: volumeId, capacity_bytes: capacityBytes }: CreatedVolume,
+  { file, directory }: Filling,
+  signal: AbortSignal,
+): Promise<void> {
+  let isOurs = false;
   try {
-    const args = ['--exclusive', '--nonblock', '3'];
-    const { exitCode } = await run({ file: 'flock', args, descriptors: [handle.fd] });
-    if (exitCode !== 0) throw new Fault('precondition', `volume ${volumeId} is in use by a pod already`);
-    await body();
-  } finally {
-    await handle.close();
+    await holdLease({ volumeId, directory }, 'import', async (lease) => {
+      const record = await openRecord(directory, volumeId);
+      isOurs = true;
+      await record.save({ state: 'formatting' });
+      const disk = `${directory}/${VOLUME_FILES.image}`;
+      await copyDisk({ from: file, to: disk, blocks: 'sparse' }, lease, signal);
+      // The image may be smaller than the volume; nothing is cut from one that has grown since it was looked at.
+      await requireSize(file, disk, capacityBytes);
+      await truncate(disk, capacityBytes);
+      await syncFile(disk);
+      await record.save({ state: 'raw' });
+    });
+  } catch (error) {
+    if (isOurs) await takeBack(driver, volumeId, error);
+    throw error;
   }
 }
 
 /** A volume of that name may have been there before: what it holds is not overwritten. */
-async function recordRaw(directory: string, volumeId: string): Promise<void> {
+async function openRecord(directory: string, volumeId: string) {
   const path = `${directory}/${VOLUME_FILES.filesystem}`;
   const record = recordFile(createNodeSystem(), volumeFilesystemRecord, path, { durable: true });
   const found = await record.load();
   if (found === undefined) throw new Fault('not-found', `volume ${volumeId}: there is no ${path} any more`);
-  if (found.state !== 'never') {
-    const message = `volume ${volumeId} is there already, and has been used; take another --name, or delete it first`;
-    throw new Fault('exists', message, { fields: { volumeId } });
-  }
-  await record.save({ state: 'raw' });
+  if (found.state === 'never' || found.state === 'formatting') return record;
+  const message = `volume ${volumeId} is there already, and has been used; take another --name, or delete it first`;
+  throw new Fault('exists', `${message} (berth volume delete)`, { fields: { volumeId } });
 }
 
-/** Kept when its claim goes, as it existed before: berth deletes it when somebody says so. */
-function toPersistentVolume(volume: Created, { name, fsType }: ImportOptions): unknown {
-  const terms = volume.accessible_topology.map(({ segments }) => ({
-    matchExpressions: Object.entries(segments).map(([key, value]) => ({ key, operator: 'In', values: [value] })),
-  }));
-  return {
-    apiVersion: 'v1',
-    kind: 'PersistentVolume',
-    metadata: { name },
-    spec: {
-      capacity: { storage: String(volume.capacity_bytes) },
-      accessModes: ['ReadWriteOnce'],
-      persistentVolumeReclaimPolicy: 'Retain',
-      storageClassName: '',
-      volumeMode: 'Filesystem',
-      csi: { driver: DRIVER, volumeHandle: volume.volume_id, fsType },
-      ...(terms.length === 0 ? {} : { nodeAffinity: { required: { nodeSelectorTerms: terms } } }),
-    },
-  };
+async function requireSize(file: string, disk: string, capacityBytes: number): Promise<void> {
+  if ((await stat(disk)).size <= capacityBytes) return;
+  throw new Fault('precondition', `${file} has grown while it was imported; end whatever writes to it, and try again`);
+}
+
+async function takeBack(driver: CsiClient, volumeId: string, failure: unknown): Promise<void> {
+  try {
+    await driver.call('Controller', 'DeleteVolume', { volume_id: volumeId });
+  } catch (error) {
+    const message = `${describeError(failure)}; volume ${volumeId}, which has a part of it, could not be deleted`;
+    throw new Fault('io', `${message}: repeat the import, or delete it (berth volume delete)`, { cause: error });
+  }
 }

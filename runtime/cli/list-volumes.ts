@@ -7,6 +7,7 @@ import { SNAPSHOT_FILES, type VolumeSnapshot, volumeSnapshotRecord } from '../..
 import { VOLUME_FILES, type VolumeSpec, volumeSpecRecord } from '../../proto/volume-spec.ts';
 import type { System } from '../system/port.ts';
 import { isRunning } from '../system/process-identity.ts';
+import { isCopyName } from './copy-name.ts';
 import { listPublications } from './list-attachments.ts';
 import { listPods, type Pod } from './list-pods.ts';
 import type { PoolFlag } from './pool-flag.ts';
@@ -25,6 +26,8 @@ export interface VolumeView {
   readonly usedBy: readonly SandboxId[];
   /** Those of it that are in the pools. */
   readonly snapshots: readonly VolumeSnapshot[];
+  /** Names of the copies of its disk that were made before a rescue. */
+  readonly copies: readonly string[];
 }
 
 export interface VolumePlaces {
@@ -70,6 +73,7 @@ export async function listVolumes(
       publications: publications.filter((one) => one.volumeId === volumeId),
       usedBy: users.get(volumeId) ?? [],
       snapshots: snapshots.found.map(({ record }) => record).filter((one) => one.sourceVolumeId === volumeId),
+      copies: (await system.list(directory)).filter(isCopyName),
     });
   }
   return { volumes, unreadable };

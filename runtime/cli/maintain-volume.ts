@@ -23,22 +23,18 @@ export interface MaintenanceOptions {
 const STOP_TIMEOUT_MS = 6_000;
 
 export async function fsckVolume(volume: VolumeView, repair: string, options: MaintenanceOptions): Promise<number> {
-  const { isClean, words } = await maintain(volume, { task: 'check', repair }, options);
+  const { isClean, words } = await maintain(volume, { task: 'check', repair, unchangedSince: '' }, options);
   process.stdout.write(words === '' ? '' : `${words}\n`);
-  if (!isClean) process.stderr.write(`berth: volume ${volume.volumeId} has errors${adviceAfter(repair)}\n`);
+  if (!isClean)
+    process.stderr.write(`berth: volume ${volume.volumeId} has errors; berth volume rescue mends whatever it takes\n`);
   return isClean ? 0 : 1;
 }
-
-const adviceAfter = (repair: string): string =>
-  repair === 'full'
-    ? '; what can be saved is in its export'
-    : ` (repair: ${repair}); --repair full mends whatever it takes`;
 
 export async function trimVolume(volume: VolumeView, options: MaintenanceOptions): Promise<number> {
   const [podId] = volume.usedBy;
   const { trimmedBytes } =
     podId === undefined
-      ? await maintain(volume, { task: 'trim', repair: '' }, options)
+      ? await maintain(volume, { task: 'trim', repair: '', unchangedSince: '' }, options)
       : await trimInPod(volume, podId, options);
   process.stdout.write(`trimmed ${formatSize(trimmedBytes)}\n`);
   return 0;
@@ -56,10 +52,16 @@ async function trimInPod({ volumeId }: VolumeView, id: string, { runDirectory }:
 interface Task {
   readonly task: 'check' | 'trim';
   readonly repair: string;
+  /** As in proto/shim.ts. */
+  readonly unchangedSince: string;
 }
 
 /** In a VM of its own, with the volume's lease. Whatever interrupts it, nothing of the VM is left. */
-async function maintain({ directory }: VolumeView, task: Task, options: MaintenanceOptions): Promise<MaintainedVolume> {
+export async function maintain(
+  { directory }: VolumeView,
+  task: Task,
+  options: MaintenanceOptions,
+): Promise<MaintainedVolume> {
   const programs = findPrograms();
   const id = `${task.task}-${randomBytes(4).toString('hex')}`;
   const command = { program: programs.shim, id, bundle: '/', runDirectory: options.runDirectory };

@@ -1,7 +1,6 @@
 import { resolve } from 'node:path';
 import { Fault } from '../../proto/fault.ts';
-import { DEFAULT_RUN_DIRECTORY } from '../../proto/paths.ts';
-import { FILESYSTEMS } from '../../proto/volume-spec.ts';
+import { FILESYSTEMS, type Filesystem } from '../../proto/volume-spec.ts';
 import { createNodeSystem } from '../system/node/system.ts';
 import {
   type Command,
@@ -12,16 +11,20 @@ import {
   parseFlags,
   RUN_DIRECTORY_FLAG,
 } from './command.ts';
+import { deleteVolume } from './delete-volume.ts';
 import { exportVolume } from './export-volume.ts';
 import { formatVolume, formatVolumes } from './format-volumes.ts';
 import { type ImportOptions, importVolume } from './import-volume.ts';
 import { listVolumes, type VolumePlaces, type VolumeView } from './list-volumes.ts';
 import { fsckVolume, type MaintenanceOptions, trimVolume } from './maintain-volume.ts';
+import { isObjectName } from './object-name.ts';
 import { POOL_FLAG, parsePoolFlag } from './pool-flag.ts';
+import { goBackTo, rescueVolume } from './rescue-volume.ts';
 import { parseAccelerator } from './run-options.ts';
 import { parseSubcommand, reportUnreadable } from './subcommand.ts';
+import { VOLUME_HELP } from './volume-help.ts';
 
-const REPAIRS = ['none', 'safe', 'full'];
+const REPAIRS = ['none', 'safe'];
 const FLAGS = {
   ...POOL_FLAG,
   ...JSON_FLAG,
@@ -34,55 +37,22 @@ const FLAGS = {
   qemu: { type: 'string' },
   name: { type: 'string' },
   endpoint: { type: 'string', default: 'unix:///run/berth/csi.sock' },
-  fs: { type: 'string', default: 'ext4' },
+  fs: { type: 'string' },
+  confirm: { type: 'string' },
+  'zero-log': { type: 'boolean', default: false },
+  'no-copy': { type: 'boolean', default: false },
+  'back-to': { type: 'string' },
 } as const;
 
 export const volumeCommand: Command = {
   name: 'volume',
-  summary: 'list the volumes of this node, look into one, check, trim, export or import it',
-  help: `berth volume: the volumes of this node
-
-Usage: berth volume ls [FLAGS]
-       berth volume inspect VOLUME [FLAGS]
-       berth volume fsck VOLUME [--repair none|safe|full] [FLAGS]
-       berth volume trim VOLUME [FLAGS]
-       berth volume export VOLUME FILE [FLAGS]
-       berth volume import FILE --name NAME --pool NAME=image-file:DIR [FLAGS]
-
-ls and inspect show the volumes that are published on this node and, of the pools that are named, the others too. They
-read records; they open no disk and take no lease. FORMATTED says what berth did to the disk: "never" is blank,
-"formatting" has no data yet, "formatted" and "raw" are never formatted again. USED BY is the pod whose VM has the disk.
-
-fsck checks the file system of a volume that no pod uses, prints what the checking program says, and ends with status 0
-if all is well afterwards, 1 if not. trim gives blocks that the file system does not use back to the pool; a pod that
-runs with the volume does it itself. Both boot a VM of their own where they need one: the host looks into no disk.
-export copies the disk of a volume that no pod writes to a new FILE, a raw image with holes where there is nothing.
-import makes a volume of an existing raw image, through berth-csi, and prints the PersistentVolume that brings it into
-a cluster (kubectl apply -f -). The image is never formatted, whatever is in it.
-
-  --pool NAME=image-file:DIR  a pool, as berth-csi was given it; may be repeated
-  --json                      everything that is recorded, as JSON (ls, inspect)
-  --run-dir DIR               default ${DEFAULT_RUN_DIRECTORY}
-  --repair none|safe|full     of fsck: only look; mend what loses nothing; mend whatever it takes. Default none
-  --memory MIB                of the VM; a large file system needs more to be checked; default 512
-  --accelerator auto|kvm|tcg  of the VM; default auto
-  --boot-timeout S            what its guest may take to say hello; default 60
-  --guest DIR                 kernel, initrd and root image; default: the build's
-  --qemu PATH                 default: qemu-system-x86_64 of the PATH
-  --name NAME                 of the volume that import makes, and of its PersistentVolume
-  --endpoint unix:///PATH     where berth-csi listens, for import; default unix:///run/berth/csi.sock
-  --fs ext4|xfs|btrfs         of the image that is imported; default ext4
-
-Examples:
-  berth volume ls --pool fast=image-file:/srv/berth
-  berth volume inspect fast.0a1b2c3d4e5f.pvc-1
-  berth volume fsck fast.0a1b2c3d4e5f.pvc-1 --repair safe --pool fast=image-file:/srv/berth
-`,
+  summary: 'list the volumes of this node, look into one, check, rescue, trim, export, import or delete it',
+  help: VOLUME_HELP,
   flags: FLAGS,
   prepare(args) {
     const { values, positionals } = parseFlags(args, { allowPositionals: true, options: FLAGS });
     const [word = '', ...operands] = positionals;
-    const verb = parseSubcommand(word, ['ls', 'inspect', 'fsck', 'trim', 'export', 'import']);
+    const verb = parseSubcommand(word, ['ls', 'inspect', 'fsck', 'rescue', 'trim', 'export', 'import', 'delete']);
     const places: VolumePlaces = {
       runDirectory: resolve(values['run-dir']),
       pools: (values.pool ?? []).map(parsePoolFlag),
@@ -112,6 +82,16 @@ Examples:
         const options = maintenance();
         return onVolume(places, takeOperands(operands, ['VOLUME']), (volume) => fsckVolume(volume, repair, options));
       }
+      case 'rescue': {
+        const { 'back-to': copy, 'zero-log': zeroLog, 'no-copy': noCopy } = values;
+        if (copy !== undefined && (zeroLog || noCopy)) {
+          throw new Fault('invalid', '--back-to repairs nothing: it takes neither --zero-log nor --no-copy');
+        }
+        const options = { ...maintenance(), zeroLog, makesCopy: !noCopy };
+        return onVolume(places, takeOperands(operands, ['VOLUME']), (volume) =>
+          copy === undefined ? rescueVolume(volume, options) : goBackTo(volume, copy),
+        );
+      }
       case 'trim': {
         const options = maintenance();
         return onVolume(places, takeOperands(operands, ['VOLUME']), (volume) => trimVolume(volume, options));
@@ -125,24 +105,43 @@ Examples:
         const options = parseImport(values, places.pools);
         return () => importVolume(resolve(file), options);
       }
+      case 'delete': {
+        const { confirm } = values;
+        if (confirm === undefined) throw new Fault('invalid', "--confirm is missing: the volume's name, once more");
+        const options = { confirm, socket: parseEndpoint(values.endpoint) };
+        return onVolume(places, takeOperands(operands, ['VOLUME']), (volume) => deleteVolume(volume, options));
+      }
     }
   },
 };
 
-function parseImport(
-  { name, endpoint, fs }: { name?: string | undefined; endpoint: string; fs: string },
-  pools: VolumePlaces['pools'],
-): ImportOptions {
+interface ImportFlags {
+  readonly name?: string | undefined;
+  readonly endpoint: string;
+  readonly fs?: string | undefined;
+}
+
+function parseImport({ name, endpoint, fs }: ImportFlags, pools: VolumePlaces['pools']): ImportOptions {
   const [pool, ...others] = pools;
   if (name === undefined) throw new Fault('invalid', '--name is missing: what the volume is to be called');
+  if (!isObjectName(name)) {
+    const rule = 'lower-case letters, digits, "-" and ".", at most 253, that begin and end with a letter or digit';
+    throw new Fault('invalid', `--name is "${name}", but a PersistentVolume's is of ${rule}`);
+  }
   if (pool === undefined || others.length > 0)
     throw new Fault('invalid', 'import needs one --pool: where the volume goes');
-  if (!endpoint.startsWith('unix:///'))
-    throw new Fault('invalid', `--endpoint is "${endpoint}", but must be unix:///PATH`);
-  if (!FILESYSTEMS.some((known) => known === fs)) {
-    throw new Fault('invalid', `--fs is "${fs}", but must be one of ${FILESYSTEMS.join(', ')}`);
-  }
-  return { name, pool, socket: endpoint.slice('unix://'.length), fsType: fs };
+  return { name, pool, socket: parseEndpoint(endpoint), fsType: fs === undefined ? undefined : parseFilesystem(fs) };
+}
+
+function parseFilesystem(word: string): Filesystem {
+  const known = FILESYSTEMS.find((one) => one === word);
+  if (known !== undefined) return known;
+  throw new Fault('invalid', `--fs is "${word}", but must be one of ${FILESYSTEMS.join(', ')}`);
+}
+
+function parseEndpoint(endpoint: string): string {
+  if (endpoint.startsWith('unix:///')) return endpoint.slice('unix://'.length);
+  throw new Fault('invalid', `--endpoint is "${endpoint}", but must be unix:///PATH`);
 }
 
 /** The operands that a verb takes, all of them and no more. */

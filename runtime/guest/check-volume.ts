@@ -1,11 +1,10 @@
 import { describeError, Fault } from '../../proto/fault.ts';
 import type { Filesystem } from '../../proto/volume-spec.ts';
-import { isErrno } from '../system/native/errors.ts';
 import { ensureDirectory } from '../system/native/file.ts';
 import { sys } from '../system/native/sys.ts';
 import type { System } from '../system/port.ts';
 import { ensureNoDirectory, ensureUnmounted } from './files.ts';
-import { isWhole, planCheck, REPAIRS, type Repair, wordsOf } from './fsck.ts';
+import { type CheckStep, isWhole, planCheck, REPAIRS, type Repair, wordsOf } from './fsck.ts';
 import { ownOptions } from './mount-volume.ts';
 import { runTool } from './tool.ts';
 
@@ -20,19 +19,27 @@ export interface CheckTask {
 
 export interface CheckResult {
   readonly isClean: boolean;
-  /** What the checking program said last. */
+  /** What the checking programs said, each after its command and before its exit status. */
   readonly words: string;
 }
 
 /** However long it takes: a person waits for it. */
 export async function checkFilesystem(system: System, { fsType, device, repair }: CheckTask): Promise<CheckResult> {
-  const { replaysLog, command, wholeExits, mostRuns } = planCheck(fsType, device, parseRepair(repair));
-  const words = replaysLog ? replayLog(fsType, device) : [];
+  const words: string[] = [];
+  for (const step of planCheck(fsType, device, parseRepair(repair))) {
+    if (step === 'replay') words.push(...replayLog(fsType, device));
+    else if (!(await take(system, step, words))) return { isClean: false, words: words.join('\n') };
+  }
+  return { isClean: true, words: words.join('\n') };
+}
+
+/** Whether it left a whole file system, and what it said. */
+async function take(system: System, { command, wholeExits, mostRuns }: CheckStep, words: string[]): Promise<boolean> {
   for (let runs = 1; ; runs += 1) {
     const completed = await runTool(system, command);
-    words.push(wordsOf(completed));
-    const isClean = isWhole(completed, wholeExits);
-    if (isClean || runs === mostRuns) return { isClean, words: words.join('\n') };
+    words.push(command.join(' '), wordsOf(completed), `(exit status ${completed.exitCode})`);
+    if (isWhole(completed, wholeExits)) return true;
+    if (runs === mostRuns) return false;
   }
 }
 
@@ -43,7 +50,6 @@ function replayLog(fsType: Filesystem, device: string): string[] {
     sys.mount(device, REPLAY_POINT, fsType, 0, ownOptions(fsType).join(',') || null);
     return [];
   } catch (error) {
-    if (!isErrno(error, 'EUCLEAN', 'EBADMSG', 'EINVAL', 'EIO')) throw error;
     return [`its log could not be replayed by mounting it: ${describeError(error)}`];
   } finally {
     ensureUnmounted(REPLAY_POINT);

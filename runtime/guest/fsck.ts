@@ -2,64 +2,81 @@ import { Fault } from '../../proto/fault.ts';
 import type { Filesystem } from '../../proto/volume-spec.ts';
 import type { Completed } from '../system/port.ts';
 
-/** `safe` repairs what cannot lose anything, `full` whatever it takes. */
-export const REPAIRS = ['none', 'safe', 'full'] as const;
+/**
+ * `safe` repairs what cannot lose anything, `full` whatever it takes, and `zero-log` also drops a log that cannot be
+ * replayed, and with it what was written last: a person's decision.
+ */
+export const REPAIRS = ['none', 'safe', 'full', 'zero-log'] as const;
 export type Repair = (typeof REPAIRS)[number];
 
-/** How a file system that is not mounted is checked. */
-export interface CheckPlan {
-  /** XFS and btrfs repair what a crash leaves by mounting: their logs are replayed then. */
-  readonly replaysLog: boolean;
+/** A program that checks or repairs a file system that is not mounted. */
+export interface CheckStep {
   readonly command: readonly string[];
-  /** Exit statuses, as bits, that leave a whole file system behind. */
-  readonly wholeExits: number;
+  /** Exit statuses that leave a whole file system behind, as far as this program can tell. */
+  readonly wholeExits: readonly number[];
   /** Until it is whole: e2fsck stops when it has put another superblock in the place of the first. */
   readonly mostRuns: number;
 }
 
+/** `replay`: mounted and unmounted, by which XFS and btrfs mend what a crash leaves. */
+export type Step = 'replay' | CheckStep;
+
 /** e2fsck(8), EXIT STATUS: errors corrected; corrected, and a root file system would want a reboot. */
-const CORRECTED = 1 | 2;
+const CORRECTED = [0, 1, 2, 3];
+/** btrfs-rescue(8), super-recover: nothing to recover; recovered. */
+const RECOVERED = [0, 2];
 const WORDS_BYTES = 4000;
 
-/** Fault `unsupported` for btrfs and `full`: its own repair may make matters worse, as its manual warns. */
-export function planCheck(fsType: Filesystem, device: string, repair: Repair): CheckPlan {
-  switch (fsType) {
-    case 'ext4':
-      return {
-        replaysLog: false,
-        command: ['e2fsck', '-f', { none: '-n', safe: '-p', full: '-y' }[repair], device],
-        wholeExits: repair === 'none' ? 0 : CORRECTED,
-        mostRuns: repair === 'full' ? 3 : 1,
-      };
-    case 'xfs':
-      // Never -L, which drops a log that cannot be replayed: that is a person's decision.
-      return {
-        replaysLog: repair !== 'none',
-        command: ['xfs_repair', ...(repair === 'full' ? [] : ['-n']), device],
-        wholeExits: 0,
-        mostRuns: 1,
-      };
-    case 'btrfs':
-      if (repair === 'full') {
-        throw new Fault(
-          'unsupported',
-          'berth does not repair btrfs; copy what can be read (berth volume export, or a pod that only reads)',
-        );
-      }
-      return {
-        replaysLog: repair !== 'none',
-        command: ['btrfs', 'check', '--readonly', device],
-        wholeExits: 0,
-        mostRuns: 1,
-      };
-  }
+/** In this order, to the first that does not leave a whole file system. Where something is repaired, a check comes last. */
+export function planCheck(fsType: Filesystem, device: string, repair: Repair): readonly Step[] {
+  const step = (command: string, wholeExits = [0], mostRuns = 1): CheckStep => ({
+    command: [...command.split(' '), device],
+    wholeExits,
+    mostRuns,
+  });
+  const plan = planAll(step)[fsType][repair];
+  if (plan !== undefined) return plan;
+  throw new Fault(
+    'invalid',
+    `there is no log of ${fsType} to be zeroed: its repair drops a journal that does not replay`,
+  );
+}
+
+type ToStep = (command: string, wholeExits?: number[], mostRuns?: number) => CheckStep;
+
+function planAll(step: ToStep): Record<Filesystem, Record<Repair, readonly Step[] | undefined>> {
+  const xfs = step('xfs_repair -n');
+  // Never `check --repair`: it may make matters worse, as its manual warns.
+  const btrfs = step('btrfs check --readonly');
+  const superblocks = step('btrfs rescue super-recover -y', RECOVERED);
+  return {
+    ext4: {
+      none: [step('e2fsck -f -n')],
+      safe: [step('e2fsck -f -p', CORRECTED)],
+      full: [step('e2fsck -f -y', CORRECTED, 3), step('e2fsck -f -n')],
+      'zero-log': undefined,
+    },
+    xfs: {
+      none: [xfs],
+      safe: ['replay', xfs],
+      full: ['replay', step('xfs_repair'), xfs],
+      'zero-log': ['replay', step('xfs_repair -L'), xfs],
+    },
+    btrfs: {
+      none: [btrfs],
+      safe: ['replay', btrfs],
+      full: [superblocks, 'replay', btrfs],
+      'zero-log': [superblocks, step('btrfs rescue zero-log'), 'replay', btrfs],
+    },
+  };
 }
 
 /** What is run before a writable mount; undefined where the mount itself repairs what a crash leaves. */
 export const preenCommand = (fsType: Filesystem, device: string): readonly string[] | undefined =>
   fsType === 'ext4' ? ['e2fsck', '-p', device] : undefined;
 
-export const isWhole = ({ exitCode }: Completed, wholeExits = CORRECTED): boolean => (exitCode & ~wholeExits) === 0;
+export const isWhole = ({ exitCode }: Completed, wholeExits: readonly number[] = CORRECTED): boolean =>
+  wholeExits.includes(exitCode);
 
 /** The last of what a checking program said, on either stream. */
 export function wordsOf({ stdout, stderr }: Completed): string {

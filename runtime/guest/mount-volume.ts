@@ -6,6 +6,7 @@ import { attempt, isErrno } from '../system/native/errors.ts';
 import { ensureDirectory } from '../system/native/file.ts';
 import { sys } from '../system/native/sys.ts';
 import type { System } from '../system/port.ts';
+import { parseFilesystemBytes, SUPERBLOCK_BYTES } from '../system/superblock.ts';
 import type { Undo } from '../system/undo.ts';
 import { diskBytes, readStart } from './disk.ts';
 import { ensureUnmounted } from './files.ts';
@@ -13,7 +14,6 @@ import { isWhole, preenCommand, wordsOf } from './fsck.ts';
 import { growCommand } from './growth.ts';
 import { toMountRequest } from './mount-flags.ts';
 import { needsHandOver, type Ownership } from './ownership.ts';
-import { parseFilesystemBytes, SUPERBLOCK_BYTES } from './superblock.ts';
 import { requireTool, runTool } from './tool.ts';
 
 /** Grow with the disk: the host's own deadline is the one that counts. */
@@ -70,8 +70,7 @@ async function preen(system: System, task: MountTask): Promise<void> {
 
 function mount(task: MountTask): void {
   const { serial, fsType, device, mountPoint, options, readOnly } = task;
-  // Disks are told apart by serial: a volume and its copy have one UUID, and may well be in one pod.
-  const { flags, data } = toMountRequest(fsType === 'xfs' ? [...options, 'nouuid'] : options, readOnly);
+  const { flags, data } = toMountRequest([...options, ...ownOptions(fsType)], readOnly);
   try {
     sys.mount(device, mountPoint, fsType, flags, data === '' ? null : data);
   } catch (error) {
@@ -82,17 +81,24 @@ function mount(task: MountTask): void {
   }
 }
 
-/** A clone has the UUID of its source, and a pod may have both: XFS mounts the second only if it is told to. */
+/**
+ * Disks are told apart by serial: a volume and its clone have one UUID, and may well be in one pod. XFS mounts the second
+ * only if it is told to; btrfs gives it an id of its own, until it is unmounted (temp_fsid, Linux 6.7).
+ */
 export const ownOptions = (fsType: Filesystem): readonly string[] => (fsType === 'xfs' ? ['nouuid'] : []);
 
 /** A person must decide: nothing was changed that the check did not find safe. */
 function damageFault({ serial, fsType, device }: MountTask, found: string, cause?: unknown): Fault {
   const words = found.replaceAll(/\s+/g, ' ').slice(-FOUND_LENGTH);
   const message = `the ${fsType} of disk ${serial} is damaged beyond what is safe to repair: ${words}`;
-  return new Fault('precondition', `${message}; it was not mounted: look at it with berth volume fsck`, {
-    fields: { serial, device, fsType },
-    cause,
-  });
+  return new Fault(
+    'precondition',
+    `${message}; it was not mounted: look at it with berth volume fsck, mend it with berth volume rescue`,
+    {
+      fields: { serial, device, fsType },
+      cause,
+    },
+  );
 }
 
 function unreplayedFault({ serial, fsType }: MountTask, cause: unknown): Fault {

@@ -17,6 +17,7 @@ const request = (changes: Partial<MaintainVolume> = {}): MaintainVolume => ({
   accelerator: 'tcg',
   bootTimeoutMs: 5_000,
   qemu: '',
+  unchangedSince: '',
   ...changes,
 });
 
@@ -50,6 +51,16 @@ describe('maintenance of a volume', () => {
     expect(world.filesystem).toEqual(FORMATTED);
   });
 
+  it('hands on what the guest says as plain text, and the end of it', async () => {
+    const world = new FakeWorld(FORMATTED);
+    const words = `${'x'.repeat(20_000)}\u001b[2J\u009b1m\r\n\té`;
+    world.agent = { checkVolume: async () => ({ isClean: false, words }) };
+    const sandbox = await world.sandbox();
+    const said = (await sandbox.maintain(request())).words;
+    expect(said).toHaveLength(16_000);
+    expect(said.slice(-12)).toBe('x?[2J?1m?\n\té');
+  });
+
   it('gives free blocks back', async () => {
     const world = new FakeWorld({ state: 'formatted', uuid: 'u' });
     world.agent = { trimVolume: async () => ({ trimmedBytes: 7 }) };
@@ -76,6 +87,27 @@ describe('maintenance of a volume', () => {
     await expect(refused).rejects.toMatchObject({ code, message: expect.stringMatching(message) });
     expectNothingLeft(world);
     expect(world.journal).toEqual(['release']);
+  });
+
+  it.each([
+    ['17.000000001', true],
+    ['17.000000002', false],
+  ])('is of the disk that was copied (changed %s)', async (changed, isCopied) => {
+    const world = new FakeWorld(FORMATTED);
+    const asked: string[] = [];
+    world.host.system.run = async ({ file, args }) => {
+      asked.push([file, ...args].join(' '));
+      return { exitCode: 0, stdout: new TextEncoder().encode(`${changed}\n`), stderr: new Uint8Array() };
+    };
+    world.agent = { checkVolume: async () => ({ isClean: true, words: '' }) };
+    const sandbox = await world.sandbox();
+    const maintained = sandbox.maintain(request({ repair: 'full', unchangedSince: '17.000000001' }));
+    if (isCopied) await maintained;
+    else
+      await expect(maintained).rejects.toMatchObject({ code: 'busy', message: expect.stringMatching(/was written/) });
+    expect(asked).toEqual(['stat --format=%.9Z -- /pool/volumes/data/image.raw']);
+    expect(world.journal.includes('checkVolume')).toBe(isCopied);
+    expectNothingLeft(world);
   });
 
   it('of a volume that a VM has is refused with its name', async () => {

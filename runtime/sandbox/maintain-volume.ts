@@ -19,6 +19,7 @@ import { type PodContext, startVm } from './start-vm.ts';
 
 /** For the guest to write what it has and to power off; its disk was flushed by then. */
 const POWER_OFF_MS = 10_000;
+const WORDS_LENGTH = 16_000;
 
 /**
  * Has a guest work on a volume that no VM has, with the volume's lease: the host itself never looks into a disk that a
@@ -44,6 +45,7 @@ export async function maintainVolume(context: PodContext, request: MaintainVolum
   const owner = { podUid: parsePodUid(id), sandboxId: id, node: '', takenAtMs: Date.now() };
   const lease = await takeLease(host, { volumeId: spec.volumeId, directory, readOnly }, owner);
   undo.defer('lease', () => lease.close());
+  await checkUnchanged(host, spec, `${directory}/${VOLUME_FILES.image}`, request.unchangedSince);
   const filesystem = await read(host, volumeFilesystemRecord, `${directory}/${VOLUME_FILES.filesystem}`);
   checkUsed(spec, filesystem);
 
@@ -61,8 +63,12 @@ export async function maintainVolume(context: PodContext, request: MaintainVolum
 type Done = Omit<MaintainedVolume, 'notices'>;
 
 async function check(agent: Agent, { serial, fsType }: VolumeSpec, repair: string): Promise<Done> {
-  return { ...(await agent.call('checkVolume', { serial, fsType, repair })), trimmedBytes: 0 };
+  const { isClean, words } = await agent.call('checkVolume', { serial, fsType, repair });
+  return { isClean, words: toPlainText(words), trimmedBytes: 0 };
 }
+
+/** A guest says what it likes: no more of it than a person reads, and nothing that a terminal obeys. */
+const toPlainText = (words: string): string => words.slice(-WORDS_LENGTH).replaceAll(/[^\P{Cc}\n\t]/gu, '?');
 
 /** A file system that mounts is clean as far as its mount can tell. */
 async function trim(agent: Agent, { serial, fsType }: VolumeSpec): Promise<Done> {
@@ -82,6 +88,20 @@ function checkUsed({ volumeId }: VolumeSpec, { state }: VolumeFilesystem): void 
   if (state === 'formatted' || state === 'raw') return;
   const message = `volume ${volumeId} has no file system yet: the first pod that mounts it makes one`;
   throw new Fault('precondition', message, { fields: { volumeId, state } });
+}
+
+/** By a program: the disk of a pool that hangs must not hold up the shim's loop. */
+async function checkUnchanged(
+  host: SandboxHost,
+  { volumeId }: VolumeSpec,
+  image: string,
+  since: string,
+): Promise<void> {
+  if (since === '') return;
+  const { exitCode, stdout } = await host.system.run({ file: 'stat', args: ['--format=%.9Z', '--', image] });
+  if (exitCode === 0 && new TextDecoder().decode(stdout).trim() === since) return;
+  const message = `volume ${volumeId} was written since it was copied, and nothing was done to it; try again`;
+  throw new Fault('busy', message, { fields: { volumeId } });
 }
 
 async function forgetProblem(

@@ -51,7 +51,7 @@ describe('berth volume', () => {
     expect(before.equals(await readFile(imageOf(volume)))).toBe(true);
     expect(await berthVolume('fsck', volume, '--repair', 'safe')).toMatchObject({ exitCode: 1 });
 
-    const mended = await berthVolume('fsck', volume, '--repair', 'full');
+    const mended = await berthVolume('rescue', volume, '--no-copy');
     expect(mended, mended.stdout).toMatchObject({ exitCode: 0 });
     expect((await volume.filesystem()).problem).toBeUndefined();
     const found = await runScript('third', volume, 'cat /data/lost+found/*');
@@ -90,11 +90,11 @@ describe('berth volume', () => {
     });
     await volume.remove();
 
-    const image = ['volume', 'import', file, '--name', 'imported', '--pool', `pool=image-file:${lab.poolDirectory}`];
+    const image = ['volume', 'import', file, '--name', 'photos', '--pool', `pool=image-file:${lab.poolDirectory}`];
     const imported = await lab.berth([...image, '--endpoint', 'unix:///run/csi.sock']);
     expect(imported, imported.stderr).toMatchObject({ exitCode: 0 });
     const { spec } = JSON.parse(imported.stdout) as { spec: { csi: { volumeHandle: string } } };
-    const again = await createLabVolume(lab, csi, 'imported');
+    const again = await createLabVolume(lab, csi, 'imported-photos');
     expect(again.id).toBe(spec.csi.volumeHandle);
     expect((await readFile(file)).equals(await readFile(imageOf(again)))).toBe(true);
     expect(await runScript('reader', again, 'cat /data/kept')).toMatchObject({ exitCode: 0, stdout: 'kept\n' });

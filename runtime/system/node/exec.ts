@@ -28,11 +28,13 @@ const SYSTEM_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bi
 export interface NodeCommand extends Command {
   /** Open files of this process that the child gets as descriptors 3, 4, ... */
   readonly descriptors?: readonly number[];
+  /** Aborted: the child is killed. */
+  readonly signal?: AbortSignal;
 }
 
 /** Runs a program to its end, without a shell. A non-zero exit is an answer; `environment` if there is no such program. */
 export async function run(command: NodeCommand): Promise<Completed> {
-  const { file, args, stdin, cwd, timeoutMs, descriptors = [] } = command;
+  const { file, args, stdin, cwd, timeoutMs, signal, descriptors = [] } = command;
   // execa passes any descriptor on, but its types know 3 to 9 only.
   const result = await execa(file, args, {
     reject: false,
@@ -44,6 +46,7 @@ export async function run(command: NodeCommand): Promise<Completed> {
     env: command.env ?? { ...process.env, PATH: process.env['PATH'] || SYSTEM_PATH, LC_ALL: 'C' },
     ...(cwd === undefined ? {} : { cwd }),
     ...(timeoutMs === undefined ? {} : { timeout: timeoutMs }),
+    ...(signal === undefined ? {} : { cancelSignal: signal }),
     killSignal: 'SIGKILL',
   });
   const output = { stdout: bytesOf(result.stdout), stderr: bytesOf(result.stderr) };
