@@ -99,6 +99,11 @@ export function requireLimitable({ consumer }: VolumeClass, field: string): void
   if (consumer === 'kata') throw invalid(field, 'cannot be honoured with consumer kata: Kata sets no limits');
 }
 
+/** Fault `invalid` if what is on such a volume would not grow with its disk. */
+export function requireGrowable({ consumer }: VolumeClass, field: string): void {
+  if (consumer === 'kata') throw invalid(field, 'cannot be honoured with consumer kata: Kata grows no file system');
+}
+
 /** What holds between parameters. */
 function toClass(said: Partial<VolumeClass>, keys: readonly string[], field: string): VolumeClass {
   const isThick = said.provisioning === 'thick';

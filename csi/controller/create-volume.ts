@@ -8,6 +8,7 @@ import {
   type ClassParameters,
   parseMutableParameters,
   parseParameters,
+  requireGrowable,
   requireLimitable,
 } from '../parameters.ts';
 import type { Pool } from '../pool/port.ts';
@@ -72,6 +73,7 @@ export function createVolume(request: CreateVolumeRequest, context: ControllerCo
         ...{ limits: wanted.parameters.limits, isEphemeral: false, createdAtMs: Date.now() },
         ...(found === undefined ? {} : { source: found.source }),
       };
+      if (found !== undefined && spec.capacityBytes > found.sizeBytes) requireGrowable(spec.class, 'capacity_range');
       await createFrom(found?.source, { pool, spec }, context, log);
       log.info('volume created', { capacityBytes: spec.capacityBytes, fsType });
       return { volume: toVolumeMessage(spec, nodeId) };

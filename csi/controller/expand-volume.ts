@@ -1,5 +1,6 @@
 import { planGrowth } from '../capacity.ts';
 import type { ControllerExpandVolumeRequest, ControllerExpandVolumeResponse } from '../messages.ts';
+import { requireGrowable } from '../parameters.ts';
 import * as validate from '../validate.ts';
 import type { Call } from '../verb.ts';
 import type { ControllerContext } from './context.ts';
@@ -23,6 +24,7 @@ export function controllerExpandVolume(
       const { pool, spec } = volumes.require(volumeId);
       const capacityBytes = planGrowth(range, spec.capacityBytes);
       if (capacityBytes > spec.capacityBytes) {
+        requireGrowable(spec.class, 'capacity_range');
         await pool.grow(spec.volumeId, capacityBytes);
         log.info('volume grown', { fromBytes: spec.capacityBytes, toBytes: capacityBytes });
       }

@@ -135,6 +135,22 @@ describe('a volume for stock Kata', () => {
     expect(await readdir(root())).toEqual([]);
   });
 
+  it('keeps its size, as nobody would grow what is on it', async () => {
+    const volume_id = await kubelet.create('pvc', mounted, kata);
+    const refusal = { code: status.INVALID_ARGUMENT, details: expect.stringContaining('Kata grows no file system') };
+    const expand = (required_bytes: number) =>
+      kubelet.call('Controller', 'ControllerExpandVolume', { volume_id, capacity_range: { required_bytes } });
+    await expect(expand(2 ** 31)).rejects.toMatchObject(refusal);
+    await expand(1 << 20);
+    const copy = (name: string, required_bytes: number) =>
+      kubelet.call('Controller', 'CreateVolume', {
+        ...{ name, capacity_range: { required_bytes }, volume_capabilities: [mounted], parameters: kata },
+        volume_content_source: { volume: { volume_id } },
+      });
+    await expect(copy('larger', 2 ** 31)).rejects.toMatchObject(refusal);
+    await copy('equal', 0);
+  });
+
   it('is published once, and never as a block device', async () => {
     const volumeId = await kubelet.create('pvc', mounted, kata);
     await kubelet.publish(volumeId, await node.target('pod-1'), mounted);
