@@ -2,6 +2,7 @@ import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { type NetworkFeature, networkCapabilitiesRecord } from '../../proto/network-capabilities.ts';
 import { runPaths } from '../../proto/paths.ts';
+import { findPrograms } from '../../runtime/cli/programs.ts';
 import { type CniNode, type CniPod, createCniNode } from '../support/cni-node.ts';
 
 let node: CniNode;
@@ -58,6 +59,16 @@ describe('STATUS', () => {
   ])('is success with a lack %s', async (_, leave, config) => {
     await leave();
     expect(await status(config)).toMatchObject(SUCCESS);
+  });
+
+  it('is success again once the doctor has tried it', async () => {
+    await leaveLacks(['tun', 'redirect', 'macvtap']);
+    expect(await status()).toMatchObject({ exitCode: 1, answer: { code: 50 } });
+    // Without a guest nothing is booted. It finds that missing, and ends with 1.
+    const doctor = [process.execPath, findPrograms().berth, 'doctor', '--guest', '/run/none'];
+    await expect(node.run(...doctor)).rejects.toMatchObject({ exitCode: 1 });
+    expect(await status()).toMatchObject(SUCCESS);
+    await expect(readFile(recordPath())).rejects.toMatchObject({ code: 'ENOENT' });
   });
 
   it('judges the configuration', async () => {

@@ -5,6 +5,7 @@ import { examineCni } from './cni-chain.ts';
 import { type Finding, isTrouble } from './finding.ts';
 import { examineGuestImage } from './guest-image.ts';
 import { examineKernel } from './kernel.ts';
+import { recordNetworkFeatures } from './network-features.ts';
 import { examineNetworks } from './networks.ts';
 import { examinePods } from './pods.ts';
 import { examinePool } from './pools.ts';
@@ -21,17 +22,23 @@ export interface DoctorPlaces {
   readonly cniConfigurations: string;
 }
 
-/** Everything there is to find. Changes nothing but the record of what `--accelerator auto` comes to. */
+/**
+ * Everything there is to find. Changes nothing but the records of what `--accelerator auto` comes to, and of what the
+ * kernel lacks for networks.
+ */
 export async function examine(places: DoctorPlaces): Promise<readonly Finding[]> {
   const { programs, guestDirectory, runDirectory, qemu, pools, cniConfigurations } = places;
   const system = createNodeSystem();
   const plugin = `${programs.cniDirectory}/berth`;
+  const kernel = await examineKernel();
+  const { networkFeatures } = kernel;
+  if (networkFeatures !== undefined) await recordNetworkFeatures(system, runDirectory, networkFeatures);
   const guest = await examineGuestImage(guestDirectory);
   const bootable = guest.some(isTrouble) ? undefined : guestDirectory;
   const pooled: Finding[] = [];
   for (const pool of pools) pooled.push(...(await examinePool(pool)));
   return [
-    ...(await examineKernel()),
+    ...kernel.findings,
     ...guest,
     ...(await examineVmm({ shim: programs.shim, qemu, guestDirectory: bootable, runDirectory })),
     ...pooled,
