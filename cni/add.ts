@@ -1,14 +1,11 @@
 import { Fault } from '../proto/fault.ts';
-import type { NetworkAttachment } from '../proto/network-attachment.ts';
+import { networkAttachmentKey } from '../proto/network-attachment.ts';
 import { runPaths } from '../proto/paths.ts';
 import type { Log } from '../runtime/system/log.ts';
-import type { Netlink } from '../runtime/system/netlink/connection.ts';
-import type { Link } from '../runtime/system/netlink/link.ts';
 import { openNetlink } from '../runtime/system/netlink/socket.ts';
 import type { Files } from '../runtime/system/port.ts';
-import type { RecordFile } from '../runtime/system/record-file.ts';
-import { withUndo } from '../runtime/system/undo.ts';
-import { applyPlan } from './apply.ts';
+import { Undo, withUndo } from '../runtime/system/undo.ts';
+import { applyPlan, type Workplace } from './apply.ts';
 import { attachmentFile, loadIfReadable } from './attachment-file.ts';
 import { type AskedIdentity, refuseOtherIdentity } from './capabilities.ts';
 import { variableFault } from './codes.ts';
@@ -17,9 +14,10 @@ import { addGuestEnd, type Dialect } from './dialect.ts';
 import type { PodAttachment } from './env.ts';
 import { ensureNoFormerRecords } from './former-records.ts';
 import { currentNetnsId, enterNetns } from './netns.ts';
-import { type AddPlan, planAdd } from './plan.ts';
+import { type AddPlan, describesInterface, planAdd } from './plan.ts';
 import { describePodInterface } from './pod-interface.ts';
-import { addResult } from './result.ts';
+import { addResult, convertResult } from './result.ts';
+import { describeSurroundings, readsTimeStamps } from './surroundings.ts';
 import type { WiringConfig } from './wiring-config.ts';
 
 const BOOT_ID = '/proc/sys/kernel/random/boot_id';
@@ -38,15 +36,21 @@ export interface AddCall {
 /** Wires the pod's interface to a TAP and records what the guest is to take over. Leaves nothing when it fails. */
 export async function add(call: AddCall): Promise<CniResult> {
   const { attachment, config, chain, dialect } = call;
-  const { plan, links, netlink, file } = await prepare(call);
-  await ensureNoFormerRecords(call, runPaths(config.runDirectory).networks, plan.wiring, links);
-  return withUndo(call.log, async (undo) => {
-    const { name, mac = '' } = await applyPlan(plan, { netlink, file, undo });
+  const { plan, ...place } = await prepare(call);
+  await ensureNoFormerRecords(call, runPaths(config.runDirectory).networks, plan.wiring, place.links);
+  const { leftTo } = plan.wiring.bandwidth ?? {};
+  if (leftTo !== undefined) call.log.warn('bandwidth is limited already, not limiting it too', { by: leftTo });
+  const wire = async (undo: Undo): Promise<CniResult> => {
+    const device = await applyPlan(plan, { ...place, undo });
+    if (device === undefined) return convertResult(chain.prevResult, config.cniVersion);
+    const { name, mac = '' } = device;
     const tap = { name, mac, mtu: plan.nic.mtu, sandbox: attachment.netnsPath };
     const result = addResult(config.cniVersion, chain.prevResult, tap);
     if (dialect.kind === 'plain') return result;
     return addGuestEnd(result, dialect.allIps, { ...attachment, mac: plan.nic.mac });
-  });
+  };
+  // What a VMM has open is not taken from it because an ADD that was repeated has failed.
+  return plan.isInUse ? wire(new Undo(call.log)) : withUndo(call.log, wire);
 }
 
 /** What ADD would do; nothing is changed. */
@@ -54,25 +58,31 @@ export async function explainAdd(call: AddCall): Promise<AddPlan> {
   return (await prepare(call)).plan;
 }
 
-interface Prepared {
+interface Prepared extends Omit<Workplace, 'undo'> {
   readonly plan: AddPlan;
-  /** All of the pod's namespace. */
-  readonly links: readonly Link[];
-  /** Of the pod's namespace, which the process is in from here on. */
-  readonly netlink: Netlink;
-  readonly file: RecordFile<NetworkAttachment>;
 }
 
 async function prepare({ files, log, attachment, config, chain, wiring, identity }: AddCall): Promise<Prepared> {
   const file = attachmentFile(files, config, attachment);
   const previous = await loadIfReadable(file, log);
   const bootId = await readBootId(files);
+  const node = {
+    node: wiring.bandwidth && openNetlink(),
+    readsTimeStamps: await readsTimeStamps(files, wiring),
+  };
   const netnsId = enterPodNetns(attachment.netnsPath);
   const netlink = openNetlink();
   const pod = describePodInterface(netlink, attachment.ifName);
-  refuseOtherIdentity(identity, pod);
-  const request = { network: config.network, attachment, netnsId, bootId, dns: chain.dns, wiring };
-  return { plan: planAdd(request, pod, previous), links: pod.links, netlink, file };
+  const { network } = config;
+  const { ifName } = attachment;
+  const surroundings = describeSurroundings(wiring, chain.prevResult, pod, node);
+  const request = { network, attachment, netnsId, bootId, dns: chain.dns, wiring, surroundings };
+  const plan = planAdd(request, pod, previous);
+  refuseOtherIdentity(identity, { link: { ...pod.link, mac: plan.nic.mac }, addresses: plan.nic.addresses });
+  const isRecorded = previous !== undefined && describesInterface(previous, { netnsId, bootId });
+  const key = networkAttachmentKey({ network, ...attachment });
+  const earlier = { key, ifName, record: isRecorded ? previous : undefined };
+  return { plan, links: pod.links, netlink, file, earlier };
 }
 
 function enterPodNetns(path: string): string {

@@ -68,7 +68,10 @@ export function parseCapabilities(json: JsonObject): Capabilities {
  * Throws `invalid` where the pod's interface is not what was asked for. It is not made so: its MAC and addresses are the
  * earlier plugins', whose CHECK looks for them.
  */
-export function refuseOtherIdentity(identity: readonly AskedIdentity[], { link, addresses }: PodInterface): void {
+export function refuseOtherIdentity(
+  identity: readonly AskedIdentity[],
+  { link, addresses }: Pick<PodInterface, 'link' | 'addresses'>,
+): void {
   for (const { kind, key, value } of identity) {
     const found = kind === 'mac' ? [link.mac ?? 'none'] : addresses.map(({ address }) => withoutPrefix(address));
     const wanted = kind === 'mac' ? value.toLowerCase() : parseAskedAddress(key, value);

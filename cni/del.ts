@@ -1,14 +1,21 @@
 import { networkAttachmentKey } from '../proto/network-attachment.ts';
 import type { Log } from '../runtime/system/log.ts';
+import type { Netlink } from '../runtime/system/netlink/connection.ts';
 import { openNetlink } from '../runtime/system/netlink/socket.ts';
 import type { Files } from '../runtime/system/port.ts';
 import { readBootId } from './add.ts';
 import { attachmentFile, loadIfReadable } from './attachment-file.ts';
 import type { NetworkConfig } from './conf.ts';
 import type { Attachment } from './env.ts';
+import { findHeld, inUseFault } from './held.ts';
 import { enterNetns } from './netns.ts';
 import { describesInterface } from './plan.ts';
-import { unwire } from './unwire.ts';
+import { sleep } from './sleep.ts';
+import { type FoundWiring, findWiring, unwire, type Wired } from './unwire.ts';
+
+/** How long the end of a VMM is waited for: a killed one has its memory to give back before it closes anything. */
+const RELEASE_TRIALS = 40;
+const RELEASE_STEP_MS = 25;
 
 export interface DelCall {
   readonly files: Files;
@@ -19,8 +26,9 @@ export interface DelCall {
 
 /**
  * Takes back what ADD did, as far as it is still there. The namespace is looked for at CNI_NETNS and where the record
- * says; one that is gone has taken the TAP with it. The record goes last: until then DEL can be repeated with all it
- * knows.
+ * says; one that is gone has taken the device with it. The record goes last: until then DEL can be repeated with all it
+ * knows. While a VMM has the device open nothing is taken back, and the answer is Fault `busy`: DEL comes before that of
+ * the plugins before, which would give the pod's address to another pod while this one still speaks.
  */
 export async function del({ files, log, attachment, config }: DelCall): Promise<void> {
   const file = attachmentFile(files, config, attachment);
@@ -32,8 +40,19 @@ export async function del({ files, log, attachment, config }: DelCall): Promise<
     if (netns === undefined) continue;
     const isRecorded = record !== undefined && describesInterface(record, { netnsId: netns.id, bootId });
     const netlink = openNetlink();
-    unwire(netlink, { key, ifName: attachment.ifName, record: isRecorded ? record : undefined });
+    const wired = { key, ifName: attachment.ifName, record: isRecorded ? record : undefined };
+    await unwire(netlink, wired, await findReleased(netlink, wired));
     netlink.close();
   }
   await file.remove();
+}
+
+async function findReleased(netlink: Netlink, wired: Wired): Promise<FoundWiring> {
+  for (let trial = 1; ; trial += 1) {
+    const found = findWiring(netlink, wired);
+    const held = findHeld(found.devices);
+    if (held === undefined) return found;
+    if (trial === RELEASE_TRIALS) throw inUseFault(held);
+    await sleep(RELEASE_STEP_MS);
+  }
 }

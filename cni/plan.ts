@@ -1,17 +1,22 @@
 import { Fault } from '../proto/fault.ts';
-import { type IfName, type NetworkName, parseIfName } from '../proto/ids.ts';
+import type { NetworkName } from '../proto/ids.ts';
 import {
+  isTap,
   type NetworkAttachment,
   type NicConfig,
-  type NicDns,
-  type NicRoute,
   networkAttachmentKey,
   tapAlias,
 } from '../proto/network-attachment.ts';
 import { ARPHRD_ETHER, type Link } from '../runtime/system/netlink/link.ts';
 import type { CniDns } from './conf.ts';
+import { planDevice } from './device.ts';
+import { beforeGivingUp, fits, isOurs, refuseForeignLink } from './earlier.ts';
 import type { PodAttachment } from './env.ts';
+import { findHeld, inUseFault } from './held.ts';
+import { toNicConfig } from './nic.ts';
 import type { PodInterface } from './pod-interface.ts';
+import type { Surroundings } from './surroundings.ts';
+import { needsIngress, type Step, wire } from './wire.ts';
 import type { WiringConfig } from './wiring-config.ts';
 
 export interface AddRequest {
@@ -22,46 +27,54 @@ export interface AddRequest {
   readonly bootId: string;
   readonly dns: CniDns | undefined;
   readonly wiring: WiringConfig;
+  readonly surroundings: Surroundings;
 }
-
-/** One change of ADD. Each leaves what it finds done, so that ADD can be repeated after a crash at any point. */
-export type Step =
-  | { readonly do: 'record-wiring' }
-  | { readonly do: 'make-tap'; readonly tap: IfName; readonly alias: string }
-  | { readonly do: 'raise-tap'; readonly tap: IfName; readonly mtu: number }
-  | { readonly do: 'add-ingress'; readonly to: IfName }
-  | { readonly do: 'redirect'; readonly from: IfName; readonly to: IfName }
-  | { readonly do: 'record-ready' };
 
 export interface AddPlan {
   /** The record, as it is written before the first change. */
   readonly wiring: NetworkAttachment;
-  /** What the record says beside, once all is done. */
   readonly nic: NicConfig;
   readonly steps: readonly Step[];
+  /** A VMM has the device open: whatever fails, it keeps it. */
+  readonly isInUse: boolean;
 }
 
 /** Of a netkit in L3 mode, which calls itself Ethernet. */
 const NO_MAC = '00:00:00:00:00:00';
 
-/** Unique in its namespace, and the same each time. */
-export const tapName = (ifIndex: number): IfName => parseIfName(`berth${ifIndex}`);
-
 /**
  * What ADD will do, from what is there. `previous` is the record of an earlier ADD of the same attachment, whose ingress
  * qdisc is still ours. Throws `unsupported` for an interface that a VM cannot take over, `precondition` for one that is
- * down, `exists` for a foreign link in the TAP's place.
+ * down, `exists` for a foreign link in the TAP's place, `busy` if a VMM holds a device that would have to be made anew.
  */
-export function planAdd(request: AddRequest, pod: PodInterface, previous: NetworkAttachment | undefined): AddPlan {
+export function planAdd(request: AddRequest, found: PodInterface, previous: NetworkAttachment | undefined): AddPlan {
   const { containerId, ifName, netnsPath } = request.attachment;
-  const { link } = pod;
-  const { network, netnsId, bootId } = request;
+  const { network, netnsId, bootId, wiring, surroundings } = request;
   const key = networkAttachmentKey({ network, containerId, ifName });
-  const tap = tapName(link.index);
-  const mac = ethernetAddress(link);
-  refuseDownLink(link);
-  refuseForeignTap(pod.links, tap, key);
-  const ownsIngress = pod.ingress === undefined || (pod.ingress === 'ingress' && madeIngress(previous, request, link));
+  const alias = tapAlias(key);
+  const earlier = isOfInterface(previous, request, found.link) ? previous : undefined;
+  const pod = beforeGivingUp(found, earlier);
+  const mac = ethernetAddress(pod.link);
+  refuseDownLink(pod.link);
+  const device = planDevice(wiring, pod.link, surroundings.reported);
+  const bandwidth = wiring.bandwidth && {
+    ...wiring.bandwidth,
+    ...(surroundings.earlierShaper === undefined ? {} : { leftTo: surroundings.earlierShaper }),
+  };
+  const isMacTaken = device.kind === 'macvtap' && device.mode !== 'passthru';
+  const wanted = { device, bandwidth, owner: wiring.owner };
+  const ours = pod.links.filter((link) => isOurs(link, alias, pod.link));
+  const isStale = !fits(wanted, earlier, ours, pod.qdiscs);
+  const inUse = findHeld(ours);
+  if (isStale && inUse !== undefined) throw inUseFault(inUse);
+  const known = isStale ? pod.links.filter((link) => !ours.includes(link)) : pod.links;
+  if (isTap(device)) refuseForeignLink(known, device.name, alias, pod.link);
+  const { ingress } = pod.qdiscs;
+  const ownsIngress = ingress === undefined || (ingress === 'ingress' && earlier?.ownsIngress === true);
+  const nic = toNicConfig(pod, mac, request.dns);
+  const hasDevice = !isStale && isTap(device) && ours.some(({ name }) => name === device.name);
+  const { readsTimeStamps, hasIpv6 } = surroundings;
+  const places = { pod, alias, mac, ownsIngress, hasDevice, readsTimeStamps };
   return {
     wiring: {
       state: 'wiring',
@@ -71,38 +84,27 @@ export function planAdd(request: AddRequest, pod: PodInterface, previous: Networ
       netnsPath,
       netnsId,
       bootId,
-      ifIndex: link.index,
-      device: { kind: 'tap', name: tap, queues: 1 },
-      ownsIngress,
+      ifIndex: pod.link.index,
+      device,
+      ownsIngress: ownsIngress && needsIngress(wanted),
+      nic,
+      ...(isMacTaken ? { gaveUp: earlier?.gaveUp ?? { hadIpv6: hasIpv6 } } : {}),
+      ...(bandwidth === undefined ? {} : { bandwidth }),
     },
-    nic: {
-      mac,
-      mtu: link.mtu,
-      addresses: pod.addresses.filter(({ address }) => !isIpv6LinkLocal(address)),
-      routes: nearestFirst(pod.routes.filter(isForGuest)),
-      neighbours: [...pod.neighbours],
-      dns: toNicDns(request.dns),
-    },
+    nic,
     steps: [
+      ...(isStale ? [{ do: 'unwire' } as const] : []),
       { do: 'record-wiring' },
-      { do: 'make-tap', tap, alias: tapAlias(key) },
-      { do: 'raise-tap', tap, mtu: link.mtu },
-      ...(ownsIngress ? ([{ do: 'add-ingress', to: ifName }] as const) : []),
-      { do: 'add-ingress', to: tap },
-      { do: 'redirect', from: tap, to: ifName },
-      { do: 'redirect', from: ifName, to: tap },
+      ...wire(wanted, places),
       { do: 'record-ready' },
     ],
+    isInUse: inUse !== undefined,
   };
 }
 
 /** Whether the record is of this namespace, as far as boot and inode tell: the next namespace may get the inode. */
 export function describesInterface(record: NetworkAttachment, place: { netnsId: string; bootId: string }): boolean {
   return record.netnsId === place.netnsId && record.bootId === place.bootId;
-}
-
-function madeIngress(previous: NetworkAttachment | undefined, request: AddRequest, link: Link): boolean {
-  return previous?.ownsIngress === true && previous.ifIndex === link.index && describesInterface(previous, request);
 }
 
 function ethernetAddress(link: Link): string {
@@ -119,27 +121,6 @@ function refuseDownLink({ name, up }: Link): void {
   throw new Fault('precondition', `${name} is down; the plugins before berth in the chain must raise it`);
 }
 
-function refuseForeignTap(links: readonly Link[], name: string, key: string): void {
-  const present = links.find((link) => link.name === name);
-  if (present === undefined || (present.kind === 'tun' && present.alias === tapAlias(key))) return;
-  throw new Fault('exists', `interface ${name} is there already and is not berth's TAP of ${key}; remove or rename it`);
-}
-
-/** The guest's kernel makes its own link-local address and routes, from the same MAC. */
-const isIpv6LinkLocal = (prefix: string): boolean => /^fe[89ab][0-9a-f]:/.test(prefix);
-
-const isForGuest = ({ destination }: NicRoute): boolean =>
-  !isIpv6LinkLocal(destination) && !/^ff[0-9a-f]{2}:/.test(destination);
-
-/** A gateway must be reachable when its route is made: routes without one come first, wider scopes last. */
-function nearestFirst(routes: readonly NicRoute[]): NicRoute[] {
-  return routes.toSorted(
-    (left, right) =>
-      Number(left.gateway !== undefined) - Number(right.gateway !== undefined) || right.scope - left.scope,
-  );
-}
-
-function toNicDns(dns: CniDns | undefined): NicDns {
-  const search = dns?.search?.length ? dns.search : dns?.domain ? [dns.domain] : [];
-  return { nameservers: dns?.nameservers ?? [], search, options: dns?.options ?? [] };
+function isOfInterface(record: NetworkAttachment | undefined, request: AddRequest, link: Link): boolean {
+  return record !== undefined && record.ifIndex === link.index && describesInterface(record, request);
 }

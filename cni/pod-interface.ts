@@ -4,8 +4,8 @@ import { listAddresses } from '../runtime/system/netlink/address.ts';
 import type { Netlink } from '../runtime/system/netlink/connection.ts';
 import { type Link, listLinks } from '../runtime/system/netlink/link.ts';
 import { listPermanentNeighbours } from '../runtime/system/netlink/neighbour.ts';
+import { findQdiscs, type Qdiscs } from '../runtime/system/netlink/qdisc.ts';
 import { listRoutes } from '../runtime/system/netlink/route.ts';
-import { findIngress, type IngressKind } from '../runtime/system/netlink/tc.ts';
 
 /** The pod's interface as the plugins before have left it, and what else is in its namespace. */
 export interface PodInterface {
@@ -14,7 +14,7 @@ export interface PodInterface {
   /** Of every table but `local`, those that the kernel made too. */
   readonly routes: readonly NicRoute[];
   readonly neighbours: readonly NicNeighbour[];
-  readonly ingress: IngressKind | undefined;
+  readonly qdiscs: Qdiscs;
   readonly links: readonly Link[];
 }
 
@@ -31,7 +31,7 @@ export function describePodInterface(netlink: Netlink, ifName: string): PodInter
     addresses: listAddresses(netlink, link),
     routes: listRoutes(netlink, link),
     neighbours: listPermanentNeighbours(netlink, link),
-    ingress: findIngress(netlink, link),
+    qdiscs: findQdiscs(netlink, link),
     links,
   };
 }

@@ -4,14 +4,17 @@ import { attempt, isErrno } from '../runtime/system/native/errors.ts';
 import { O, sys } from '../runtime/system/native/sys.ts';
 import type { Netlink } from '../runtime/system/netlink/connection.ts';
 import { changeLink, findLink, type Link } from '../runtime/system/netlink/link.ts';
+import { silenceLink, unaddressed } from './silence.ts';
+import type { TapSpec } from './wire.ts';
 
 const DEVICE = '/dev/net/tun';
-/** Of the network namespace that the process is in. */
-const IPV6_SETTINGS = '/proc/sys/net/ipv6/conf';
 /** linux/if_tun.h. */
 const TUNSETIFF = 0x400454ca;
 const TUNSETPERSIST = 0x400454cb;
+const TUNSETOWNER = 0x400454cc;
+const TUNSETGROUP = 0x400454ce;
 const IFF_TAP = 0x0002;
+const IFF_MULTI_QUEUE = 0x0100;
 const IFF_NO_PI = 0x1000;
 const IFF_VNET_HDR = 0x4000;
 /** struct ifreq: 16 bytes of name, then the flags. */
@@ -19,47 +22,38 @@ const IFREQ_BYTES = 40;
 const IFREQ_FLAGS_OFFSET = 16;
 
 /**
- * Makes a persistent TAP in the process's network namespace, with the virtio-net header that carries offloads, and down.
- * One that is there already is left as it is. It is marked with its alias before it is made to last: a TAP that
- * outlives a crash always says whose it is.
+ * Makes a persistent TAP in the process's network namespace, with the virtio-net header that carries offloads, and down;
+ * `present` is the one that is there already, which has the same queues and owner. It is marked with its alias before it
+ * is made to last: a TAP that outlives a crash always says whose it is.
  */
-export function ensureTap(netlink: Netlink, name: string, alias: string): Link {
-  const present = findLink(netlink, name);
-  if (present !== undefined) return present;
+export function ensureTap(netlink: Netlink, name: string, spec: TapSpec, present: Link | undefined): Link {
+  if (present === undefined) return makeTap(netlink, name, spec);
+  changeLink(netlink, present, { mtu: spec.mtu, ...unaddressed() });
+  silenceLink(present);
+  return present;
+}
+
+function makeTap(netlink: Netlink, name: string, { alias, mtu, queues, owner }: TapSpec): Link {
   const fd = openDevice();
   try {
-    const request = interfaceRequest(name, IFF_TAP | IFF_NO_PI | IFF_VNET_HDR);
-    attempt(`could not make the TAP ${name}`, () => sys.ioctl(fd, TUNSETIFF, request));
+    const flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR | (queues > 1 ? IFF_MULTI_QUEUE : 0);
+    attempt(`could not make the TAP ${name}`, () => sys.ioctl(fd, TUNSETIFF, interfaceRequest(name, flags)));
     failpoint('tap.made');
     const tap = findLink(netlink, name);
     if (tap === undefined) throw new Fault('internal', `TAP ${name} is not there after it was made`);
-    changeLink(netlink, tap, { alias });
+    const { uid, gid } = owner ?? {};
+    attempt(`could not give the TAP ${name} its owner`, () => {
+      if (uid !== undefined) sys.ioctl(fd, TUNSETOWNER, uid);
+      if (gid !== undefined) sys.ioctl(fd, TUNSETGROUP, gid);
+    });
+    changeLink(netlink, tap, { alias, mtu, ...unaddressed() });
+    silenceLink(tap);
     attempt(`could not make the TAP ${name} persistent`, () => sys.ioctl(fd, TUNSETPERSIST, 1));
     failpoint('tap.persisted');
-    return { ...tap, alias };
+    return tap;
   } finally {
     sys.close(fd);
   }
-}
-
-/**
- * Keeps the host's own stack from speaking on the TAP: without this it would send router solicitations and multicast
- * reports into the guest. Before the interface is up.
- */
-export function silenceTap(netlink: Netlink, tap: Link): void {
-  // A host without IPv6 has nothing to silence.
-  if (sys.stat(IPV6_SETTINGS) === null) return;
-  changeLink(netlink, tap, { addressGeneration: 'none' });
-  const path = `${IPV6_SETTINGS}/${tap.name}/disable_ipv6`;
-  attempt(`could not write ${path}`, () => {
-    const fd = sys.open(path, O.WRONLY);
-    try {
-      sys.write(fd, sys.utf8Encode('1'));
-    } finally {
-      sys.close(fd);
-    }
-  });
-  failpoint('sysctl.written');
 }
 
 function openDevice(): number {

@@ -1,8 +1,18 @@
 import { isTap, type NetworkAttachment, tapAlias } from '../proto/network-attachment.ts';
 import type { Netlink } from '../runtime/system/netlink/connection.ts';
-import { ensureNoLink, type Link, listLinks } from '../runtime/system/netlink/link.ts';
-import { ensureNoEmptyIngress, ensureNoRedirect, listRedirectTargets } from '../runtime/system/netlink/tc.ts';
-import { tapName } from './plan.ts';
+import { ensureNoLink, type Link, type LinkRef, listLinks } from '../runtime/system/netlink/link.ts';
+import { deleteOurRoot, findQdiscs } from '../runtime/system/netlink/qdisc.ts';
+import {
+  ensureNoRedirect,
+  type IngressFilter,
+  listIngressFilters,
+  toRedirect,
+} from '../runtime/system/netlink/redirect.ts';
+import { tapName } from './device-names.ts';
+import { isOurs } from './earlier.ts';
+import { restoreIdentity } from './identity.ts';
+import { retryBusy } from './retry-busy.ts';
+import { sleep } from './sleep.ts';
 
 export interface Wired {
   /** networkAttachmentKey. */
@@ -12,24 +22,45 @@ export interface Wired {
   readonly record: NetworkAttachment | undefined;
 }
 
+/** What of ours is in a namespace. */
+export interface FoundWiring {
+  /** The pod's interface, if it is there. */
+  readonly pod: Link | undefined;
+  /** On its ingress. */
+  readonly filters: readonly IngressFilter[];
+  /** The TAP or macvtap, and an ifb. */
+  readonly devices: readonly Link[];
+}
+
+/** Reads only. */
+export function findWiring(netlink: Netlink, wired: Wired): FoundWiring {
+  const links = listLinks(netlink);
+  const pod = findPodLink(links, wired);
+  const filters = pod === undefined ? [] : listIngressFilters(netlink, pod);
+  return { pod, filters, devices: findOurDevices(links, pod, filters, wired) };
+}
+
 /**
  * Takes back what ADD did in the namespace that `netlink` is in; nothing there is fine. The redirect goes first: once
- * its TAP is gone it would eat every packet.
+ * its device is gone it would eat every packet.
  */
-export function unwire(netlink: Netlink, wired: Wired): void {
-  const links = listLinks(netlink);
-  const podLink = findPodLink(links, wired);
-  const taps = findOurTaps(netlink, links, podLink, wired);
-  const isOurPlace = taps.length > 0 || wired.record !== undefined;
-  if (podLink !== undefined && isOurPlace) {
-    ensureNoRedirect(
-      netlink,
-      podLink,
-      taps.map(({ index }) => index),
-    );
-    if (wired.record?.ownsIngress) ensureNoEmptyIngress(netlink, podLink);
+export async function unwire(netlink: Netlink, wired: Wired, found = findWiring(netlink, wired)): Promise<void> {
+  const { pod, filters, devices } = found;
+  const { record } = wired;
+  if (pod !== undefined && (devices.length > 0 || record !== undefined)) {
+    const targets = devices.map(({ index }) => index);
+    const ownsIngress = record?.ownsIngress === true;
+    await retryBusy(sleep, () => ensureNoRedirect(netlink, pod, { targets, ownsIngress }, filters));
+    // Who has the record knows whether there is one to look for.
+    if (record === undefined || record.bandwidth !== undefined) ensureNoOwnRoot(netlink, pod);
   }
-  for (const tap of taps) ensureNoLink(netlink, tap);
+  for (const device of devices) ensureNoLink(netlink, device);
+  if (pod !== undefined && record !== undefined) restoreIdentity(netlink, pod, record);
+}
+
+/** Takes our own root qdisc off an interface that is not ours. */
+export function ensureNoOwnRoot(netlink: Netlink, link: LinkRef): void {
+  if (findQdiscs(netlink, link).root?.owner === 'berth') deleteOurRoot(netlink, link);
 }
 
 /** The recorded index survives a renaming of the interface; without a record there is only the name. */
@@ -38,19 +69,23 @@ function findPodLink(links: readonly Link[], { record, ifName }: Wired): Link | 
 }
 
 /**
- * A TAP is ours by any one of three: its alias, the record's name and index, or our name while our own filter leads the
- * pod's interface to it. The name alone proves nothing: a foreign TAP may bear it, and then ADD has refused.
+ * A device is ours by any one of three: its alias, the record's name and index, or our name while our own filter leads
+ * the pod's interface to it. The name alone proves nothing: a foreign TAP may bear it, and then ADD has refused.
  */
-function findOurTaps(netlink: Netlink, links: readonly Link[], podLink: Link | undefined, wired: Wired): Link[] {
-  const alias = tapAlias(wired.key);
-  const device = wired.record?.device;
-  const recorded = device !== undefined && isTap(device) ? device : undefined;
-  const redirectTargets = podLink === undefined ? [] : listRedirectTargets(netlink, podLink);
+function findOurDevices(
+  links: readonly Link[],
+  pod: Link | undefined,
+  filters: readonly IngressFilter[],
+  { key, record }: Wired,
+): Link[] {
+  const alias = tapAlias(key);
+  const recorded = record !== undefined && isTap(record.device) ? record.device : undefined;
+  const { targets } = toRedirect(filters);
   return links.filter((link) => {
-    if (link.kind !== 'tun') return false;
-    if (link.alias === alias) return true;
+    if (isOurs(link, alias, pod)) return true;
+    if (link.kind !== 'tun' && link.kind !== 'macvtap') return false;
     if (link.alias?.startsWith(tapAlias(''))) return false;
     if (link.index === recorded?.ifIndex && link.name === recorded.name) return true;
-    return podLink !== undefined && link.name === tapName(podLink.index) && redirectTargets.includes(link.index);
+    return pod !== undefined && link.name === tapName(pod.index) && targets.includes(link.index);
   });
 }

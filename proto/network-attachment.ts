@@ -104,6 +104,17 @@ export function describeDevice(device: NetworkDevice): string {
 
 export const isTap = (device: NetworkDevice): device is TapDevice => device.kind === 'tap' || device.kind === 'macvtap';
 
+/** Limits of the pod's traffic: bits a second and bits; 0: none. `ingress` is towards the pod. */
+const bandwidth = () =>
+  v.strictObject({
+    ingressRate: count,
+    ingressBurst: count,
+    egressRate: count,
+    egressBurst: count,
+    /** What an earlier plugin limits it by. Absent: it is berth that does, on device and interface. */
+    leftTo: v.optional(filled),
+  });
+
 /**
  * /run/berth/networks/<network>:<container id>:<ifname>.json: a pod interface as a VM takes it over. Written by cni: as
  * `wiring` before its first kernel change, as `ready` after its last; removed by DEL. Read by the runtime.
@@ -122,8 +133,11 @@ export const networkAttachmentRecord = defineRecord('network attachment', 2, () 
   device: device(),
   /** Whether this plugin made the ingress qdisc of the pod's interface, and so removes it. */
   ownsIngress: v.boolean(),
-  /** Absent while `wiring`. */
+  /** As the interface was before the first change. */
   nic: v.optional(nicConfig()),
+  /** The interface's MAC and addresses went to the device, and DEL gives them back, with IPv6 if it was on. */
+  gaveUp: v.optional(v.strictObject({ hadIpv6: v.boolean() })),
+  bandwidth: v.optional(bandwidth()),
 }));
 export type NetworkAttachment = ReturnType<typeof networkAttachmentRecord.decode>;
 

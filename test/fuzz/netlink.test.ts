@@ -7,8 +7,9 @@ import { fromHex } from '../../runtime/system/netlink/kernel-message.ts';
 import { listLinks, parseLink } from '../../runtime/system/netlink/link.ts';
 import { type NetlinkMessage, parseMessages, parseVerdict } from '../../runtime/system/netlink/message.ts';
 import { listPermanentNeighbours, parseNeighbour } from '../../runtime/system/netlink/neighbour.ts';
+import { findQdiscs } from '../../runtime/system/netlink/qdisc.ts';
+import { listIngressFilters, parseFilter } from '../../runtime/system/netlink/redirect.ts';
 import { listRoutes, parseRoute } from '../../runtime/system/netlink/route.ts';
-import { findIngress, listRedirectTargets, parseFilter } from '../../runtime/system/netlink/tc.ts';
 import { brokenBytes, inPieces, orFault, runs } from '../support/fuzz.ts';
 
 /** Answers of a Linux 6.18 kernel, shortened, each with its true length: dumps of sequence 1 and their end. */
@@ -87,8 +88,8 @@ describe('netlink', () => {
       listLinks,
       (netlink) => listRoutes(netlink, link),
       (netlink) => listPermanentNeighbours(netlink, link),
-      (netlink) => findIngress(netlink, link),
-      (netlink) => listRedirectTargets(netlink, link),
+      (netlink) => findQdiscs(netlink, link),
+      (netlink) => listIngressFilters(netlink, link),
       (netlink): NetlinkMessage[] => netlink.request({ words: 'ask', type: 16, flags: 0, payload: new Uint8Array(0) }),
     ];
     const answers = inPieces(brokenBytes(...SAMPLES)).map((pieces) => [...pieces, sample(DONE)]);

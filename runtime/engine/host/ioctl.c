@@ -16,6 +16,8 @@ static const struct Request {
 } requests[] = {
     {TUNSETIFF, sizeof(struct ifreq)},
     {TUNSETPERSIST, NUMBER},
+    {TUNSETOWNER, NUMBER},
+    {TUNSETGROUP, NUMBER},
     {FICLONE, NUMBER},
     {FITHAW, NUMBER},
     {FS_IOC_FIEMAP, sizeof(struct fiemap)},

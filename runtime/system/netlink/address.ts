@@ -1,13 +1,14 @@
 import { Fault } from '../../../proto/fault.ts';
 import type { NicAddress } from '../../../proto/network-attachment.ts';
 import { Attributes, fixedPart } from './attributes.ts';
-import type { Netlink } from './connection.ts';
+import { forgiving, type Netlink } from './connection.ts';
 import { addressFamily, formatIpAddress, parseIpAddress, parseIpPrefix } from './ip-address.ts';
 import type { LinkRef } from './link.ts';
 import { type NetlinkRequest, NLM_F } from './message.ts';
 import { MessageBuilder } from './message-builder.ts';
 
 const RTM_NEWADDR = 20;
+const RTM_DELADDR = 21;
 const RTM_GETADDR = 22;
 /** struct ifaddrmsg: u8 family, u8 prefix length, u8 flags, u8 scope, u32 interface. */
 const IFADDRMSG_BYTES = 8;
@@ -44,15 +45,31 @@ export function listAddresses(netlink: Netlink, link: LinkRef): NicAddress[] {
     .map(({ address }) => address);
 }
 
-/**
- * Gives the interface an address, or leaves the one that it has. The kernel makes no route for it (the caller brings
- * every route) and, for IPv6, does not look for duplicates.
- */
-export function ensureAddress(netlink: Netlink, link: LinkRef, address: NicAddress): void {
-  netlink.request(encodeAddress(link, address));
+export interface AddressOptions {
+  /** The kernel makes the route of its subnet. */
+  readonly withRoute: boolean;
+  /** Of IPv6: the kernel looks for duplicates. */
+  readonly isProbed: boolean;
 }
 
-export function encodeAddress(link: LinkRef, address: NicAddress): NetlinkRequest {
+/** The caller brings every route, and knows that nobody else has the address. */
+const BARE: AddressOptions = { withRoute: false, isProbed: false };
+
+/** Gives the interface an address, or leaves the one that it has. */
+export function ensureAddress(netlink: Netlink, link: LinkRef, address: NicAddress, options = BARE): void {
+  netlink.request(encodeAddress(link, address, options));
+}
+
+/** False if the interface has no such address. The routes that need it go too. */
+export function ensureNoAddress(netlink: Netlink, link: LinkRef, address: string): boolean {
+  const { family, bytes, prefixLength } = parseIpPrefix(address);
+  const message = new MessageBuilder().u8(addressFamily(family), prefixLength, 0, 0).u32(link.index);
+  const payload = message.bytesAttribute(IFA.LOCAL, bytes).finish();
+  const request = { words: `delete address ${address} of ${link.name}`, type: RTM_DELADDR, flags: 0, payload };
+  return forgiving(['EADDRNOTAVAIL'], () => netlink.request(request));
+}
+
+export function encodeAddress(link: LinkRef, address: NicAddress, options = BARE): NetlinkRequest {
   const local = parseIpPrefix(address.address);
   const message = new MessageBuilder()
     .u8(addressFamily(local.family), local.prefixLength, 0, address.scope)
@@ -60,7 +77,8 @@ export function encodeAddress(link: LinkRef, address: NicAddress): NetlinkReques
     .bytesAttribute(IFA.LOCAL, local.bytes)
     .bytesAttribute(IFA.ADDRESS, address.peer === undefined ? local.bytes : parseIpAddress(address.peer).bytes);
   if (address.broadcast !== undefined) message.bytesAttribute(IFA.BROADCAST, parseIpAddress(address.broadcast).bytes);
-  message.u32Attribute(IFA.FLAGS, IFA_F_NOPREFIXROUTE | (local.family === 6 ? IFA_F_NODAD : 0));
+  const isUnprobed = local.family === 6 && !options.isProbed;
+  message.u32Attribute(IFA.FLAGS, (options.withRoute ? 0 : IFA_F_NOPREFIXROUTE) | (isUnprobed ? IFA_F_NODAD : 0));
   // struct ifa_cacheinfo: seconds that it is preferred, seconds that it is valid, and two that the kernel writes.
   if (address.deprecated) message.attribute(IFA.CACHEINFO, (lifetimes) => lifetimes.u32(0, FOREVER, 0, 0));
   return {

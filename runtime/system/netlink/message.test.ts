@@ -4,8 +4,8 @@ import { fromHex, kernelMessage, toHex } from './kernel-message.ts';
 import { parseLink } from './link.ts';
 import { encodeMessage, parseMessages, parseVerdict } from './message.ts';
 import { MessageBuilder } from './message-builder.ts';
+import { parseFilter } from './redirect.ts';
 import { parseRoute } from './route.ts';
-import { parseFilter } from './tc.ts';
 
 describe('netlink messages', () => {
   it('frames a payload with its header', () => {

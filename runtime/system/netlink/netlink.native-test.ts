@@ -1,11 +1,14 @@
+import { Fault } from '../../../proto/fault.ts';
 import { CLONE, EAGAIN, O, sys } from '../native/sys.ts';
 import { expect, expectEqual, expectThrows, nativeTest } from '../native/testing.ts';
 import { ensureAddress, listAddresses } from './address.ts';
+import { CLASSIFIERS, type Classifier } from './classifier.ts';
 import { changeLink, ensureNoLink, findLink, findLinkByIndex, type Link, listLinks } from './link.ts';
 import { listPermanentNeighbours, replaceNeighbour } from './neighbour.ts';
+import { deleteOurRoot, ensureIngress, findQdiscs, replaceTokenBucket } from './qdisc.ts';
+import { ensureNoRedirect, ensureRedirect, listIngressFilters, toRedirect } from './redirect.ts';
 import { listRoutes, replaceRoute } from './route.ts';
 import { type NetlinkSocket, openNetlink } from './socket.ts';
-import { ensureIngress, ensureNoEmptyIngress, ensureNoRedirect, ensureRedirect, findIngress } from './tc.ts';
 
 const TUNSETIFF = 0x400454ca;
 const IFF_TAP_NO_PI = 0x1002;
@@ -154,37 +157,75 @@ nativeTest('netlink: a refusal has errno name, the request in words and the expl
   }),
 );
 
-nativeTest('netlink: a redirect carries a packet across, both ways, and stops when it is deleted', () =>
-  inFreshNetns(['one', 'two'], (netlink, taps) => {
-    const [left, right] = [one(taps, 0), one(taps, 1)];
-    for (const [from, to] of [
-      [left, right],
-      [right, left],
-    ] as const) {
-      for (let time = 0; time < 2; time += 1) {
-        ensureIngress(netlink, from.link);
-        ensureRedirect(netlink, from.link, to.link);
-      }
-      sys.write(from.fd, BROADCAST_ARP);
-      expectEqual([...(receive(to) ?? [])], [...BROADCAST_ARP]);
-      expect(receive(to) === undefined, 'one filter, one packet');
-      ensureNoRedirect(netlink, from.link, [to.link.index]);
-      sys.write(from.fd, BROADCAST_ARP);
-      expect(receive(to) === undefined, 'no packet after the filter is gone');
-      ensureNoEmptyIngress(netlink, from.link);
-      expect(findIngress(netlink, from.link) === undefined, 'no qdisc after the filter is gone');
-    }
-  }),
-);
+/** One line of words that the kernel lacks it, where it does: what cannot be had cannot be tried. */
+function isInKernel(netlink: NetlinkSocket, classifier: Classifier, { link }: Tap): boolean {
+  ensureIngress(netlink, link);
+  try {
+    ensureRedirect(netlink, link, link, [], [classifier]);
+  } catch (error) {
+    if (error instanceof Fault && error.code === 'environment') return false;
+    throw error;
+  }
+  ensureNoRedirect(netlink, link, { targets: [link.index], ownsIngress: true });
+  return true;
+}
+
+for (const classifier of CLASSIFIERS) {
+  nativeTest(
+    `netlink: a redirect carries a packet across, both ways, and stops when it is deleted: ${classifier}`,
+    () =>
+      inFreshNetns(['one', 'two'], (netlink, taps) => {
+        const [left, right] = [one(taps, 0), one(taps, 1)];
+        if (!isInKernel(netlink, classifier, left)) return;
+        for (const [from, to] of [
+          [left, right],
+          [right, left],
+        ] as const) {
+          for (let time = 0; time < 2; time += 1) {
+            ensureIngress(netlink, from.link);
+            ensureRedirect(netlink, from.link, to.link, listIngressFilters(netlink, from.link), [classifier]);
+          }
+          const filters = listIngressFilters(netlink, from.link);
+          expectEqual(toRedirect(filters), { targets: [to.link.index], dangling: 0, foreign: [] });
+          expectEqual(filters.at(-1)?.kind, classifier);
+          sys.write(from.fd, BROADCAST_ARP);
+          expectEqual([...(receive(to) ?? [])], [...BROADCAST_ARP]);
+          expect(receive(to) === undefined, 'one filter, one packet');
+          ensureNoRedirect(netlink, from.link, { targets: [to.link.index], ownsIngress: false });
+          expectEqual(listIngressFilters(netlink, from.link), []);
+          sys.write(from.fd, BROADCAST_ARP);
+          expect(receive(to) === undefined, 'no packet after the filter is gone');
+          expectEqual(findQdiscs(netlink, from.link).ingress, 'ingress');
+          ensureNoRedirect(netlink, from.link, { targets: [], ownsIngress: true });
+          expect(findQdiscs(netlink, from.link).ingress === undefined, 'no qdisc, as it serves nobody');
+        }
+      }),
+  );
+}
 
 nativeTest('netlink: a redirect to a deleted interface is known as such and replaced', () =>
   inFreshNetns(['one', 'two', 'three'], (netlink, taps) => {
     const [from, gone, next] = [one(taps, 0), one(taps, 1), one(taps, 2)];
     ensureIngress(netlink, from.link);
-    ensureRedirect(netlink, from.link, gone.link);
+    ensureRedirect(netlink, from.link, gone.link, []);
     ensureNoLink(netlink, gone.link);
-    ensureRedirect(netlink, from.link, next.link);
+    const filters = listIngressFilters(netlink, from.link);
+    expectEqual(toRedirect(filters), { targets: [], dangling: 1, foreign: [] });
+    ensureRedirect(netlink, from.link, next.link, filters);
     sys.write(from.fd, BROADCAST_ARP);
     expectEqual([...(receive(next) ?? [])], [...BROADCAST_ARP]);
+  }),
+);
+
+nativeTest('netlink: a token bucket is the root qdisc, replaced and deleted', () =>
+  inFreshNetns(['one'], (netlink, taps) => {
+    const { link } = one(taps);
+    const bucket = { bytesPerSecond: 2_500_000, burstBytes: 131_072, limitBytes: 262_144 };
+    for (const bytesPerSecond of [2_500_000, 2 ** 33]) {
+      replaceTokenBucket(netlink, link, { ...bucket, bytesPerSecond });
+      expectEqual(findQdiscs(netlink, link), { root: { kind: 'tbf', owner: 'berth' } });
+    }
+    deleteOurRoot(netlink, link);
+    expectEqual(findQdiscs(netlink, link).root?.owner, 'kernel');
   }),
 );

@@ -1,0 +1,24 @@
+import type { NetworkDevice } from '../proto/network-attachment.ts';
+import type { Link } from '../runtime/system/netlink/link.ts';
+import { tapName } from './device-names.ts';
+import type { WiringConfig } from './wiring-config.ts';
+
+/** Of an interface in the result of the plugins before, what a VMM can take in place of a TAP. */
+export interface ReportedDevice {
+  readonly socketPath?: string;
+  readonly pciId?: string;
+}
+
+/**
+ * What the VMM will open. A NIC of the host needs no TAP: the guest can have the device itself. Mode `macvtap` makes one
+ * all the same.
+ */
+export function planDevice(wiring: WiringConfig, link: Link, reported: ReportedDevice): NetworkDevice {
+  const { mode, macvtapMode, queues } = wiring;
+  if (reported.socketPath !== undefined) return { kind: 'vhost-user', socketPath: reported.socketPath };
+  const name = wiring.tapName ?? tapName(link.index);
+  if (mode === 'macvtap') return { kind: 'macvtap', name, queues, mode: macvtapMode };
+  const pciId =
+    reported.pciId ?? (link.kind === undefined && link.parent?.bus === 'pci' ? link.parent.name : undefined);
+  return pciId === undefined ? { kind: 'tap', name, queues } : { kind: 'physical', pciId };
+}
