@@ -12,7 +12,7 @@ import { createGroupController } from './group-controller/service.ts';
 import { UnfinishedGroups } from './group-controller/unfinished-groups.ts';
 import { createHealth } from './health.ts';
 import type { HostCalls } from './host-calls.ts';
-import { identity } from './identity.ts';
+import { createIdentity } from './identity.ts';
 import { lockDirectory } from './instance-lock.ts';
 import { startMetricsServer } from './metrics/metrics-server.ts';
 import { RpcMetrics } from './metrics/rpc-metrics.ts';
@@ -70,7 +70,7 @@ export async function startDriver(flags: Flags, host: HostCalls, opened: Undo, l
     opened.defer('metrics', () => metricsServer.close());
   }
   const services = {
-    Identity: identity,
+    Identity: createIdentity(volumes),
     Controller: createController({
       ...{ nodeId, volumes, snapshots, attachments, conditions, shims, publications, maxVolumesPerNode },
     }),
@@ -81,7 +81,7 @@ export async function startDriver(flags: Flags, host: HostCalls, opened: Undo, l
       measurements: new Map(),
     }),
   };
-  const health = createHealth(Object.keys(services));
+  const health = createHealth(Object.keys(services), volumes);
   const server = await startServer(socketPath, { ...services, Health: health }, metrics, log);
   opened.defer('server', async () => {
     await server.close();

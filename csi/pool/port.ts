@@ -78,6 +78,8 @@ export interface Pool {
    */
   extents(snapshotId: SnapshotId, base?: SnapshotId): Promise<readonly Extent[]>;
 
+  /** Fault `precondition` when nothing can be promised any more before the next start: the disk has failed, or has gone. */
+  requireSound(): Promise<void>;
   close(): Promise<void>;
 }
 

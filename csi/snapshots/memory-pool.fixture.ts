@@ -90,6 +90,6 @@ export function createMemoryPool(
     },
     canShare: ({ class: { provisioning } }) => snapshots === 'instant' && provisioning === 'thin',
     ...{ filesystemOf: none, space: none, allocatedBytes: none, problemOf: none, grow: none, update: none },
-    ...{ remove: none, extents: none, close: async () => {} },
+    ...{ remove: none, extents: none, requireSound: async () => {}, close: async () => {} },
   };
 }

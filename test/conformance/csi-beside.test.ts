@@ -4,6 +4,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { DRIVER_NAME } from '../../csi/identity.ts';
 import { loadProto } from '../../csi/load-proto.ts';
 import { type CsiNode, type CsiProcess, createCsiNode } from '../support/csi-node.ts';
+import { mountXfsPool } from '../support/xfs-pool.ts';
 
 /** What berth-csi serves beside CSI, as those who ask for it ask. */
 let node: CsiNode;
@@ -58,6 +59,36 @@ describe('gRPC health', () => {
     expect(other.code).toBe(status.NOT_FOUND);
     expect((await call(driver.socket, 'Health', 'Watch', {})).code).toBe(status.UNIMPLEMENTED);
   });
+});
+
+it('a pool whose file system has shut down makes the driver unhealthy, and its verbs fail without loss', async () => {
+  const broken = await createCsiNode();
+  try {
+    await mountXfsPool(broken);
+    const server = await broken.start();
+    const capability = { block: {}, access_mode: { mode: 'SINGLE_NODE_WRITER' } };
+    const request = { capacity_range: { required_bytes: 1 << 20 }, volume_capabilities: [capability] };
+    const create = (name: string) => server.client.call('Controller', 'CreateVolume', { ...request, name });
+    await create('kept');
+    expect(await server.client.call('Identity', 'Probe')).toEqual({ ready: { value: true } });
+    expect((await broken.run('xfs_io', '-x', '-c', 'shutdown -f', broken.pool)).exitCode).toBe(0);
+    await expect(create('lost')).rejects.toMatchObject({ code: status.INTERNAL });
+    await expect(server.client.call('Identity', 'Probe')).rejects.toMatchObject({
+      code: status.FAILED_PRECONDITION,
+      details: expect.stringContaining('pool main'),
+    });
+    const answer = await call(server.socket, 'Health', 'Check', { service: 'csi.v1.Controller' });
+    expect(answer.response).toEqual({ status: 'NOT_SERVING' });
+    await server.stop();
+    await broken.run('umount', broken.pool);
+    await broken.run('mount', '-o', 'loop', `${broken.scratch}/pool.xfs`, broken.pool);
+    const next = await broken.start();
+    const { entries } = await next.client.call('Controller', 'ListVolumes');
+    expect(entries.map(({ volume }) => volume.volume_id)).toEqual([expect.stringMatching(/\.kept$/)]);
+    await next.stop();
+  } finally {
+    await broken.close();
+  }
 });
 
 describe('registration with kubelet', () => {

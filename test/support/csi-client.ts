@@ -1,14 +1,14 @@
 import { Client, credentials, type ServiceError } from '@grpc/grpc-js';
 import type { createController } from '../../csi/controller.ts';
 import type { createGroupController } from '../../csi/group-controller/service.ts';
-import type { identity } from '../../csi/identity.ts';
+import type { createIdentity } from '../../csi/identity.ts';
 import { loadProto } from '../../csi/load-proto.ts';
 import type { createNode } from '../../csi/node.ts';
 import type { createSnapshotMetadata } from '../../csi/snapshot-metadata/service.ts';
 import type { Call, StreamCall } from '../../csi/verb.ts';
 
 interface Services {
-  readonly Identity: typeof identity;
+  readonly Identity: ReturnType<typeof createIdentity>;
   readonly Controller: ReturnType<typeof createController>;
   readonly GroupController: ReturnType<typeof createGroupController>;
   readonly Node: ReturnType<typeof createNode>;

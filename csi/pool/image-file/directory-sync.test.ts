@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, rename, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -29,4 +29,14 @@ test('a failure is told to all who shared it, and to all who come after', async 
   const shared = await Promise.allSettled([directory.sync(), directory.sync()]);
   expect(shared.map(({ status }) => status)).toEqual(['rejected', 'rejected']);
   await expect(directory.sync()).rejects.toThrow();
+  await expect(directory.check()).rejects.toThrow();
+});
+
+test('a directory that has been put in its place is noticed', async () => {
+  await directory.check();
+  await rename(path, `${path}-away`);
+  await mkdir(path);
+  await expect(directory.check()).rejects.toThrow('was its disk unmounted?');
+  await rm(`${path}-away`, { recursive: true });
+  await directory.close();
 });

@@ -1,4 +1,5 @@
-import { type FileHandle, open } from 'node:fs/promises';
+import { type FileHandle, open, stat } from 'node:fs/promises';
+import { Fault } from '../../../proto/fault.ts';
 import { failpoint } from '../../../runtime/system/failpoint.ts';
 
 /**
@@ -6,16 +7,19 @@ import { failpoint } from '../../../runtime/system/failpoint.ts';
  * all that come after fail too, until the next start: the kernel reports a failure once, and forgets what it was about.
  */
 export class DirectorySync {
+  private readonly path: string;
   private readonly handle: FileHandle;
+  private failure: unknown;
   private running: Promise<void> = Promise.resolve();
   private next: Promise<void> | undefined;
 
-  private constructor(handle: FileHandle) {
+  private constructor(path: string, handle: FileHandle) {
+    this.path = path;
     this.handle = handle;
   }
 
   static async open(directory: string): Promise<DirectorySync> {
-    return new DirectorySync(await open(directory, 'r'));
+    return new DirectorySync(directory, await open(directory, 'r'));
   }
 
   /** What this process changed before the call is durable when it resolves. */
@@ -24,9 +28,20 @@ export class DirectorySync {
     return this.next;
   }
 
+  /** Throws why nothing in the directory can be made durable any more. */
+  async check(): Promise<void> {
+    if (this.failure !== undefined) throw this.failure;
+    const [opened, found] = await Promise.all([this.handle.stat(), stat(this.path)]);
+    if (opened.dev === found.dev && opened.ino === found.ino) return;
+    throw new Fault('io', `${this.path} is not the directory that it was at the start; was its disk unmounted?`);
+  }
+
   private async runNext(): Promise<void> {
     await this.running;
     this.running = this.handle.sync();
+    this.running.catch((error: unknown) => {
+      this.failure = error;
+    });
     this.next = undefined; // who comes from now on is too late for this one
     await this.running;
     failpoint('directory.synced');

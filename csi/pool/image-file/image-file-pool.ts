@@ -155,6 +155,16 @@ export class ImageFilePool implements Pool {
     return changedExtents(before, now, sizeBytes);
   }
 
+  async requireSound(): Promise<void> {
+    const { name, paths, volumesSync, snapshotsSync } = this.state;
+    try {
+      await Promise.all([volumesSync.check(), snapshotsSync.check()]);
+    } catch (cause) {
+      const message = `pool ${name} in ${paths.root} has failed; look at its disk, and start the driver again`;
+      throw new Fault('precondition', message, { fields: { pool: name }, cause });
+    }
+  }
+
   async close(): Promise<void> {
     await this.copies.close();
     await Promise.all([this.state.volumesSync.close(), this.state.snapshotsSync.close()]);
