@@ -1,12 +1,12 @@
-// The way in: `node bootstrap.mjs setup|build|demo|test|bench ARGUMENTS...`, by the scripts of package.json. It needs nothing
-// but Node and npm, and brings what the rest of set-up needs: the packages of package-lock.json.
+// The way in: `node bootstrap.mjs COMMAND ARGUMENTS...`, by the scripts of package.json. It needs nothing but Node and npm,
+// and brings what the rest of set-up needs: the packages of package-lock.json.
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-const COMMANDS = ['setup', 'build', 'demo', 'test', 'bench'];
+const COMMANDS = ['setup', 'build', 'demo', 'test', 'bench', 'release'];
 /** Of this file to itself, under the lock. */
 const INSTALL = 'install-packages';
 const repository = resolve(dirname(fileURLToPath(import.meta.url)), '../..');
