@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { rmdir } from 'node:fs/promises';
+import { mkdirSync, rmdirSync } from 'node:fs';
 import { basename } from 'node:path';
 import { Fault } from '../proto/fault.ts';
 import { runPaths } from '../proto/paths.ts';
@@ -75,7 +75,7 @@ export class Attachments {
 
   async save(attachment: VolumeAttachment): Promise<void> {
     await this.alone(attachment, async () => {
-      await this.system.makeDirectory(this.directoryOf(attachment), 0o700);
+      makeDirectory(this.directoryOf(attachment));
       const path = this.pathOf(attachment);
       await this.file(path).save(attachment);
       this.learn(path, attachment);
@@ -88,7 +88,7 @@ export class Attachments {
       const path = this.pathOf(place);
       await this.file(path).remove();
       this.forget(path);
-      await removeIfEmpty(this.directoryOf(place));
+      removeIfEmpty(this.directoryOf(place));
     });
   }
 
@@ -99,7 +99,7 @@ export class Attachments {
       const path = `${directory}/${name}`;
       await this.read(path).catch((fault: Fault) => this.unreadable.set(path, fault));
     }
-    await removeIfEmpty(directory);
+    removeIfEmpty(directory);
   }
 
   /** A person may have removed or mended it meanwhile. */
@@ -172,9 +172,18 @@ function drop<T>(index: Map<string, Set<T>>, key: string, value: T): void {
   if (values?.size === 0) index.delete(key);
 }
 
-async function removeIfEmpty(directory: string): Promise<void> {
+/** At once, as the next: on the tmpfs of /run nobody waits for a disk. */
+function makeDirectory(directory: string): void {
   try {
-    await rmdir(directory);
+    if (mkdirSync(directory, { recursive: true, mode: 0o700 }) !== undefined) failpoint('directory.made');
+  } catch (cause) {
+    throw new Fault('io', `could not make the directory ${directory}`, { fields: { path: directory }, cause });
+  }
+}
+
+function removeIfEmpty(directory: string): void {
+  try {
+    rmdirSync(directory);
   } catch (cause) {
     if (['ENOENT', 'ENOTEMPTY', 'ENOTDIR'].includes(errorCode(cause) ?? '')) return;
     throw new Fault('io', `could not remove the directory ${directory}`, { fields: { path: directory }, cause });

@@ -57,12 +57,11 @@ export async function ensurePlaceholder(
 
 /** Unmounts every layer that is ours and removes the directory. Fault `precondition` if anything stays at the path. */
 export async function ensureNoPlaceholder(host: HostCalls, targetPath: string, volumeId: string): Promise<void> {
-  let target = await requireDirectory(targetPath);
-  while (target !== undefined && (await isOurs(target, volumeId))) {
-    await unmount(host, target.path);
-    target = await requireDirectory(targetPath);
-  }
-  if (target?.found === undefined || (await removeBare(target))) return;
+  const target = await requireDirectory(targetPath);
+  if (target?.found === undefined) return;
+  // As a rule there is one layer: what is below it shows in that the directory cannot be removed.
+  if (await isOurs(target, volumeId)) await unmount(host, target.path);
+  if (await removeBare(target.path)) return;
   const left = await ensureNoMount(host, target.path, volumeId);
   if (left !== undefined) throw targetRefusal(targetPath, describeMount(left));
   const entry = await ensureNoEmptyDirectories(target.path, { keepRoot: false });
@@ -139,9 +138,8 @@ async function removeDirectory(path: string): Promise<void> {
   await rmdir(path).catch(absentOr(`could not remove the directory ${path}`));
 }
 
-/** Removes a directory that is empty and on which nothing is mounted; false if there is more to it. */
-async function removeBare({ path, isMounted }: Target): Promise<boolean> {
-  if (isMounted) return false;
+/** Removes a directory that is empty and on which nothing is mounted (EBUSY); false if there is more to it. */
+async function removeBare(path: string): Promise<boolean> {
   try {
     await rmdir(path);
   } catch (error) {

@@ -39,7 +39,10 @@ export function serve(served: Served, hall: Hall): Promise<object> {
     () => {},
   );
   hall.running.set(ended, gone);
-  void ended.then(() => hall.running.delete(ended));
+  void ended.then(() => {
+    hall.running.delete(ended);
+    call.off('cancelled', leave); // which grpc-js also says of every call that is over
+  });
   return answer;
 }
 

@@ -16,11 +16,15 @@ export interface Target {
 
 /** kubelet's directory may be a symbolic link, the target itself must not. Undefined if its directory is not there. */
 export async function findTarget(targetPath: string): Promise<Target | undefined> {
-  const parent = await realpath(dirname(targetPath)).catch(absentOr(`could not resolve ${dirname(targetPath)}`));
-  if (parent === undefined) return undefined;
+  const directory = dirname(targetPath);
+  const [parent, around, found] = await Promise.all([
+    realpath(directory).catch(absentOr(`could not resolve ${directory}`)),
+    stat(directory).catch(absentOr(`could not look at ${directory}`)),
+    lstat(targetPath).catch(absentOr(`could not look at ${targetPath}`)),
+  ]);
+  if (parent === undefined || around === undefined) return undefined;
   const path = `${parent === '/' ? '' : parent}/${basename(targetPath)}`;
-  const [found, { dev }] = await Promise.all([lstat(path).catch(absentOr(`could not look at ${path}`)), stat(parent)]);
-  return { path, found, isMounted: found !== undefined && dev !== found.dev };
+  return { path, found, isMounted: found !== undefined && around.dev !== found.dev };
 }
 
 export function targetRefusal(targetPath: string, problem: string): Fault {

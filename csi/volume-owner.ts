@@ -1,7 +1,7 @@
-import { readFile } from 'node:fs/promises';
 import { Fault } from '../proto/fault.ts';
 import { decodeLease, type VolumeLease } from '../proto/volume-lease.ts';
 import { VOLUME_FILES } from '../proto/volume-spec.ts';
+import { readWhole } from '../runtime/system/node/read-whole.ts';
 import type { PodShim, PodShims } from './pod-shims.ts';
 import { absentOr } from './target-path.ts';
 import type { FoundVolume } from './volumes.ts';
@@ -26,8 +26,8 @@ export async function askOwner<T>(
 
 /** Undefined when no VM has ever had it, or this driver had it last, or whoever takes it is writing just now. */
 async function readLease(path: string): Promise<VolumeLease | undefined> {
-  const text = await readFile(path, 'utf8').catch(absentOr(`could not read ${path}`));
-  if (text === undefined || text === '') return undefined;
-  const lease = decodeLease(text, path);
+  const found = await readWhole(path).catch(absentOr(`could not read ${path}`));
+  if (found === undefined || found.length === 0) return undefined;
+  const lease = decodeLease(found.toString(), path);
   return 'purpose' in lease ? undefined : lease;
 }

@@ -1,5 +1,5 @@
 import { mkdir, rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import { execa } from 'execa';
 import { Fault } from '../../proto/fault.ts';
@@ -45,10 +45,13 @@ export const openBerth = (world: World, name: string): Promise<Driver> => openDr
 
 type Command = (socket: string, directory: string) => readonly string[];
 
-/** Thousands of volumes are promised more than the machine may have; the peer does not count. */
+/**
+ * The run directory is on a tmpfs, as on a node. Thousands of volumes are promised more than the machine may have; the
+ * peer does not count.
+ */
 const berthCommand: Command = (socket, directory) => [
   ...[process.execPath, findPrograms().csi, '--endpoint', `unix://${socket}`, '--node-id', 'bench'],
-  ...['--state-dir', join(directory, 'state'), '--run-dir', join(directory, 'run'), '--log-level', 'warn'],
+  ...['--state-dir', join(directory, 'state'), '--run-dir', `/run/${basename(directory)}`, '--log-level', 'warn'],
   ...['--pool', `bench=image-file:${join(directory, 'pool')},overcommit=unlimited`],
 ];
 

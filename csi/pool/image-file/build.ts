@@ -17,16 +17,19 @@ export async function build<T>(
   fill: (building: string) => Promise<T>,
   log: Log,
 ): Promise<T> {
-  await pool.budget.take(target.id, bytes);
   const building = `${pool.paths.incoming}/${uniqueName(target.id)}`;
+  const promised = pool.budget.take(target.id, bytes);
   try {
-    await makeBuilding(building);
+    await allDone([promised, makeBuilding(building)]);
     const filled = await fill(building);
     await place(pool.paths, building, target, log);
     return filled;
   } catch (cause) {
     await clearAway(building, log);
-    pool.budget.forget(target.id);
+    await promised.then(
+      () => pool.budget.forget(target.id),
+      () => {},
+    );
     throw toPoolFault(pool, cause, what, target.id);
   }
 }

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
-import { chmod, mkdir, open, readdir, readFile, rename, rm, rmdir, unlink } from 'node:fs/promises';
+import { chmodSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { chmod, mkdir, open, readdir, rename, rm, rmdir, unlink } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { Fault } from '../../../proto/fault.ts';
@@ -7,13 +8,14 @@ import { failpoint } from '../failpoint.ts';
 import type { System, WriteOptions } from '../port.ts';
 import { errorCode } from './errno.ts';
 import { run } from './exec.ts';
+import { readWhole } from './read-whole.ts';
 import { connectUnix, listenUnix } from './unix-socket.ts';
 
 const nodeSystem: System = {
   readFile: (path) =>
     attempt(`could not read ${path}`, async () => {
       try {
-        return new Uint8Array(await readFile(path));
+        return new Uint8Array(await readWhole(path));
       } catch (error) {
         if (isAbsence(error)) return undefined;
         throw error;
@@ -28,7 +30,11 @@ const nodeSystem: System = {
         throw error;
       }
     }),
-  writeFile: (path, data, options) => attempt(`could not write ${path}`, () => replaceFile(path, data, options)),
+  writeFile: (path, data, options) =>
+    attempt(`could not write ${path}`, async () => {
+      if (options.durable) await replaceDurably(path, data, options);
+      else replaceAtOnce(path, data, options);
+    }),
   remove: (path, { durable } = { durable: false }) =>
     attempt(`could not remove ${path}`, async () => {
       const removed = await removeEntry(path);
@@ -86,13 +92,31 @@ export async function syncDirectory(directory: string): Promise<void> {
   failpoint('directory.synced');
 }
 
-async function replaceFile(path: string, data: Uint8Array, { mode, durable }: WriteOptions): Promise<void> {
-  const temporary = `${path}.${randomBytes(6).toString('hex')}.tmp`;
+/**
+ * What need not be durable is in /run: nobody waits for a disk there, and five turns in the thread pool take ten times as
+ * long as all there is to do.
+ */
+function replaceAtOnce(path: string, data: Uint8Array, { mode }: WriteOptions): void {
+  const temporary = temporaryOf(path);
+  try {
+    writeFileSync(temporary, data, { flag: 'wx', mode });
+    chmodSync(temporary, mode); // whatever the umask
+    failpoint('file.temporary');
+    renameSync(temporary, path);
+    failpoint('file.renamed');
+  } catch (error) {
+    rmSync(temporary, { force: true });
+    throw error;
+  }
+}
+
+async function replaceDurably(path: string, data: Uint8Array, { mode }: WriteOptions): Promise<void> {
+  const temporary = temporaryOf(path);
   try {
     const handle = await open(temporary, 'wx', mode);
     try {
       await handle.writeFile(data);
-      if (durable) await handle.sync();
+      await handle.sync();
     } finally {
       await handle.close();
     }
@@ -104,8 +128,10 @@ async function replaceFile(path: string, data: Uint8Array, { mode, durable }: Wr
     await rm(temporary, { force: true });
     throw error;
   }
-  if (durable) await syncDirectory(dirname(path));
+  await syncDirectory(dirname(path));
 }
+
+const temporaryOf = (path: string): string => `${path}.${randomBytes(6).toString('hex')}.tmp`;
 
 async function removeEntry(path: string): Promise<boolean> {
   try {
