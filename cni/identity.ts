@@ -22,7 +22,7 @@ export function restoreIdentity(netlink: Netlink, link: LinkRef, { nic, gaveUp }
   changeLink(netlink, link, { mac: nic.mac });
   if (gaveUp.hadIpv6) switchIpv6(link, true);
   for (const address of nic.addresses) {
-    ensureAddress(netlink, link, address, { withRoute: hadRoute(nic, address), isProbed: true });
+    ensureAddress(netlink, link, address, { withRoute: hadRoute(nic, address) });
   }
   for (const route of nic.routes) replaceRoute(netlink, link, route);
   for (const neighbour of nic.neighbours) replaceNeighbour(netlink, link, neighbour);

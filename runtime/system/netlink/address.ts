@@ -48,14 +48,12 @@ export function listAddresses(netlink: Netlink, link: LinkRef): NicAddress[] {
 export interface AddressOptions {
   /** The kernel makes the route of its subnet. */
   readonly withRoute: boolean;
-  /** Of IPv6: the kernel looks for duplicates. */
-  readonly isProbed: boolean;
 }
 
 /** The caller brings every route, and knows that nobody else has the address. */
-const BARE: AddressOptions = { withRoute: false, isProbed: false };
+const BARE: AddressOptions = { withRoute: false };
 
-/** Gives the interface an address, or leaves the one that it has. */
+/** Gives the interface an address, or leaves the one that it has. Duplicates are not looked for: it is of use at once. */
 export function ensureAddress(netlink: Netlink, link: LinkRef, address: NicAddress, options = BARE): void {
   netlink.request(encodeAddress(link, address, options));
 }
@@ -77,8 +75,8 @@ export function encodeAddress(link: LinkRef, address: NicAddress, options = BARE
     .bytesAttribute(IFA.LOCAL, local.bytes)
     .bytesAttribute(IFA.ADDRESS, address.peer === undefined ? local.bytes : parseIpAddress(address.peer).bytes);
   if (address.broadcast !== undefined) message.bytesAttribute(IFA.BROADCAST, parseIpAddress(address.broadcast).bytes);
-  const isUnprobed = local.family === 6 && !options.isProbed;
-  message.u32Attribute(IFA.FLAGS, (options.withRoute ? 0 : IFA_F_NOPREFIXROUTE) | (isUnprobed ? IFA_F_NODAD : 0));
+  const noProbe = local.family === 6 ? IFA_F_NODAD : 0;
+  message.u32Attribute(IFA.FLAGS, (options.withRoute ? 0 : IFA_F_NOPREFIXROUTE) | noProbe);
   // struct ifa_cacheinfo: seconds that it is preferred, seconds that it is valid, and two that the kernel writes.
   if (address.deprecated) message.attribute(IFA.CACHEINFO, (lifetimes) => lifetimes.u32(0, FOREVER, 0, 0));
   return {
