@@ -9,7 +9,16 @@ import { type ShellPod, startShellPod } from '../support/shell-pod.ts';
 
 const DNS = { nameservers: ['10.96.0.10', 'fd00:96::10'], search: ['a.svc', 'svc'], options: ['ndots:5'] };
 const list = configList({ main: { type: 'ptp' }, subnets: ['10.88.0.0/24', 'fd00:88::/64'], dns: DNS });
-const PODS = ['one', 'two'];
+/** As a container engine adds what the pod itself asks for. */
+const ASKED = { servers: ['10.96.0.11'], searches: ['b.svc'], options: ['ndots:2'] };
+const asking = {
+  ...list,
+  plugins: list.plugins.map((plugin) =>
+    plugin.type === 'berth' ? { ...plugin, capabilities: { dns: true }, runtimeConfig: { dns: ASKED } } : plugin,
+  ),
+};
+const LISTS = { one: list, two: asking };
+const PODS = ['one', 'two'] as const;
 /** Prints the address of each sender, when it is heard for the first time. linux/if_packet.h, AF_PACKET, ETH_P_ALL. */
 const CAPTURE = [
   'const socket = sys.socket(17, 3, 0x0300);',
@@ -40,7 +49,7 @@ beforeAll(async () => {
   lab = await createLab();
   network = await createPodNetwork(lab);
   const tools = [await buildProgram({ scratch }, 'capture', CAPTURE)];
-  for (const name of PODS) addresses.set(name, await network.attach(name, list));
+  for (const name of PODS) addresses.set(name, await network.attach(name, LISTS[name]));
   await configure('one');
   const starting = PODS.map((name) => startShellPod(lab, name, { flags: ['--netns', `/run/netns/${name}`], tools }));
   for (const started of await Promise.all(starting)) pods.set(started.name, started);
@@ -128,6 +137,7 @@ it('has the addresses, routes and neighbours of the pod’s interface, and its D
   expect(await guest.run('cat /etc/resolv.conf')).toBe(
     'nameserver 10.96.0.10\nnameserver fd00:96::10\nsearch a.svc svc\noptions ndots:5',
   );
+  expect(await pod('two').run('cat /etc/resolv.conf')).toBe('nameserver 10.96.0.11\nsearch b.svc\noptions ndots:2');
 });
 
 it('hears nothing from the TAP itself', async () => {
@@ -153,7 +163,7 @@ it('hears nothing from the TAP itself', async () => {
 it('leaves nothing', async () => {
   for (const name of PODS) {
     expect(await pod(name).end()).toBe(0);
-    await network.detach(name, list);
+    await network.detach(name, LISTS[name]);
     expect(await network.inPod(name, 'ip', '-brief', 'link', 'show', 'type', 'tun')).toBe('');
     await network.remove(name);
   }

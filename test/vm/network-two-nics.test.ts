@@ -1,4 +1,7 @@
+import { readFile } from 'node:fs/promises';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { podPaths, runPaths } from '../../proto/paths.ts';
+import { sandboxRecord } from '../../proto/sandbox-record.ts';
 import { createLab, type Lab } from '../support/lab.ts';
 import { configList, createPodNetwork, type PodNetwork } from '../support/pod-network.ts';
 import { type ShellPod, startShellPod } from '../support/shell-pod.ts';
@@ -7,9 +10,14 @@ const MTU = 9000;
 const IPV4_AND_ICMP = 28;
 const IPV6_AND_ICMP = 48;
 const bridge = { type: 'bridge', bridge: 'br0', isGateway: true, mtu: MTU };
-const jumbo = configList({ name: 'jumbo', main: bridge, subnets: ['10.90.0.0/24'] });
+const jumbo = configList({ name: 'jumbo', main: bridge, subnets: ['10.90.0.0/24'], berth: { queues: 2 } });
 const second = configList({ name: 'second', main: { type: 'ptp' }, subnets: ['10.91.0.0/24', 'fd00:91::/64'] });
-const six = configList({ name: 'six', main: { ...bridge, bridge: 'br6' }, subnets: ['fd00:66::/64'] });
+const six = configList({
+  name: 'six',
+  main: { ...bridge, bridge: 'br6' },
+  subnets: ['fd00:66::/64'],
+  berth: { queues: 4 },
+});
 
 let lab: Lab;
 let network: PodNetwork;
@@ -23,7 +31,7 @@ beforeAll(async () => {
   addresses['second'] = await network.attach('two', second, 'net1');
   addresses['six'] = await network.attach('six', six);
   [two, only] = await Promise.all([
-    startShellPod(lab, 'two', { flags: ['--netns', '/run/netns/two'] }),
+    startShellPod(lab, 'two', { flags: ['--netns', '/run/netns/two', '--cpus', '2'] }),
     startShellPod(lab, 'six', { flags: ['--netns', '/run/netns/six'] }),
   ]);
 });
@@ -33,6 +41,11 @@ afterAll(() => lab.close());
 const FRAGMENTS =
   "awk '/^Ip: [0-9]/ {print $15, $20} /^Ip6(ReasmReqds|FragCreates) / {print $2}' /proc/net/snmp /proc/net/snmp6 | xargs";
 const NONE = '0 0 0 0';
+
+async function readSandbox(pod: string) {
+  const { record } = podPaths(runPaths(lab.runDirectory), pod);
+  return sandboxRecord.decode(await readFile(`${lab.root}${record}`, 'utf8'), record);
+}
 
 it('carries frames of 9000 bytes whole, both ways', async () => {
   const [address = ''] = addresses['jumbo'] ?? [];
@@ -69,6 +82,15 @@ it('has IPv6 alone, with frames of 9000 bytes too', async () => {
   expect(await only.run('ip -4 -o address show dev eth0')).toBe('');
   await only.run('echo six >/tmp/name; httpd -p [::]:80 -h /tmp');
   expect(await network.inPeer('busybox', 'wget', '-q', '-O', '-', `http://[${address}]/name`)).toBe('six');
+});
+
+it('has a queue for each processor, of a TAP that was made for several, and no more', async () => {
+  const queues = (nic: string) => `cd /sys/class/net/${nic}/queues; echo *`;
+  expect(await two.run(queues('eth0'))).toBe('rx-0 rx-1 tx-0 tx-1');
+  expect(await two.run(queues('net1'))).toBe('rx-0 tx-0');
+  expect(await only.run(queues('eth0'))).toBe('rx-0 tx-0');
+  const { choices } = await readSandbox('six');
+  expect(choices.find(({ source }) => source.startsWith('interface eth0'))?.reason).toMatch(/, 1 of its 4$/);
 });
 
 it('leaves nothing', async () => {
