@@ -44,6 +44,13 @@ export function asFault(thrown: unknown, code: FaultCode, message: string, field
   return new Fault(code, message, fields ? { fields, cause: thrown } : { cause: thrown });
 }
 
+/** A Fault as one of a part of the whole, `part: message`, with more fields. Anything else passes through. */
+export function faultIn(part: string, thrown: unknown, fields: FaultFields): unknown {
+  if (!(thrown instanceof Fault)) return thrown;
+  const { code, message, cause } = thrown;
+  return new Fault(code, `${part}: ${message}`, { fields: { ...thrown.fields, ...fields }, cause });
+}
+
 /** One line for a person: the message and the chain of causes, outermost first. */
 export function describeError(thrown: unknown): string {
   const parts: string[] = [];

@@ -11,6 +11,8 @@ type Branded<Name extends string> = string & { readonly [brand]: Name };
 export type PodUid = Branded<'PodUid'>;
 /** Id of a sandbox (one pod VM), chosen by the container engine or by `berth run`. */
 export type SandboxId = Branded<'SandboxId'>;
+/** Id of a container within its pod; in the guest it names a directory, a cgroup and crun's state. */
+export type ContainerId = Branded<'ContainerId'>;
 /** Container id of the CNI specification: the sandbox id as the container engine passes it. */
 export type CniContainerId = Branded<'CniContainerId'>;
 /** CSI volume id, `<pool>.<node key>.<name>`, at most 128 bytes (CSI 1.12, "Size Limits"). */
@@ -38,6 +40,7 @@ const WORD_RULE = 'letters, digits, "_", "." and "-", beginning with a letter or
 
 export const parsePodUid = parser<PodUid>('pod UID', WORD, 128, `at most 128 ${WORD_RULE}`);
 export const parseSandboxId = parser<SandboxId>('sandbox id', WORD, 64, `at most 64 ${WORD_RULE}`);
+export const parseContainerId = parser<ContainerId>('container id', WORD, 128, `at most 128 ${WORD_RULE}`);
 export const parseCniContainerId = parser<CniContainerId>('CNI_CONTAINERID', WORD, 128, `at most 128 ${WORD_RULE}`);
 export const parseNetworkName = parser<NetworkName>('network name', WORD, 80, `at most 80 ${WORD_RULE}`);
 export const parseVolumeId = parser<VolumeId>('volume id', WORD, 128, `at most 128 ${WORD_RULE}`);

@@ -1,5 +1,5 @@
 import * as v from 'valibot';
-import { parseDiskSerial, parsePodUid, parseSandboxId, parseVolumeId } from './ids.ts';
+import { parseContainerId, parseDiskSerial, parsePodUid, parseSandboxId, parseVolumeId } from './ids.ts';
 import { absolutePath, count, defineRecord, filled, id } from './record.ts';
 import { VOLUME_MODES } from './volume-attachment.ts';
 
@@ -14,10 +14,11 @@ export type ProcessIdentity = v.InferOutput<typeof processIdentitySchema>;
  * /run/berth/pods/<sandbox id>/pod.json: one pod VM. Written by the pod's shim alone, removed when the pod has ended.
  * Read by the CLI, and by a new shim of the id when the one that wrote it was killed: it takes the record over.
  */
-export const sandboxRecord = defineRecord('sandbox', 2, () => ({
+export const sandboxRecord = defineRecord('sandbox', 3, () => ({
   id: id(parseSandboxId),
   podUid: id(parsePodUid),
   state: v.picklist(SANDBOX_STATES),
+  /** What the shim was started with: the main container's, or its sandbox's. */
   bundle: absolutePath,
   netnsPath: v.optional(absolutePath),
   createdAtMs: count,
@@ -25,10 +26,11 @@ export const sandboxRecord = defineRecord('sandbox', 2, () => ({
   vmm: v.optional(processIdentitySchema),
   /** What the planner chose for each source, and why (design rule: transport never changes silently). */
   choices: v.array(v.strictObject({ source: filled, chosen: filled, reason: filled })),
-  /** One entry for each place of the container that shows one; disk and mode are the volume's. */
+  /** One entry for each place of a container that shows one; disk and mode are the volume's. */
   volumes: v.array(
     v.strictObject({
       volumeId: id(parseVolumeId),
+      containerId: id(parseContainerId),
       containerPath: filled,
       serial: id(parseDiskSerial),
       volumeMode: v.picklist(VOLUME_MODES),
@@ -38,14 +40,23 @@ export const sandboxRecord = defineRecord('sandbox', 2, () => ({
   ),
   interfaces: v.array(v.strictObject({ name: filled, addresses: v.array(v.string()) })),
   /**
-   * What a shim needs that takes the place of a killed one; there as soon as the state is `running`. The streams are as
-   * in shim.ts; `isStartAsked` is written before the guest is asked to start the container.
+   * What a shim needs that takes the place of a killed one; there as soon as the state is `running`, the main container
+   * first. The streams are as in shim.ts, `stdioId` is their number on the stdio channel; `isStartAsked` is written before
+   * the guest is asked to start the container.
    */
-  container: v.optional(
-    v.strictObject({ stdin: v.string(), stdout: v.string(), stderr: v.string(), isStartAsked: v.boolean() }),
+  containers: v.array(
+    v.strictObject({
+      id: id(parseContainerId),
+      bundle: absolutePath,
+      stdioId: count,
+      stdin: v.string(),
+      stdout: v.string(),
+      stderr: v.string(),
+      isStartAsked: v.boolean(),
+    }),
   ),
   /** Why it is `failed`, for a person. */
   failure: v.optional(v.string()),
 }));
 export type Sandbox = ReturnType<typeof sandboxRecord.decode>;
-export type SandboxContainer = NonNullable<Sandbox['container']>;
+export type SandboxContainer = Sandbox['containers'][number];

@@ -25,22 +25,34 @@ const volume = message({
 const volumeId = message({ volumeId: string(1) });
 const volumeIds = strings(1);
 
-const create = message({
+/**
+ * A container of the pod. All of them are declared when the pod is created: each has a 9p share of its own for its root,
+ * and QEMU can add a disk to a VM that runs, but no share.
+ */
+const container = message({
+  /** Unique in the pod. */
+  id: string(1),
   /** OCI bundle: a directory with config.json and a root file system. */
-  bundle: string(1),
+  bundle: string(2),
+  volumes: messages(3, volume),
+  /** FIFOs as containerd makes them; empty: discarded. */
+  stdin: string(4),
+  stdout: string(5),
+  stderr: string(6),
+});
+export type CreateContainer = MessageType<typeof container>;
+
+const create = message({
+  /** At least one. The first is the pod's main container, which an empty container id means below. */
+  containers: messages(15, container),
   /** Network namespace of the pod; empty: the VM has no NIC. */
   netnsPath: string(2),
   /** Empty: taken from the volumes' attachments, else the sandbox id. */
   podUid: string(3),
-  volumes: messages(4, volume),
   /** Directory of the guest manifest. */
   guestDirectory: string(5),
   memoryMib: uint(6),
   vcpus: uint(7),
-  /** FIFOs as containerd makes them; empty: discarded. */
-  stdin: string(8),
-  stdout: string(9),
-  stderr: string(10),
   /** auto, tcg, kvm (accelerator.ts); empty: auto. */
   accelerator: string(11),
   /** How long the guest may take from spawn to hello. */
@@ -75,27 +87,34 @@ export type MaintainVolume = MessageType<typeof maintain>;
 const maintained = message({ isClean: bool(1), words: string(2), trimmedBytes: uint(3), notices: strings(4) });
 export type MaintainedVolume = MessageType<typeof maintained>;
 
+const containerId = string(1);
+
 const phase = message({ name: string(1), milliseconds: uint(2) });
 
 export const shimMethods = {
   /**
-   * Plans, leases, boots, formats if need be, mounts, creates the container. On failure everything is undone.
+   * Plans, leases, boots, formats if need be, mounts, creates the containers. On failure everything is undone.
    * `notices` are sentences that whoever asked should read: what works, but not as well as it could.
    */
   create: method('Create', create, message({ phases: messages(1, phase), reasons: strings(2), notices: strings(3) })),
   /** In place of Create: works on a volume that no VM has, in a VM of its own. Nothing of it is left when it answers. */
   maintain: method('Maintain', maintain, maintained),
-  start: method('Start', empty, empty),
-  wait: method('Wait', empty, message({ exitCode: uint(1) })),
+  start: method('Start', message({ containerId }), empty),
+  /** Answers when the container has ended and its output is handed on. */
+  wait: method('Wait', message({ containerId }), message({ exitCode: uint(1) })),
   /**
-   * To a shim that took the place of a killed one and adopted its VM: couples the container's streams again. They are
-   * exact, because the caller counts: it says how much of each output it has had, and is told how much of the input the
-   * guest has had, the end counting as one byte; what it wrote beyond, it writes again. `precondition` if there is no VM
-   * to resume.
+   * To a shim that took the place of a killed one and adopted its VM: couples the containers' streams again. They are
+   * exact, because the caller counts: it says how much of each output it has had (nothing, of a container that it does not
+   * name), and is told how much of each input the guest has had, the end counting as one byte; what it wrote beyond, it
+   * writes again. `precondition` if there is no VM to resume.
    */
-  resume: method('Resume', message({ stdoutBytes: uint(1), stderrBytes: uint(2) }), message({ stdinBytes: uint(1) })),
-  kill: method('Kill', message({ signal: uint(1), all: bool(2) }), empty),
-  /** Orderly end: container, sync, unmount, power off; then the shim exits. Kills what does not end in time. */
+  resume: method(
+    'Resume',
+    message({ containers: messages(3, message({ containerId, stdoutBytes: uint(2), stderrBytes: uint(3) })) }),
+    message({ containers: messages(2, message({ containerId, stdinBytes: uint(2) })) }),
+  ),
+  kill: method('Kill', message({ signal: uint(1), all: bool(2), containerId: string(3) }), empty),
+  /** Orderly end: the main container, then the others, sync, unmount, power off; then the shim exits. Kills what does not end in time. */
   stop: method('Stop', message({ timeoutMs: uint(1) }), empty),
 
   // Volumes of the pod, for csi and the CLI. `not-found` if the pod's VM does not have the volume.

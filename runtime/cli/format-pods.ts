@@ -1,7 +1,7 @@
 import { formatTable } from './format-table.ts';
 import type { Pod } from './list-pods.ts';
 
-const HEADER = ['POD', 'STATE', 'AGE', 'VMM', 'ADDRESSES', 'VOLUMES'];
+const HEADER = ['POD', 'STATE', 'AGE', 'VMM', 'CONTAINERS', 'ADDRESSES', 'VOLUMES'];
 
 export function formatPods(pods: readonly Pod[], nowMs: number): string {
   return formatTable(
@@ -11,11 +11,18 @@ export function formatPods(pods: readonly Pod[], nowMs: number): string {
       pod.alive ? pod.state : 'dead',
       formatAge(nowMs - pod.createdAtMs),
       pod.vmm === undefined ? '-' : String(pod.vmm.pid),
+      orDash(pod.containers.map(({ id }) => id)),
       orDash(pod.interfaces.flatMap(({ addresses }) => addresses)),
-      orDash(pod.volumes.map(({ volumeId, containerPath }) => `${volumeId} at ${containerPath}`)),
+      orDash(pod.volumes.map((volume) => `${volume.volumeId} at ${formatPlace(volume, pod)}`)),
     ]),
   );
 }
+
+/** Of a pod with one container, the path says it. */
+const formatPlace = (
+  { containerId, containerPath }: Pod['volumes'][number],
+  { containers }: Pick<Pod, 'containers'>,
+): string => (containers.length > 1 ? `${containerId}:${containerPath}` : containerPath);
 
 const orDash = (words: readonly string[]): string => (words.length === 0 ? '-' : words.join(', '));
 

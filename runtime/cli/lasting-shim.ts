@@ -7,15 +7,16 @@ import { isGone, openShim, type ShimClient, type ShimCommand } from './shim-clie
 /** Shims that die one after another while they take a pod over show a fault that another try does not mend. */
 const ATTEMPTS = 5;
 
-/** The shim of a pod for as long as its container lives: a new one takes the place of one that is killed. */
+/** The shim of a pod for as long as its main container lives: a new one takes the place of one that is killed. */
 export class LastingShim {
   private readonly command: ShimCommand;
-  private readonly stdio: ContainerStdio;
+  /** By container. */
+  private readonly stdio: ReadonlyMap<string, ContainerStdio>;
   private shim: ShimClient;
   private resuming: Promise<void> | undefined;
   private isGivenUp = false;
 
-  constructor(shim: ShimClient, command: ShimCommand, stdio: ContainerStdio) {
+  constructor(shim: ShimClient, command: ShimCommand, stdio: ReadonlyMap<string, ContainerStdio>) {
     this.shim = shim;
     this.command = command;
     this.stdio = stdio;
@@ -57,12 +58,22 @@ export class LastingShim {
       }
       this.shim = await openShim(this.command);
       try {
-        const { stdinBytes } = await this.shim.call('resume', await this.stdio.awaitNextShim());
-        return this.stdio.resumeStdin(stdinBytes);
+        const { containers } = await this.shim.call('resume', { containers: await this.handedOn() });
+        for (const { containerId, stdinBytes } of containers) this.stdio.get(containerId)?.resumeStdin(stdinBytes);
+        return;
       } catch (error) {
         if (!(await isGone(this.shim))) throw error;
       }
     }
+  }
+
+  /** How much of each container's outputs has gone the whole way. */
+  private handedOn() {
+    const streams = [...this.stdio].map(async ([containerId, stdio]) => ({
+      containerId,
+      ...(await stdio.awaitNextShim()),
+    }));
+    return Promise.all(streams);
   }
 
   /** An orderly end leaves no directory. */

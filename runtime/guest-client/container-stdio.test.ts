@@ -80,6 +80,29 @@ describe('container stdio', () => {
     await Promise.all([out.drained(), outputDone]);
   });
 
+  it('leaves the channel to other containers when an input is closed whose end another shim has sent', async () => {
+    const { guest, couple, stdin, cut, host } = setUp();
+    const input = guest.receiver(ID, STDIN);
+    couple({}).beginInput();
+    expect(await readAll(input)).toBe('');
+    cut();
+
+    const next = new StdioMux();
+    const [near, far] = memoryStreams();
+    const [attached] = [guest.attach(far), next.attach(near)];
+    const resumed = coupleStdio(next, ID, { stdin, stdout: undefined, stderr: undefined }, silentLog);
+    expect(await resumed.resumeInput()).toBe(1);
+    resumed.closeInput();
+    const other = next.receiver(2, STDOUT);
+    const sender = guest.sender(2, STDOUT);
+    await sender.send(bytes('still here'));
+    sender.end();
+    expect(await readAll(other)).toBe('still here');
+    near.close();
+    host.close(new Fault('io', 'gone'));
+    await attached;
+  });
+
   it('is done when the guest is gone', async () => {
     const { host, couple, stdout, stderr, cut } = setUp();
     const { outputDone } = couple({ stdout, stderr });

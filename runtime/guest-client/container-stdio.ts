@@ -24,7 +24,7 @@ export interface ContainerStdio {
   beginInput(): void;
   /** The same for a container that had another shim: resolves with how much of its input the guest has handed on. */
   resumeInput(): Promise<number>;
-  /** Nobody reads the input any more. Idempotent. */
+  /** Nobody reads the input any more, nor waits for its end. Idempotent. */
   closeInput(): void;
   /** Gives up whatever is on the way. Idempotent. */
   close(): void;
@@ -48,19 +48,30 @@ export function coupleStdio(
       mux.discard(stdioId, stream);
     });
   const outputs = [output(STDOUT, host.stdout, handedOn.stdout), output(STDERR, host.stderr, handedOn.stderr)];
+  let isInputClosed = false;
+  const closeInput = (): void => {
+    isInputClosed = true;
+    host.stdin?.close();
+  };
+  const input = async (): Promise<void> => {
+    await copyIn(mux, stdioId, host.stdin, log);
+    // What was closed here has not ended; or its end, of which another shim knows, is with the guest, which takes no second.
+    if (!isInputClosed) mux.sender(stdioId, STDIN).end();
+  };
   return {
     outputDone: Promise.all(outputs).then(() => {}),
-    beginInput: () => void copyIn(mux, stdioId, host.stdin, log),
+    beginInput: () => void input(),
     async resumeInput() {
       const handedOnBytes = await mux.sender(stdioId, STDIN).locate();
       // No input at all, and the guest has had its end: a second end would come after it.
       if (host.stdin === undefined && handedOnBytes > 0) return handedOnBytes;
-      void copyIn(mux, stdioId, host.stdin, log);
+      void input();
       return handedOnBytes;
     },
-    closeInput: () => host.stdin?.close(),
+    closeInput,
     close() {
-      for (const stream of [host.stdin, host.stdout, host.stderr]) stream?.close();
+      closeInput();
+      for (const stream of [host.stdout, host.stderr]) stream?.close();
     },
   };
 }
@@ -87,7 +98,6 @@ async function copyIn(mux: StdioMux, stdioId: number, source: ByteStream | undef
   } catch (error) {
     log.debug('input given up', { stdioId, error });
   } finally {
-    sender.end();
     source?.close();
   }
 }

@@ -1,6 +1,6 @@
 import type { AgentDevice } from '../../proto/agent.ts';
 import type { OciDevice, OciSpec } from './oci-spec.ts';
-import type { DeviceNumber, PlanFacts, PlanRequest, VolumeFacts } from './types.ts';
+import type { ContainerRequest, DeviceNumber, PlanFacts, PlanRequest, VolumeFacts, VolumePlace } from './types.ts';
 import { checkContainerPath, findDevice, isPublishedReadOnly, type VolumeUse } from './volume-use.ts';
 
 type Numbered = Pick<OciDevice, 'type' | 'major' | 'minor'>;
@@ -11,16 +11,18 @@ export interface DevicesPlan {
 }
 
 /** Volumes as device nodes: those that are asked for by their target, and those that config.json names by number. */
-export function planDevices(request: PlanRequest, facts: PlanFacts): DevicesPlan {
-  const asked = request.volumes
+export function planDevices(container: ContainerRequest, request: PlanRequest, facts: PlanFacts): DevicesPlan {
+  const { id, spec, volumes } = container;
+  const asked = volumes
     .filter(({ isDevice }) => isDevice)
     .map(({ targetPath, containerPath, readOnly }) => {
       const volume = findDevice(targetPath, request, facts);
-      return toUse(volume, containerPath, readOnly);
+      return toUse(volume, { containerId: id, containerPath }, readOnly);
     });
-  const named = (request.spec.linux?.devices ?? []).flatMap((device) => {
+  const named = (spec.linux?.devices ?? []).flatMap((device) => {
     const volume = findNumbered(device, request, facts);
-    return volume === undefined ? [] : [toUse(volume, device.path, !mayWrite(request.spec, device))];
+    if (volume === undefined) return [];
+    return [toUse(volume, { containerId: id, containerPath: device.path }, !mayWrite(spec, device))];
   });
   const uses = [...asked, ...named];
   const devices = uses.map(({ facts: { spec }, containerPath, readOnly }) => ({
@@ -31,10 +33,10 @@ export function planDevices(request: PlanRequest, facts: PlanFacts): DevicesPlan
   return { uses, devices };
 }
 
-function toUse(volume: VolumeFacts, containerPath: string, isAskedReadOnly: boolean): VolumeUse {
-  checkContainerPath(containerPath);
+function toUse(volume: VolumeFacts, place: VolumePlace, isAskedReadOnly: boolean): VolumeUse {
+  checkContainerPath(place.containerPath);
   const readOnly = isAskedReadOnly || isPublishedReadOnly(volume);
-  return { facts: volume, containerPath, readOnly, isDevice: true };
+  return { ...place, facts: volume, readOnly, isDevice: true };
 }
 
 /** The pod's own volume of which the device is the placeholder: of other pods none, for numbers are soon used again. */
@@ -78,5 +80,8 @@ export function withoutPlaceholders(spec: OciSpec, volumes: readonly VolumeFacts
 }
 
 /** Host paths at which a device node is expected. */
-export const deviceTargets = ({ volumes }: Pick<PlanRequest, 'volumes'>): readonly string[] =>
-  volumes.filter(({ isDevice }) => isDevice).map(({ targetPath }) => targetPath);
+export const deviceTargets = ({ containers }: Pick<PlanRequest, 'containers'>): readonly string[] => [
+  ...new Set(
+    containers.flatMap(({ volumes }) => volumes.filter(({ isDevice }) => isDevice).map(({ targetPath }) => targetPath)),
+  ),
+];

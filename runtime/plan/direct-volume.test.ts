@@ -40,7 +40,7 @@ describe('a volume of another driver', () => {
         ownership: undefined,
       },
     ]);
-    expect(guest.spec.mounts).toEqual([
+    expect(guest.containers[0]?.spec.mounts).toEqual([
       { destination: '/data', type: 'bind', source: '/run/berth/volumes/direct-0', options: ['rbind', 'rw'] },
     ]);
     expect(choices[0]?.reason).toMatch(/no lease of it, QEMU's image lock stands alone$/);
@@ -50,8 +50,8 @@ describe('a volume of another driver', () => {
     const { vm, guest } = planned({}, place('/a', { readOnly: true }), place('/b', { subPath: 'c' }));
     expect(vm.disks).toHaveLength(2);
     expect(vm.disks[1]?.readOnly).toBe(false);
-    expect(guest.binds).toEqual([{ name: 'volume-1', serial: 'direct-0', subPath: 'c' }]);
-    expect(guest.spec.mounts?.map(({ options }) => options?.at(-1))).toEqual(['ro', 'rw']);
+    expect(guest.containers[0]?.binds).toEqual([{ name: 'volume-1', serial: 'direct-0', subPath: 'c' }]);
+    expect(guest.containers[0]?.spec.mounts?.map(({ options }) => options?.at(-1))).toEqual(['ro', 'rw']);
   });
 
   it.each([

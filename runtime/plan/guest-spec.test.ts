@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { planGuestSpec } from './guest-spec.ts';
 import { planMounts } from './mounts.ts';
-import { facts, request, spec } from './plan.fixture.ts';
+import { container, facts, request, spec } from './plan.fixture.ts';
 
 const MOUNTS_OF_THE_GUEST = [
   { destination: '/proc', type: 'proc', source: 'proc' },
@@ -12,6 +12,7 @@ const MOUNTS_OF_THE_GUEST = [
   { destination: '/sys/fs/cgroup', type: 'cgroup', source: 'cgroup' },
   { destination: '/cg', type: 'cgroup2', source: 'cgroup2' },
 ];
+const NETNS = '/run/netns/a';
 const RESOLV_CONF = {
   destination: '/etc/resolv.conf',
   type: 'bind',
@@ -21,14 +22,15 @@ const RESOLV_CONF = {
 
 describe('planMounts', () => {
   it('passes on what the guest makes by itself, unchanged', () => {
-    const asked = request({ spec: spec({ mounts: MOUNTS_OF_THE_GUEST }) });
-    expect(planMounts(asked, facts(), false).mounts).toEqual(MOUNTS_OF_THE_GUEST);
+    const asked = container('main', { spec: spec({ mounts: MOUNTS_OF_THE_GUEST }) });
+    expect(planMounts(asked, request(), facts(), false).mounts).toEqual(MOUNTS_OF_THE_GUEST);
   });
 
   it('adds resolv.conf where DNS is known and the bundle mounts nothing there', () => {
-    expect(planMounts(request(), facts(), true).mounts).toEqual([RESOLV_CONF]);
+    expect(planMounts(container('main'), request(), facts(), true).mounts).toEqual([RESOLV_CONF]);
     const own = { destination: '/etc/resolv.conf', type: 'tmpfs', source: 'tmpfs' };
-    expect(planMounts(request({ spec: spec({ mounts: [own] }) }), facts(), true).mounts).toEqual([own]);
+    const asked = container('main', { spec: spec({ mounts: [own] }) });
+    expect(planMounts(asked, request(), facts(), true).mounts).toEqual([own]);
   });
 });
 
@@ -45,14 +47,14 @@ describe('planGuestSpec', () => {
         resources: { devices: [{ allow: false, access: 'rwm' }] },
       },
     });
-    expect(planGuestSpec(request({ spec: given }), [RESOLV_CONF])).toEqual({
+    expect(planGuestSpec(container('main', { spec: given }), NETNS, [RESOLV_CONF])).toEqual({
       ociVersion: '1.2.0',
       process: { args: ['sh'], user: { uid: 7 } },
-      root: { path: '/run/berth/containers/box/rootfs', readonly: true },
+      root: { path: '/run/berth/containers/main/rootfs', readonly: true },
       annotations: { a: 'b' },
       mounts: [RESOLV_CONF],
       linux: {
-        cgroupsPath: '/berth/box',
+        cgroupsPath: '/berth/main',
         namespaces: [{ type: 'pid' }, { type: 'mount' }],
         resources: { devices: [{ allow: false, access: 'rwm' }] },
       },
@@ -76,6 +78,6 @@ describe('planGuestSpec', () => {
     ['no namespaces at all', { linux: {} }, /shares no PID namespace/],
     ['a device of the host', { linux: { devices: [{ path: '/dev/sda' }] } }, /linux\.devices: \/dev\/sda of the host/],
   ])('refuses %s', (_what, changes, message) => {
-    expect(() => planGuestSpec(request({ spec: spec(changes) }), [])).toThrow(message);
+    expect(() => planGuestSpec(container('main', { spec: spec(changes) }), NETNS, [])).toThrow(message);
   });
 });

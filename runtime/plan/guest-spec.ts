@@ -1,11 +1,12 @@
 import { Fault } from '../../proto/fault.ts';
 import { guestCgroupsPath, guestRootfsPath } from '../../proto/guest-layout.ts';
 import type { OciMount, OciSpec } from './oci-spec.ts';
-import type { PlanRequest } from './types.ts';
+import type { ContainerRequest } from './types.ts';
 
 /** config.json for the guest's crun: what named the host names the guest, and what cannot be moved is refused. */
 export function planGuestSpec(
-  { spec, id: containerId, netnsPath }: Pick<PlanRequest, 'spec' | 'id' | 'netnsPath'>,
+  { spec, id: containerId }: Pick<ContainerRequest, 'spec' | 'id'>,
+  netnsPath: string,
   mounts: readonly OciMount[],
 ): OciSpec {
   checkOffered(spec);
@@ -56,6 +57,6 @@ function checkNamespaces(namespaces: Namespaces, netnsPath: string): void {
   }
   // Without one of its own the container would see the guest's processes, the agent among them.
   if (namespaces.some(({ type }) => type === 'pid')) return;
-  const message = 'linux.namespaces: a pod VM shares no PID namespace with its container; add {"type": "pid"}';
+  const message = 'linux.namespaces: a pod VM shares no PID namespace with its containers; add {"type": "pid"}';
   throw new Fault('unsupported', message, { fields: { key: 'linux.namespaces' } });
 }

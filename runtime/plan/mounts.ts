@@ -4,7 +4,7 @@ import { GUEST_RESOLV_CONF, guestBindPath, guestVolumePath } from '../../proto/g
 import { type DirectUse, directSerial, isDirectReadOnly } from './direct-volume.ts';
 import type { OciMount } from './oci-spec.ts';
 import { joinSubPath } from './sub-path.ts';
-import type { DirectVolume, PlanFacts, PlanRequest } from './types.ts';
+import type { ContainerRequest, DirectVolume, PlanFacts, PlanRequest } from './types.ts';
 import { checkContainerPath, findVolume, isPublishedReadOnly, type VolumeUse } from './volume-use.ts';
 
 export interface MountsPlan {
@@ -13,25 +13,36 @@ export interface MountsPlan {
   readonly uses: readonly VolumeUse[];
   /** Parts of volumes, which the guest resolves before crun sees them. */
   readonly binds: readonly AgentBind[];
-  /** Volumes of other drivers, each once, and the places that show them. */
-  readonly directTargets: readonly string[];
+  /** Places that show volumes of other drivers. */
   readonly directUses: readonly DirectUse[];
+}
+
+/** What one container's mounts are planned with. */
+interface Context {
+  readonly container: ContainerRequest;
+  readonly request: PlanRequest;
+  readonly facts: PlanFacts;
 }
 
 /** File systems that the guest's kernel makes by itself, with nothing of the host in them. */
 const OF_THE_GUEST: readonly string[] = ['proc', 'sysfs', 'tmpfs', 'devpts', 'mqueue', 'cgroup', 'cgroup2'];
 
 /** `mounts` of the bundle as the guest's crun gets them, then the requested volumes, then resolv.conf if `hasDns`. */
-export function planMounts(request: PlanRequest, facts: PlanFacts, hasDns: boolean): MountsPlan {
-  const directTargets = volumeTargets(request).filter((path) => facts.direct.has(path));
+export function planMounts(
+  container: ContainerRequest,
+  request: PlanRequest,
+  facts: PlanFacts,
+  hasDns: boolean,
+): MountsPlan {
+  const context = { container, request, facts };
   const planned = [
-    ...(request.spec.mounts ?? []).map((mount, index) => planMount({ mount, name: `mount-${index}` }, request, facts)),
-    ...request.volumes
+    ...(container.spec.mounts ?? []).map((mount, index) => planMount({ mount, name: `mount-${index}` }, context)),
+    ...container.volumes
       .filter(({ isDevice }) => !isDevice)
       .map(({ targetPath, containerPath, readOnly, subPath }, index) => {
         const bind = { destination: containerPath, type: 'bind', options: [readOnly ? 'ro' : 'rw'] };
         const asked = { mount: { ...bind, source: targetPath }, name: `volume-${index}`, subPath };
-        return planBind(asked, request, facts);
+        return planBind(asked, context);
       }),
   ];
   const mounts = planned.map(({ mount }) => mount);
@@ -39,7 +50,7 @@ export function planMounts(request: PlanRequest, facts: PlanFacts, hasDns: boole
   const uses = planned.flatMap(({ use }) => (use === undefined ? [] : [use]));
   const binds = planned.flatMap(({ bind }) => (bind === undefined ? [] : [bind]));
   const directUses = planned.flatMap(({ direct }) => (direct === undefined ? [] : [direct]));
-  return { mounts, uses, binds, directTargets, directUses };
+  return { mounts, uses, binds, directUses };
 }
 
 const RESOLV_CONF: OciMount = {
@@ -64,9 +75,9 @@ interface PlannedMount {
   readonly direct?: DirectUse;
 }
 
-function planMount(asked: AskedMount, request: PlanRequest, facts: PlanFacts): PlannedMount {
+function planMount(asked: AskedMount, context: Context): PlannedMount {
   const { mount } = asked;
-  if (isBind(mount)) return planBind(asked, request, facts);
+  if (isBind(mount)) return planBind(asked, context);
   if (mount.type !== undefined && OF_THE_GUEST.includes(mount.type)) return { mount };
   const type = mount.type === undefined ? 'of no type' : `of type ${mount.type}`;
   const message = `mount ${mount.destination} ${type} cannot enter the VM; remove it from config.json`;
@@ -77,14 +88,15 @@ function planMount(asked: AskedMount, request: PlanRequest, facts: PlanFacts): P
 const isBind = (mount: OciMount): boolean =>
   mount.type === 'bind' || (mount.options ?? []).some((option) => option === 'bind' || option === 'rbind');
 
-function planBind({ mount, name, subPath = '' }: AskedMount, request: PlanRequest, facts: PlanFacts): PlannedMount {
+function planBind({ mount, name, subPath = '' }: AskedMount, context: Context): PlannedMount {
+  const { container, request, facts } = context;
   const source = mount.source ?? '';
   const direct = facts.direct.get(source);
-  if (direct !== undefined) return planDirectBind({ mount, name, subPath }, direct, request, facts);
+  if (direct !== undefined) return planDirectBind({ mount, name, subPath }, direct, context);
   const isVolume =
     facts.volumes.some(({ attachment }) => attachment.targetPath === source) ||
     facts.mounts.get(source)?.source.startsWith('berth:') === true ||
-    request.volumes.some(({ targetPath }) => targetPath === source);
+    container.volumes.some(({ targetPath }) => targetPath === source);
   if (!isVolume) {
     const message =
       `mount ${mount.destination} binds ${source || 'nothing'} of the host, which is no volume of berth and cannot ` +
@@ -95,21 +107,19 @@ function planBind({ mount, name, subPath = '' }: AskedMount, request: PlanReques
   const { facts: volume, subPath: shown } = findVolume(source, request, facts);
   const readOnly = isPublishedReadOnly(volume) || (mount.options ?? []).includes('ro');
   return {
-    ...toGuestBind({ mount, name, subPath: joinSubPath(shown, subPath) }, request.id, volume.spec.serial, readOnly),
-    use: { facts: volume, containerPath: mount.destination, readOnly, isDevice: false },
+    ...toGuestBind({ mount, name, subPath: joinSubPath(shown, subPath) }, container.id, volume.spec.serial, readOnly),
+    use: { facts: volume, containerId: container.id, containerPath: mount.destination, readOnly, isDevice: false },
   };
 }
 
-function planDirectBind(asked: AskedMount, volume: DirectVolume, request: PlanRequest, facts: PlanFacts): PlannedMount {
+function planDirectBind(asked: AskedMount, volume: DirectVolume, { container, request, facts }: Context): PlannedMount {
   const { mount, subPath = '' } = asked;
   checkContainerPath(mount.destination);
   const target = mount.source ?? '';
-  const index = volumeTargets(request)
-    .filter((path) => facts.direct.has(path))
-    .indexOf(target);
+  const index = directTargets(request, facts).indexOf(target);
   const readOnly = isDirectReadOnly(volume) || (mount.options ?? []).includes('ro');
   return {
-    ...toGuestBind({ ...asked, subPath: joinSubPath(subPath) }, request.id, directSerial(index), readOnly),
+    ...toGuestBind({ ...asked, subPath: joinSubPath(subPath) }, container.id, directSerial(index), readOnly),
     direct: { target, volume, readOnly },
   };
 }
@@ -133,9 +143,17 @@ function toGuestBind(
   };
 }
 
-/** Host paths whose topmost mount the planner must know: whatever the container would see of the host. */
-export function volumeTargets({ spec, volumes }: Pick<PlanRequest, 'spec' | 'volumes'>): readonly string[] {
-  const binds = (spec.mounts ?? []).filter(isBind).flatMap(({ source }) => (source === undefined ? [] : [source]));
-  const asked = volumes.filter(({ isDevice }) => !isDevice).map(({ targetPath }) => targetPath);
-  return [...new Set([...asked, ...binds])];
+/** Host paths whose topmost mount the planner must know: whatever the containers would see of the host. */
+export function volumeTargets({ containers }: Pick<PlanRequest, 'containers'>): readonly string[] {
+  const paths = containers.flatMap(({ spec, volumes }) => [
+    ...volumes.filter(({ isDevice }) => !isDevice).map(({ targetPath }) => targetPath),
+    ...(spec.mounts ?? []).filter(isBind).flatMap(({ source }) => (source === undefined ? [] : [source])),
+  ]);
+  return [...new Set(paths)];
 }
+
+/** Of these, the volumes of other drivers: each once, in the order of their disks. */
+export const directTargets = (
+  request: Pick<PlanRequest, 'containers'>,
+  { direct }: Pick<PlanFacts, 'direct'>,
+): readonly string[] => volumeTargets(request).filter((path) => direct.has(path));

@@ -1,5 +1,6 @@
 import {
   parseCniContainerId,
+  parseContainerId,
   parseDiskSerial,
   parseIfName,
   parseNetworkName,
@@ -13,7 +14,7 @@ import { placeholderSource, type VolumeAttachment } from '../../proto/volume-att
 import { DEFAULT_CLASS, NO_LIMITS } from '../../proto/volume-class.ts';
 import type { VolumeFilesystem } from '../../proto/volume-filesystem.ts';
 import type { OciSpec } from './oci-spec.ts';
-import type { PlanFacts, PlanRequest, VolumeFacts } from './types.ts';
+import type { ContainerRequest, PlanFacts, PlanRequest, VolumeFacts } from './types.ts';
 
 /** A pod with a root directory, one volume and one interface; tests change what they are about. */
 const POD_UID = parsePodUid('pod-a');
@@ -28,18 +29,24 @@ export function spec(changes: Partial<OciSpec> = {}): OciSpec {
   };
 }
 
-export function request(changes: Partial<PlanRequest> = {}): PlanRequest {
+type ContainerChanges = Partial<Omit<ContainerRequest, 'id'>>;
+
+export function container(id: string, changes: ContainerChanges = {}): ContainerRequest {
+  return { id: parseContainerId(id), bundle: `/bundles/${id}`, spec: spec(), volumes: [], ...changes };
+}
+
+/** `bundle`, `spec` and `volumes` are those of its only container, main. */
+export function request(changes: Partial<PlanRequest> & ContainerChanges = {}): PlanRequest {
+  const { bundle = '/bundles/a', spec: config = spec(), volumes = [], ...others } = changes;
   return {
     id: parseSandboxId('box'),
     podUid: POD_UID,
-    bundle: '/bundles/a',
     netnsPath: '/run/netns/a',
-    spec: spec(),
-    volumes: [],
+    containers: [container('main', { bundle, spec: config, volumes })],
     memoryMib: 256,
     vcpus: 1,
     accelerator: 'tcg',
-    ...changes,
+    ...others,
   };
 }
 
@@ -103,7 +110,11 @@ export function network(ifName: string, changes: Partial<NetworkAttachment> = {}
   };
 }
 
-export function facts(changes: Partial<PlanFacts> = {}): PlanFacts {
+type RootKind = 'directory' | 'other' | 'absent';
+const ROOTS = ['/bundles/a/rootfs', '/bundles/web/rootfs', '/bundles/log/rootfs', '/roots/b'];
+
+/** `root` is what stands at the roots that tests use. */
+export function facts({ root = 'directory', ...changes }: Partial<PlanFacts> & { root?: RootKind } = {}): PlanFacts {
   const volumes = changes.volumes ?? [];
   const placeholders = volumes.map(
     ({ attachment }) =>
@@ -115,7 +126,7 @@ export function facts(changes: Partial<PlanFacts> = {}): PlanFacts {
     direct: new Map(),
     devices: new Map(volumes.map(({ attachment }) => [attachment.targetPath, attachment.device])),
     mounts: new Map(placeholders),
-    root: 'directory',
+    roots: new Map(ROOTS.map((path) => [path, root])),
     guest: {
       directory: '/guest',
       manifest: {

@@ -56,10 +56,10 @@ describe('a volume', () => {
           readOnly: false,
           ownership: undefined,
         },
-        containerPaths: ['/data'],
+        places: [{ containerId: 'main', containerPath: '/data' }],
       },
     ]);
-    expect(made.guest.spec.mounts).toEqual([
+    expect(made.guest.containers[0]?.spec.mounts).toEqual([
       { destination: '/data', type: 'bind', source: '/run/berth/volumes/s-v', options: ['rbind', 'rw'] },
     ]);
     expect(made.choices[0]).toEqual({
@@ -73,7 +73,7 @@ describe('a volume', () => {
     const proc = { destination: '/proc', type: 'proc', source: 'proc' };
     const asked = request({ spec: spec({ mounts: [bindMount('v', '/data', 'rbind', 'rprivate', 'rw'), proc] }) });
     const made = plan(asked, facts({ volumes: [volume('v')] }));
-    expect(made.guest.spec.mounts).toEqual([
+    expect(made.guest.containers[0]?.spec.mounts).toEqual([
       { destination: '/data', type: 'bind', source: '/run/berth/volumes/s-v', options: ['rprivate', 'rbind', 'rw'] },
       proc,
     ]);
@@ -87,8 +87,10 @@ describe('a volume', () => {
       ['berth-root', true],
       ['s-v', false],
     ]);
-    expect(made.guest.volumes.map(({ containerPaths }) => containerPaths)).toEqual([['/data', '/copy']]);
-    expect(made.guest.spec.mounts?.map(({ options }) => options?.at(-1))).toEqual(['rw', 'ro']);
+    expect(made.guest.volumes.map(({ places }) => places.map(({ containerPath }) => containerPath))).toEqual([
+      ['/data', '/copy'],
+    ]);
+    expect(made.guest.containers[0]?.spec.mounts?.map(({ options }) => options?.at(-1))).toEqual(['rw', 'ro']);
   });
 
   it('that was published without a pod serves any', () => {
@@ -100,7 +102,7 @@ describe('a volume', () => {
     ['the attachment', { attachment: { readOnly: true } }, false, 'it is published read-only'],
     ['its access mode', { attachment: { accessMode: 'SINGLE_NODE_READER_ONLY' } }, false, 'it is published read-only'],
     ['its mount options', { attachment: { mountFlags: ['noatime,ro'] } }, false, 'it is published read-only'],
-    ['the request', {}, true, 'the container asks for it read-only'],
+    ['the request', {}, true, 'it is asked for read-only'],
   ] as const)('is a read-only disk if %s says so', (_by, changes, readOnly, why) => {
     const { attachment, ...others } = { attachment: {}, ...changes };
     const flags = 'mountFlags' in attachment ? { ...attachment, mountFlags: [...attachment.mountFlags] } : attachment;
@@ -108,7 +110,7 @@ describe('a volume', () => {
     const made = plan(request({ volumes: [ask('v', '/data', readOnly)] }), known);
     expect(made.vm.disks[1]?.readOnly).toBe(true);
     expect(made.guest.volumes[0]?.storage?.readOnly).toBe(true);
-    expect(made.guest.spec.mounts?.[0]?.options).toEqual(['rbind', 'ro']);
+    expect(made.guest.containers[0]?.spec.mounts?.[0]?.options).toEqual(['rbind', 'ro']);
     expect(made.choices[0]?.chosen).toBe('virtio-blk, read-only');
     expect(made.choices[0]?.reason).toContain(why);
   });
@@ -119,7 +121,7 @@ describe('a volume', () => {
       facts({ volumes: [volume('v', { state: 'never' })] }),
     );
     expect(made.vm.disks[1]?.readOnly).toBe(false);
-    expect(made.guest.spec.mounts?.[0]?.options).toEqual(['rbind', 'ro']);
+    expect(made.guest.containers[0]?.spec.mounts?.[0]?.options).toEqual(['rbind', 'ro']);
   });
 });
 
@@ -337,9 +339,9 @@ describe('the machine', () => {
       ],
       controlSocket: '/run/berth/pods/box/qmp.sock',
       console: '/run/berth/pods/box/console.log',
-      shares: [{ id: 'rootfs', transport: '9p', tag: 'rootfs', path: '/bundles/a/rootfs' }],
+      shares: [{ id: 'rootfs-0', transport: '9p', tag: 'rootfs-0', path: '/bundles/a/rootfs' }],
     });
-    expect(guest).toMatchObject({ hostname: 'box', rootfs: { shareTag: 'rootfs' } });
+    expect(guest).toMatchObject({ hostname: 'box', containers: [{ id: 'main', rootfs: { shareTag: 'rootfs-0' } }] });
     expect(choices).toEqual([
       {
         source: 'root /bundles/a/rootfs',
@@ -354,6 +356,6 @@ describe('the machine', () => {
     const asked = request({ spec: spec({ root: { path: '/roots/b', readonly: true }, hostname: 'web-0' }) });
     const { vm, guest } = plan(asked, facts());
     expect(vm.shares[0]?.path).toBe('/roots/b');
-    expect(guest).toMatchObject({ hostname: 'web-0', spec: { root: { readonly: true } } });
+    expect(guest).toMatchObject({ hostname: 'web-0', containers: [{ spec: { root: { readonly: true } } }] });
   });
 });

@@ -1,12 +1,21 @@
-import { Fault } from '../../proto/fault.ts';
+import { Fault, faultIn } from '../../proto/fault.ts';
 import { planDevices, withoutPlaceholders } from './devices.ts';
 import { planDirectVolumes } from './direct-volume.ts';
 import { planGuestSpec } from './guest-spec.ts';
-import { planMounts } from './mounts.ts';
+import { directTargets, planMounts } from './mounts.ts';
 import { hasDns, planNetwork } from './network.ts';
 import { planRoot } from './root.ts';
-import { ACCELERATOR, type Plan, type PlanFacts, type PlanRequest, type PlanResult } from './types.ts';
+import {
+  ACCELERATOR,
+  type ContainerPlan,
+  type ContainerRequest,
+  type Plan,
+  type PlanFacts,
+  type PlanRequest,
+  type PlanResult,
+} from './types.ts';
 import { planVm } from './vm-spec.ts';
+import { checkPlaces } from './volume-use.ts';
 import { planVolumes } from './volumes.ts';
 
 /**
@@ -24,40 +33,65 @@ export function planPod(request: PlanRequest, facts: PlanFacts): PlanResult {
 
 function plan(request: PlanRequest, facts: PlanFacts): Plan {
   const network = planNetwork(facts.networks, request.vcpus);
-  const { mounts, uses, binds, directTargets, directUses } = planMounts(request, facts, hasDns(network.dns));
-  const { uses: deviceUses, devices } = planDevices(request, facts);
-  const shown = withoutPlaceholders(
-    request.spec,
-    deviceUses.map(({ facts: volume }) => volume),
+  const containers = request.containers.map((container, place) =>
+    planContainer(container, { place, request, facts, hasDns: hasDns(network.dns) }),
   );
-  const spec = planGuestSpec({ ...request, spec: shown }, mounts);
-  const root = planRoot(request, facts);
-  const volumes = planVolumes([...uses, ...deviceUses], request.vcpus, facts.capabilities);
-  const direct = planDirectVolumes(directTargets, directUses, request.vcpus, facts.capabilities);
+  const uses = containers.flatMap((container) => container.uses);
+  const volumes = planVolumes(uses, request.vcpus, facts.capabilities);
+  const directUses = containers.flatMap((container) => container.directUses);
+  const direct = planDirectVolumes(directTargets(request, facts), directUses, request.vcpus, facts.capabilities);
   return {
     vm: planVm(request, facts, {
       disks: [...volumes.disks, ...direct.disks],
       nics: network.nics,
-      shares: [root.share],
+      shares: containers.map(({ root }) => root.share),
     }),
     guest: {
-      hostname: request.spec.hostname ?? request.id,
+      hostname: request.containers[0]?.spec.hostname ?? request.id,
       dns: network.dns,
       interfaces: network.interfaces,
       volumes: volumes.volumes,
       direct: direct.storages,
-      binds,
-      devices,
-      spec,
-      rootfs: root.rootfs,
+      containers: containers.map(({ planned }) => planned),
     },
     choices: [
       ...volumes.choices,
       ...direct.choices,
-      root.choice,
+      ...containers.map(({ root }) => root.choice),
       ...network.choices,
       { source: ACCELERATOR, ...facts.accelerator },
     ],
     notices: direct.notices,
   };
+}
+
+interface PodContext {
+  /** Of the container in the pod; the main container's is 0. */
+  readonly place: number;
+  readonly request: PlanRequest;
+  readonly facts: PlanFacts;
+  readonly hasDns: boolean;
+}
+
+function planContainer(container: ContainerRequest, context: PodContext) {
+  const { place, request, facts } = context;
+  const { id, bundle, spec } = container;
+  try {
+    const { mounts, uses: mountUses, binds, directUses } = planMounts(container, request, facts, context.hasDns);
+    const { uses: deviceUses, devices } = planDevices(container, request, facts);
+    const uses = [...mountUses, ...deviceUses];
+    checkPlaces(uses);
+    const placeholders = deviceUses.map(({ facts: volume }) => volume);
+    const root = planRoot(container, place, facts);
+    const planned: ContainerPlan = {
+      ...{ id, bundle, binds, devices },
+      stdioId: place + 1,
+      spec: planGuestSpec({ id, spec: withoutPlaceholders(spec, placeholders) }, request.netnsPath, mounts),
+      rootfs: root.rootfs,
+    };
+    return { planned, root, uses, directUses };
+  } catch (error) {
+    // Of a pod with one container it is clear whose fault it is.
+    throw request.containers.length === 1 ? error : faultIn(`container ${id}`, error, { containerId: id });
+  }
 }

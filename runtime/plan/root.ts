@@ -1,35 +1,40 @@
 import { Fault } from '../../proto/fault.ts';
 import type { Sandbox } from '../../proto/sandbox-record.ts';
 import type { Share } from '../vmm/port.ts';
-import type { GuestPlan, PlanFacts, PlanRequest } from './types.ts';
+import type { ContainerPlan, ContainerRequest, PlanFacts } from './types.ts';
 
 export interface RootPlan {
   readonly share: Share;
-  readonly rootfs: GuestPlan['rootfs'];
+  readonly rootfs: ContainerPlan['rootfs'];
   readonly choice: Sandbox['choices'][number];
 }
 
-const TAG = 'rootfs';
-
-/** Root of the bundle's container on the host: a relative `root.path` starts at the bundle (runtime specification). */
-export function rootPath({ bundle, spec }: Pick<PlanRequest, 'bundle' | 'spec'>): string {
+/** Root of a container on the host: a relative `root.path` starts at the bundle (runtime specification). */
+export function rootPath({ bundle, spec }: Pick<ContainerRequest, 'bundle' | 'spec'>): string {
   return spec.root.path.startsWith('/') ? spec.root.path : `${bundle}/${spec.root.path}`;
 }
 
-export function planRoot(request: PlanRequest, facts: Pick<PlanFacts, 'root' | 'capabilities'>): RootPlan {
-  const path = rootPath(request);
-  if (facts.root !== 'directory') {
-    const found = facts.root === 'absent' ? 'does not exist' : 'is no directory';
+/** Each container has a share of its own, numbered by its `place` in the pod: a 9p tag has room for 31 bytes, an id has not. */
+export function planRoot(
+  container: ContainerRequest,
+  place: number,
+  facts: Pick<PlanFacts, 'roots' | 'capabilities'>,
+): RootPlan {
+  const path = rootPath(container);
+  const kind = facts.roots.get(path) ?? 'absent';
+  if (kind !== 'directory') {
+    const found = kind === 'absent' ? 'does not exist' : 'is no directory';
     const message = `root.path: ${path} ${found}; unpack the container's root file system there`;
-    throw new Fault(facts.root === 'absent' ? 'not-found' : 'unsupported', message, { fields: { path } });
+    throw new Fault(kind === 'absent' ? 'not-found' : 'unsupported', message, { fields: { path } });
   }
+  const tag = `rootfs-${place}`;
   if (!facts.capabilities.nineP) {
     const message = `root.path: this VMM (${facts.capabilities.version}) cannot share a directory by 9p, so ${path} cannot enter the VM`;
     throw new Fault('unsupported', message, { fields: { path } });
   }
   return {
-    share: { id: TAG, transport: '9p', tag: TAG, path },
-    rootfs: { shareTag: TAG },
+    share: { id: tag, transport: '9p', tag, path },
+    rootfs: { shareTag: tag },
     choice: {
       source: `root ${path}`,
       chosen: '9p, read-only',

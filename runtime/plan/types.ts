@@ -2,7 +2,7 @@ import type { Accelerator, AcceleratorWish } from '../../proto/accelerator.ts';
 import type { AgentBind, AgentDevice, AgentInterface, AgentStorage } from '../../proto/agent.ts';
 import type { Fault } from '../../proto/fault.ts';
 import type { GuestManifest } from '../../proto/guest-manifest.ts';
-import type { PodUid, SandboxId } from '../../proto/ids.ts';
+import type { ContainerId, PodUid, SandboxId } from '../../proto/ids.ts';
 import type { NetworkAttachment, NicDns } from '../../proto/network-attachment.ts';
 import type { PodPaths } from '../../proto/paths.ts';
 import type { Sandbox } from '../../proto/sandbox-record.ts';
@@ -16,15 +16,21 @@ import type { OciSpec } from './oci-spec.ts';
 export interface PlanRequest {
   readonly id: SandboxId;
   readonly podUid: PodUid;
-  readonly bundle: string;
   /** Network namespace of the pod; empty: the VM has no NIC. */
   readonly netnsPath: string;
-  readonly spec: OciSpec;
-  /** `--volume TARGET:/path`; under containerd the same pairs come from the mounts of the spec. */
-  readonly volumes: readonly VolumeRequest[];
+  /** At least one, with ids of their own; the first is the pod's main container. */
+  readonly containers: readonly ContainerRequest[];
   readonly memoryMib: number;
   readonly vcpus: number;
   readonly accelerator: AcceleratorWish;
+}
+
+export interface ContainerRequest {
+  readonly id: ContainerId;
+  readonly bundle: string;
+  readonly spec: OciSpec;
+  /** `--volume TARGET:/path`; under containerd the same pairs come from the mounts of the spec. */
+  readonly volumes: readonly VolumeRequest[];
 }
 
 export interface VolumeRequest {
@@ -52,8 +58,8 @@ export interface PlanFacts {
   readonly devices: ReadonlyMap<string, DeviceNumber | undefined>;
   /** Of the same paths, those that another driver left a volume at, for Kata Containers. */
   readonly direct: ReadonlyMap<string, DirectVolume>;
-  /** What stands at the root of the bundle's config.json, `rootPath(request)`. */
-  readonly root: 'directory' | 'other' | 'absent';
+  /** What stands at the root of each container's config.json, `rootPath(container)`. */
+  readonly roots: ReadonlyMap<string, 'directory' | 'other' | 'absent'>;
   readonly guest: { readonly manifest: GuestManifest; readonly directory: string };
   readonly capabilities: VmmCapabilities;
   /** What the wish came to on this host. */
@@ -109,17 +115,23 @@ export interface Plan {
   readonly notices: readonly string[];
 }
 
-/** A disk of the pod: one, and mounted once in the guest, however many places of the container show it. */
+/** A place of a container that shows a volume. */
+export interface VolumePlace {
+  readonly containerId: ContainerId;
+  readonly containerPath: string;
+}
+
+/** A disk of the pod: one, and mounted once in the guest, however many places of its containers show it. */
 export interface VolumePlan {
   readonly facts: VolumeFacts;
   readonly diskId: string;
   readonly readOnly: boolean;
-  /** Undefined: the container has the disk as a device node. */
+  /** Undefined: the containers have the disk as a device node. */
   readonly storage: AgentStorage | undefined;
-  readonly containerPaths: readonly string[];
+  readonly places: readonly VolumePlace[];
 }
 
-/** What the agent is told, in this order: sandbox, volumes, container. */
+/** What the agent is told, in this order: sandbox, volumes, containers. */
 export interface GuestPlan {
   readonly hostname: string;
   readonly dns: NicDns;
@@ -127,6 +139,15 @@ export interface GuestPlan {
   readonly volumes: readonly VolumePlan[];
   /** Volumes of other drivers, which are mounted as they are. */
   readonly direct: readonly AgentStorage[];
+  /** The main container first. */
+  readonly containers: readonly ContainerPlan[];
+}
+
+export interface ContainerPlan {
+  readonly id: ContainerId;
+  readonly bundle: string;
+  /** Number of its streams on the stdio channel. */
+  readonly stdioId: number;
   readonly binds: readonly AgentBind[];
   readonly devices: readonly AgentDevice[];
   /** config.json for the guest's crun. */

@@ -97,12 +97,12 @@ describe('a part of a volume', () => {
     ],
   ])('%s', (_, asked, known, subPath) => {
     const { guest, vm } = plan(asked, known);
-    expect(guest.binds).toEqual([{ name: 'volume-0', serial: 's-v', subPath }]);
-    expect(guest.spec.mounts).toEqual([
+    expect(guest.containers[0]?.binds).toEqual([{ name: 'volume-0', serial: 's-v', subPath }]);
+    expect(guest.containers[0]?.spec.mounts).toEqual([
       {
         destination: '/data',
         type: 'bind',
-        source: '/run/berth/containers/box/binds/volume-0',
+        source: '/run/berth/containers/main/binds/volume-0',
         options: ['rbind', 'rw'],
       },
     ]);
@@ -112,8 +112,8 @@ describe('a part of a volume', () => {
   it('comes as well from a mount of config.json', () => {
     const mount = { destination: '/data', type: 'bind', source: KUBELETS, options: ['rbind', 'ro'] };
     const { guest } = plan(request({ spec: spec({ mounts: [mount] }) }), mounted({ root: '/c' }, KUBELETS));
-    expect(guest.binds).toEqual([{ name: 'mount-0', serial: 's-v', subPath: 'c' }]);
-    expect(guest.spec.mounts?.[0]?.options).toEqual(['rbind', 'ro']);
+    expect(guest.containers[0]?.binds).toEqual([{ name: 'mount-0', serial: 's-v', subPath: 'c' }]);
+    expect(guest.containers[0]?.spec.mounts?.[0]?.options).toEqual(['rbind', 'ro']);
   });
 
   it.each<[string, PlanRequest, PlanFacts, FaultCode, RegExp]>([
@@ -176,8 +176,8 @@ describe('a block volume', () => {
     const { guest, vm } = plan(ask(device), facts({ volumes: [block({ state: 'never' })] }));
     expect(vm.disks[1]).toMatchObject({ serial: 's-v', readOnly: false });
     expect(guest.volumes[0]?.storage).toBeUndefined();
-    expect(guest.devices).toEqual([{ serial: 's-v', path: '/dev/xvda', readOnly: false }]);
-    expect(guest.spec.mounts).toEqual([]);
+    expect(guest.containers[0]?.devices).toEqual([{ serial: 's-v', path: '/dev/xvda', readOnly: false }]);
+    expect(guest.containers[0]?.spec.mounts).toEqual([]);
   });
 
   it.each<[string, PlanRequest, PlanFacts]>([
@@ -187,14 +187,14 @@ describe('a block volume', () => {
   ])('is read-only if %s, blank or not', (_, asked, known) => {
     const { guest, vm } = plan(asked, known);
     expect(vm.disks[1]?.readOnly).toBe(true);
-    expect(guest.devices[0]?.readOnly).toBe(true);
+    expect(guest.containers[0]?.devices[0]?.readOnly).toBe(true);
   });
 
   it('is found by the number of its placeholder, which does not enter the guest', () => {
     const { guest } = plan(ofSpec('rwm'), facts({ volumes: [block()] }));
-    expect(guest.devices).toEqual([{ serial: 's-v', path: '/dev/xvda', readOnly: false }]);
-    expect(guest.spec.linux?.devices).toEqual([]);
-    expect(guest.spec.linux?.resources?.devices).toEqual([{ allow: false, access: 'rwm' }]);
+    expect(guest.containers[0]?.devices).toEqual([{ serial: 's-v', path: '/dev/xvda', readOnly: false }]);
+    expect(guest.containers[0]?.spec.linux?.devices).toEqual([]);
+    expect(guest.containers[0]?.spec.linux?.resources?.devices).toEqual([{ allow: false, access: 'rwm' }]);
   });
 
   it.each<[string, PlanRequest, PlanFacts, RegExp]>([

@@ -1,12 +1,11 @@
 import { Fault } from '../../proto/fault.ts';
 import { NO_POD, placeholderSource } from '../../proto/volume-attachment.ts';
 import { joinSubPath } from './sub-path.ts';
-import type { HostMount, PlanFacts, PlanRequest, VolumeFacts } from './types.ts';
+import type { HostMount, PlanFacts, PlanRequest, VolumeFacts, VolumePlace } from './types.ts';
 
-/** One place of the container that shows a volume. */
-export interface VolumeUse {
+/** One place of a container that shows a volume. */
+export interface VolumeUse extends VolumePlace {
   readonly facts: VolumeFacts;
-  readonly containerPath: string;
   /** Of this place: a volume may be read-only at one and writable at another. */
   readonly readOnly: boolean;
   /** A device node, not a directory. */
@@ -116,4 +115,17 @@ export function checkContainerPath(path: string): void {
   if (path.startsWith('/') && parts.some((part) => part !== '') && !parts.includes('..')) return;
   const message = `${JSON.stringify(path)} cannot take a volume: it must be an absolute path below "/", without ".."`;
   throw new Fault('invalid', message, { fields: { containerPath: path } });
+}
+
+/** Throws if two of a container's places are one. */
+export function checkPlaces(uses: readonly VolumeUse[]): void {
+  const places = new Set<string>();
+  for (const { containerPath } of uses) {
+    const place = containerPath.split('/').filter(Boolean).join('/');
+    if (places.has(place)) {
+      const message = `${containerPath} is asked for by two volumes; give one of them another path`;
+      throw new Fault('invalid', message, { fields: { containerPath } });
+    }
+    places.add(place);
+  }
 }

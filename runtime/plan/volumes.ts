@@ -18,9 +18,8 @@ export interface VolumesPlan {
 /** The root bus has 30 places, and the NICs want some of them. */
 const MAX_VOLUMES = 24;
 
-/** One disk for each volume, however many places of the container show it. */
+/** One disk for each volume, however many places of the containers show it. */
 export function planVolumes(uses: readonly VolumeUse[], vcpus: number, capabilities: VmmCapabilities): VolumesPlan {
-  checkPlaces(uses);
   const byVolume = new Map<string, VolumeUse[]>();
   for (const use of uses) {
     const id = use.facts.spec.volumeId;
@@ -69,7 +68,7 @@ function planVolume(places: readonly VolumeUse[], vcpus: number, capabilities: V
     diskId: disk.id,
     readOnly,
     storage: isBlock ? undefined : planStorage(facts, readOnly),
-    containerPaths: places.map((place) => place.containerPath),
+    places: places.map(({ containerId, containerPath }) => ({ containerId, containerPath })),
   };
   return { disk, choice, volume };
 }
@@ -113,7 +112,7 @@ function onePublication(places: readonly VolumeUse[]): VolumeFacts {
 
 /**
  * The disk is read-only if every place is. But a volume without a file system must be formatted first: then the disk is
- * writable, and the container's binds alone are read-only; unless the publication forbids every write.
+ * writable, and the containers' binds alone are read-only; unless the publication forbids every write.
  */
 function isReadOnlyDisk(facts: VolumeFacts, places: readonly VolumeUse[]): boolean {
   const { spec, filesystem, attachment } = facts;
@@ -125,7 +124,7 @@ function isReadOnlyDisk(facts: VolumeFacts, places: readonly VolumeUse[]): boole
 }
 
 function whyReadOnly(facts: VolumeFacts): string {
-  return isPublishedReadOnly(facts) ? 'it is published read-only' : 'the container asks for it read-only';
+  return isPublishedReadOnly(facts) ? 'it is published read-only' : 'it is asked for read-only';
 }
 
 function checkSerials(volumes: readonly VolumePlan[]): void {
@@ -138,17 +137,5 @@ function checkSerials(volumes: readonly VolumePlan[]): void {
       throw new Fault('precondition', message, { fields: { volumeId, serial } });
     }
     owners.set(serial, `volume ${volumeId}`);
-  }
-}
-
-function checkPlaces(uses: readonly VolumeUse[]): void {
-  const places = new Set<string>();
-  for (const { containerPath } of uses) {
-    const place = containerPath.split('/').filter(Boolean).join('/');
-    if (places.has(place)) {
-      const message = `${containerPath} is asked for by two volumes; give one of them another path`;
-      throw new Fault('invalid', message, { fields: { containerPath } });
-    }
-    places.add(place);
   }
 }

@@ -1,7 +1,6 @@
+import type { SandboxContainer } from '../../proto/sandbox-record.ts';
 import type { CreatePod } from '../../proto/shim.ts';
 import { VOLUME_FILES, volumeSpecRecord } from '../../proto/volume-spec.ts';
-import { type ContainerStdio, coupleStdio } from '../guest-client/container-stdio.ts';
-import type { Agent } from '../guest-client/control.ts';
 import { planPod } from '../plan/plan.ts';
 import type { Plan, PlanRequest } from '../plan/types.ts';
 import { StdioMux } from '../system/channel/stdio-mux.ts';
@@ -9,26 +8,26 @@ import { failpoint } from '../system/failpoint.ts';
 import { recordFile } from '../system/record-file.ts';
 import type { Vm, VmmDriver } from '../vmm/port.ts';
 import { noticesOf } from './accelerator.ts';
+import { createContainers } from './create-containers.ts';
 import { readFacts } from './facts.ts';
-import { connectAgent, connectStdio, openStreams, STDIO_ID } from './guest-connection.ts';
+import { connectAgent, connectStdio } from './guest-connection.ts';
 import type { HeldLease, Netns } from './host.ts';
 import { takeLease } from './lease.ts';
 import { type Phase, Phases } from './phases.ts';
+import type { ContainerGuest } from './pod-container.ts';
 import { readPodRequest } from './pod-request.ts';
 import { type PodContext, startVm } from './start-vm.ts';
 import { prepareVolume } from './volume-filesystem.ts';
 
-/** A pod VM with its container. */
-export interface Pod {
+/** A pod VM with its containers. */
+export interface Pod extends ContainerGuest {
   readonly vm: Vm;
-  readonly agent: Agent;
-  /** Undefined when nobody wants the container's streams any more. */
-  readonly stdio: ContainerStdio | undefined;
 }
 
-/** Its container is created, not started. */
+/** Its containers are created, not started. */
 export interface NewPod extends Pod {
   readonly plan: Plan;
+  readonly containers: readonly SandboxContainer[];
   readonly phases: Phases;
 }
 
@@ -46,11 +45,11 @@ export function describeCreated({ plan, phases }: NewPod, wish: string): Created
 }
 
 /**
- * From a request to a container that waits for its start. Everything it makes is in `undo` before it is made; what it
+ * From a request to containers that wait for their start. Everything it makes is in `undo` before it is made; what it
  * throws leaves it to the caller to unwind.
  */
 export async function createPod(context: PodContext, create: CreatePod): Promise<NewPod> {
-  const { host, store, undo, checkWanted } = context;
+  const { host, store, checkWanted } = context;
   const phases = new Phases(() => host.system.now());
   phases.begin('plan');
   const driver = context.createDriver(create.qemu === '' ? undefined : create.qemu);
@@ -58,7 +57,7 @@ export async function createPod(context: PodContext, create: CreatePod): Promise
   const netns = openNetns(context, create.netnsPath);
   const plan = await makePlan(context, create, request, netns, driver);
   checkWanted();
-  await store.update({ podUid: request.podUid, bundle: request.bundle, ...describePlan(plan, create) });
+  await store.update({ podUid: request.podUid, ...describePlan(plan, create) });
 
   phases.begin('vmm');
   const leases = await takeLeases(context, plan, request);
@@ -94,21 +93,11 @@ export async function createPod(context: PodContext, create: CreatePod): Promise
   for (const { lease } of leases) lease.close();
   failpoint('leases.handed-over');
 
-  phases.begin('container');
-  const stdio = coupleStdio(mux, STDIO_ID, openStreams(context, create), context.log);
-  undo.defer('stdio', () => stdio.close());
-  await agent.call('createContainer', {
-    containerId: context.id,
-    spec: new TextEncoder().encode(JSON.stringify(plan.guest.spec)),
-    rootfs: plan.guest.rootfs,
-    stdioId: STDIO_ID,
-    binds: plan.guest.binds,
-    devices: plan.guest.devices,
-  });
-  failpoint('container.created');
-  stdio.beginInput();
+  phases.begin('containers');
+  const guest = { agent, mux };
+  const { records, stdio } = await createContainers(context, guest, plan.guest.containers, create.containers);
   phases.end();
-  return { vm, agent, stdio, plan, phases };
+  return { vm, agent, stdio, containers: records, plan, phases };
 }
 
 function openNetns({ host, undo }: PodContext, path: string): Netns | undefined {
@@ -144,10 +133,10 @@ async function makePlan(
 function describePlan(plan: Plan, create: CreatePod) {
   return {
     choices: plan.choices,
-    volumes: plan.guest.volumes.flatMap(({ facts: { spec, attachment }, readOnly, containerPaths }) =>
-      containerPaths.map((containerPath) => ({
+    volumes: plan.guest.volumes.flatMap(({ facts: { spec, attachment }, readOnly, places }) =>
+      places.map((place) => ({
+        ...place,
         volumeId: spec.volumeId,
-        containerPath,
         serial: spec.serial,
         volumeMode: attachment.volumeMode,
         readOnly,

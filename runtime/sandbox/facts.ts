@@ -56,7 +56,7 @@ export async function readFacts(host: Host, request: PlanRequest, sources: FactS
     mounts,
     direct,
     devices,
-    root: host.describePath(rootPath(request)),
+    roots: new Map(request.containers.map(rootPath).map((path) => [path, host.describePath(path)])),
   };
 }
 

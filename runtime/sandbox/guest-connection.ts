@@ -10,9 +10,6 @@ import type { Log } from '../system/log.ts';
 import type { Undo } from '../system/undo.ts';
 import type { SandboxHost } from './host.ts';
 
-/** The pod's only container: its streams are number one of the stdio channel. */
-export const STDIO_ID = 1;
-
 export interface GuestContext {
   readonly host: SandboxHost;
   readonly paths: PodPaths;
@@ -46,7 +43,7 @@ export async function connectStdio(
   );
 }
 
-/** The host's ends of the container's streams: FIFOs. */
+/** The host's ends of a container's streams: FIFOs. */
 export function openStreams(
   { host, undo }: GuestContext,
   paths: Pick<SandboxContainer, 'stdin' | 'stdout' | 'stderr'>,

@@ -7,7 +7,7 @@ import type { System } from '../system/port.ts';
 import type { SandboxHost } from './host.ts';
 
 type Paths = Pick<PlanFacts, 'mounts' | 'devices'>;
-type Asked = Pick<PlanRequest, 'spec' | 'volumes'>;
+type Asked = Pick<PlanRequest, 'containers'>;
 
 /** What stands at the host's paths that a request names. They may lead through symbolic links; mountinfo has none. */
 export async function readPaths(host: Pick<SandboxHost, 'system' | 'locate'>, request: Asked): Promise<Paths> {
@@ -19,20 +19,28 @@ export async function readPaths(host: Pick<SandboxHost, 'system' | 'locate'>, re
   };
 }
 
-/** Whether the request may mean this publication: by its path, by what is mounted, or by a device's number. */
-export function isAskedFor(request: Asked, { mounts, devices }: Paths, attachment: VolumeAttachment): boolean {
-  const { targetPath, volumeId, device } = attachment;
-  if (mounts.has(targetPath) || devices.has(targetPath)) return true;
-  const source = placeholderSource(volumeId);
-  if ([...mounts.values()].some((mount) => mount?.source === source)) return true;
-  return (request.spec.linux?.devices ?? []).some(
+/** Whether the request may mean this publication: by a path, or by a device's number. */
+export function isAskedFor({ containers }: Asked, paths: Paths, attachment: VolumeAttachment): boolean {
+  const { device } = attachment;
+  if (isAtPath(paths, attachment)) return true;
+  const devices = containers.flatMap(({ spec }) => spec.linux?.devices ?? []);
+  return devices.some(
     ({ type, major, minor }) =>
       device !== undefined && type === 'b' && major === device.major && minor === device.minor,
   );
 }
 
+/** Whether the publication is at one of the paths, or what is mounted there is of its volume. */
+export function isAtPath({ mounts, devices }: Paths, { targetPath, volumeId }: VolumeAttachment): boolean {
+  const source = placeholderSource(volumeId);
+  return (
+    mounts.has(targetPath) || devices.has(targetPath) || [...mounts.values()].some((mount) => mount?.source === source)
+  );
+}
+
 /** Whether each of the paths has a publication among these that explains it, so that no other record can matter. */
-export function areAllFound({ volumes }: Asked, { mounts }: Paths, attachments: readonly VolumeAttachment[]): boolean {
+export function areAllFound(request: Asked, { mounts }: Paths, attachments: readonly VolumeAttachment[]): boolean {
+  const volumes = request.containers.flatMap((container) => container.volumes);
   const isPlaceholder = (path: string) => mounts.get(path)?.source.startsWith(placeholderSource('')) === true;
   const asked = [...volumes.map(({ targetPath }) => targetPath), ...[...mounts.keys()].filter(isPlaceholder)];
   return asked.every((path) =>

@@ -1,35 +1,36 @@
 import { ACCELERATOR_WISHES, type AcceleratorWish } from '../../proto/accelerator.ts';
 import { Fault } from '../../proto/fault.ts';
-import { type PodUid, parsePodUid, type SandboxId } from '../../proto/ids.ts';
+import { type ContainerId, type PodUid, parseContainerId, parsePodUid, type SandboxId } from '../../proto/ids.ts';
 import type { RunPaths } from '../../proto/paths.ts';
-import type { CreatePod } from '../../proto/shim.ts';
+import type { CreateContainer, CreatePod } from '../../proto/shim.ts';
 import { NO_POD } from '../../proto/volume-attachment.ts';
+import { deviceTargets } from '../plan/devices.ts';
+import { volumeTargets } from '../plan/mounts.ts';
 import { type OciSpec, parseOciSpec } from '../plan/oci-spec.ts';
-import type { PlanRequest } from '../plan/types.ts';
+import type { ContainerRequest, PlanRequest } from '../plan/types.ts';
 import type { System } from '../system/port.ts';
 import type { SandboxHost } from './host.ts';
-import { isAskedFor, readPaths } from './host-paths.ts';
+import { isAtPath, readPaths } from './host-paths.ts';
 import { readAttachments } from './published-volumes.ts';
 
-/** The request of the wire, checked for shape, with the bundle's config.json. Throws `invalid` naming the field. */
+/** The request of the wire, checked for shape, with each bundle's config.json. Throws `invalid` naming the field. */
 export async function readPodRequest(
   host: Pick<SandboxHost, 'system' | 'locate'>,
   run: RunPaths,
   id: SandboxId,
   request: CreatePod,
 ): Promise<PlanRequest> {
-  const bundle = absolute('bundle', request.bundle);
   absolute('guest_directory', request.guestDirectory);
   if (request.netnsPath !== '') absolute('netns_path', request.netnsPath);
-  for (const volume of request.volumes) absolute('volumes.target_path', volume.targetPath);
-  const spec = await readSpec(host.system, bundle);
+  const declared = parseContainers(request.containers);
+  const containers = await Promise.all(
+    declared.map(async (container) => ({ ...container, spec: await readSpec(host.system, container.bundle) })),
+  );
   return {
     id,
-    podUid: await findPodUid(host, run, id, { ...request, spec }),
-    bundle,
+    podUid: await findPodUid(host, run, id, { podUid: request.podUid, containers }),
     netnsPath: request.netnsPath,
-    spec,
-    volumes: request.volumes,
+    containers,
     memoryMib: request.memoryMib,
     vcpus: request.vcpus,
     accelerator: parseAccelerator(request.accelerator),
@@ -41,16 +42,34 @@ async function findPodUid(
   host: Pick<SandboxHost, 'system' | 'locate'>,
   run: RunPaths,
   id: SandboxId,
-  request: Pick<PlanRequest, 'spec' | 'volumes'> & { readonly podUid: string },
+  request: Pick<PlanRequest, 'containers'> & { readonly podUid: string },
 ): Promise<PodUid> {
   if (request.podUid !== '') return parsePodUid(request.podUid, 'pod_uid');
-  if (request.volumes.length === 0) return parsePodUid(id);
+  const targets = [...volumeTargets(request), ...deviceTargets(request)];
+  if (targets.length === 0) return parsePodUid(id);
   const paths = await readPaths(host, request);
-  const { attachments } = await readAttachments(host.system, run, (one) => isAskedFor(request, paths, one));
+  const { attachments } = await readAttachments(host.system, run, (one) => isAtPath(paths, one));
   const named = attachments.filter(({ podUid }) => podUid !== NO_POD);
   // The same volume may be published for others too, with other rights: who published the very path comes first.
-  const exact = named.find(({ targetPath }) => request.volumes.some((volume) => volume.targetPath === targetPath));
+  const exact = named.find(({ targetPath }) => targets.includes(targetPath));
   return (exact ?? named[0])?.podUid ?? parsePodUid(id);
+}
+
+function parseContainers(containers: readonly CreateContainer[]): readonly Omit<ContainerRequest, 'spec'>[] {
+  if (containers.length === 0) {
+    throw new Fault('invalid', 'containers is empty, but a pod has at least one', { fields: { field: 'containers' } });
+  }
+  const ids = new Set<ContainerId>();
+  return containers.map(({ bundle, volumes, ...container }) => {
+    const id = parseContainerId(container.id, 'containers.id');
+    if (ids.has(id)) {
+      const message = `two containers have the id ${id}; give each one of its own`;
+      throw new Fault('invalid', message, { fields: { field: 'containers.id' } });
+    }
+    ids.add(id);
+    for (const { targetPath } of volumes) absolute('containers.volumes.target_path', targetPath);
+    return { id, bundle: absolute('containers.bundle', bundle), volumes };
+  });
 }
 
 async function readSpec(system: System, bundle: string): Promise<OciSpec> {

@@ -1,6 +1,6 @@
 import { describe, expect, it, vi } from 'vitest';
 import type { AgentUsage } from '../../proto/agent.ts';
-import { parseDiskSerial, parseVolumeId } from '../../proto/ids.ts';
+import { parseContainerId, parseDiskSerial, parseVolumeId } from '../../proto/ids.ts';
 import { silentLog } from '../system/log.ts';
 import type { DiskError, Vm } from '../vmm/port.ts';
 import { DiskWatch } from './disk-watch.ts';
@@ -8,6 +8,7 @@ import { type PodParts, PodVolumes } from './pod-volumes.ts';
 
 const volume = (name: string, volumeMode: 'Filesystem' | 'Block', readOnly = false) => ({
   volumeId: parseVolumeId(`pool.n.${name}`),
+  containerId: parseContainerId('main'),
   containerPath: `/${name}`,
   serial: parseDiskSerial(name),
   volumeMode,

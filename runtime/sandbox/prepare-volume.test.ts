@@ -12,7 +12,9 @@ const refuse = async (): Promise<never> => {
 
 async function created(world: FakeWorld, volume: Partial<typeof ASKED> = {}): Promise<void> {
   const sandbox = await world.sandbox();
-  await sandbox.create(world.request({ volumes: [{ ...ASKED, ...volume }] }));
+  await sandbox.create(
+    world.request({ containers: [world.container('main', { volumes: [{ ...ASKED, ...volume }] })] }),
+  );
   await sandbox.stop(1_000);
 }
 

@@ -34,7 +34,7 @@ describe('a pod', () => {
     const world = new FakeWorld();
     const sandbox = await world.sandbox();
     const { phases, reasons } = await sandbox.create(world.request());
-    expect(phases.map(({ name }) => name)).toEqual(['plan', 'vmm', 'boot', 'network', 'volumes', 'container']);
+    expect(phases.map(({ name }) => name)).toEqual(['plan', 'vmm', 'boot', 'network', 'volumes', 'containers']);
     expect(reasons).toContainEqual(expect.stringMatching(/^volume pool\.node\.data: virtio-blk; /));
     expect(world.journal).toEqual([
       `VM holding ${LEASE}`,
@@ -51,12 +51,13 @@ describe('a pod', () => {
       state: 'running',
       podUid: 'u',
       vmm: { pid: 7 },
-      volumes: [{ volumeId: 'pool.node.data', containerPath: '/data' }],
+      volumes: [{ volumeId: 'pool.node.data', containerId: 'main', containerPath: '/data' }],
+      containers: [{ id: 'main', stdioId: 1, stdin: '/main/stdin', isStartAsked: false }],
     });
 
-    await sandbox.start();
-    await sandbox.kill(2, false);
-    expect(await sandbox.wait()).toBe(130);
+    await sandbox.start('');
+    await sandbox.kill('', 2, false);
+    expect(await sandbox.wait('')).toBe(130);
     await sandbox.stop(1_000);
     await sandbox.ended;
     expect(world.journal.slice(-4)).toEqual(['removeContainer', 'shutdown', 'VM killed', 'release']);
@@ -84,9 +85,9 @@ describe('a pod', () => {
     const world = new FakeWorld({ state: 'formatted', uuid: 'u' });
     const sandbox = await world.sandbox();
     await sandbox.create(world.request());
-    await sandbox.start();
+    await sandbox.start('');
     await Promise.all([sandbox.stop(1_000), sandbox.stop(5)]);
-    expect(await sandbox.wait()).toBe(143);
+    expect(await sandbox.wait('')).toBe(143);
     expect(world.journal.filter((event) => event === 'signalContainer')).toHaveLength(1);
     expectNothingLeft(world);
   });
@@ -96,9 +97,9 @@ describe('a pod', () => {
     world.agent = { signalContainer: never, removeContainer: never, shutdown: never };
     const sandbox = await world.sandbox();
     await sandbox.create(world.request());
-    await sandbox.start();
+    await sandbox.start('');
     await sandbox.stop(20);
-    await expect(sandbox.wait()).rejects.toMatchObject({ code: 'precondition', message: 'sandbox pod was stopped' });
+    await expect(sandbox.wait('')).rejects.toMatchObject({ code: 'precondition', message: 'sandbox pod was stopped' });
     expectNothingLeft(world);
   });
 
@@ -110,7 +111,7 @@ describe('a pod', () => {
     world.agent = { signalContainer: refuse('exec', 'no'), removeContainer };
     const sandbox = await world.sandbox();
     await sandbox.create(world.request());
-    await sandbox.start();
+    await sandbox.start('');
     await sandbox.stop(400);
     expect(world.journal.slice(-4)).toEqual(['removeContainer', 'shutdown', 'VM killed', 'release']);
     expectNothingLeft(world);
@@ -128,15 +129,94 @@ describe('a pod', () => {
     const world = new FakeWorld();
     const sandbox = await world.sandbox();
     await sandbox.create(world.request());
-    await sandbox.start();
+    await sandbox.start('');
     world.killVm({ signal: 9, lastWords: 'qemu: out of memory' });
-    await expect(sandbox.wait()).rejects.toMatchObject({
+    await expect(sandbox.wait('')).rejects.toMatchObject({
       code: 'exec',
       message: 'the VMM of sandbox pod was killed by signal 9: qemu: out of memory',
       fields: { console: 'Linux\nlast words of the guest' },
     });
     await sandbox.ended;
-    await expect(sandbox.start()).rejects.toMatchObject({ code: 'precondition' });
+    await expect(sandbox.start('')).rejects.toMatchObject({ code: 'precondition' });
+    expectNothingLeft(world);
+  });
+});
+
+describe('a pod of several containers', () => {
+  const two = (world: FakeWorld) =>
+    world.request({ containers: [world.container('main'), world.container('log', { stdin: '' })] });
+
+  it('has them created in their order, started and waited for by name, and ended with the main one first', async () => {
+    const world = new FakeWorld({ state: 'formatted', uuid: 'u' });
+    const sandbox = await world.sandbox();
+    await sandbox.create(two(world));
+    expect(world.journal.slice(-2)).toEqual(['createContainer', 'createContainer log']);
+    await expect(sandbox.wait('web')).rejects.toMatchObject({ code: 'not-found', message: /no container web$/ });
+    await sandbox.start('log');
+    await sandbox.start('main');
+    expect(world.record?.containers).toMatchObject([
+      { id: 'main', stdioId: 1, stdin: '/main/stdin', isStartAsked: true },
+      { id: 'log', stdioId: 2, stdin: '', isStartAsked: true },
+    ]);
+    await sandbox.stop(1_000);
+    expect(await sandbox.wait('')).toBe(143);
+    expect(await sandbox.wait('log')).toBe(143);
+    expect(world.journal.filter((event) => /^(signal|remove)Container/.test(event))).toEqual([
+      ...['signalContainer', 'signalContainer log', 'removeContainer', 'removeContainer log'],
+    ]);
+    expectNothingLeft(world);
+  });
+
+  it('goes on when one of them has ended, and tells that one nothing any more', async () => {
+    const world = new FakeWorld({ state: 'formatted', uuid: 'u' });
+    const sandbox = await world.sandbox();
+    await sandbox.create(two(world));
+    await sandbox.start('log');
+    await sandbox.start('');
+    await sandbox.kill('log', 9, false);
+    expect(await sandbox.wait('log')).toBe(137);
+    await sandbox.kill('', 2, false);
+    expect(await sandbox.wait('main')).toBe(130);
+    await sandbox.stop(1_000);
+    expect(world.journal.filter((event) => event.startsWith('signal'))).toEqual([
+      ...['signalContainer log', 'signalContainer'],
+    ]);
+    expectNothingLeft(world);
+  });
+
+  it('whose second cannot be made leaves nothing, and says which', async () => {
+    const world = new FakeWorld({ state: 'formatted', uuid: 'u' });
+    world.agent = {
+      createContainer: async ({ containerId }) => {
+        if (containerId === 'log') throw new Fault('precondition', 'the sub path "a" leads out of the volume');
+        return {};
+      },
+    };
+    const sandbox = await world.sandbox();
+    await expect(sandbox.create(two(world))).rejects.toMatchObject({
+      code: 'precondition',
+      message: 'container log: the sub path "a" leads out of the volume',
+      fields: { containerId: 'log' },
+    });
+    expectNothingLeft(world);
+  });
+
+  it('is resumed as a whole by the next shim: those that were started are started again', async () => {
+    const world = new FakeWorld({ state: 'formatted', uuid: 'u' });
+    const killed = await world.sandbox();
+    await killed.create(two(world));
+    await killed.start('log');
+    const sandbox = await world.adoptingSandbox();
+    const resumed = await sandbox.resume(new Map([['log', { stdout: 0, stderr: 0 }]]));
+    expect([...resumed]).toEqual([
+      ['main', 0],
+      ['log', 0],
+    ]);
+    const since = world.journal.slice(world.journal.indexOf('VM 7 adopted') + 1);
+    expect(since).toEqual(['startContainer log', 'waitContainer log']);
+    await sandbox.kill('log', 15, false);
+    expect(await sandbox.wait('log')).toBe(143);
+    await sandbox.stop(1_000);
     expectNothingLeft(world);
   });
 });
@@ -246,15 +326,25 @@ describe('a failed Create leaves nothing', () => {
     expectNothingLeft(world);
   });
 
+  const made = new FakeWorld();
   it.each([
-    [{ bundle: 'b' }, 'bundle'],
+    [{ containers: [] }, 'containers'],
+    [{ containers: [made.container('../x')] }, 'containers.id'],
+    [{ containers: [made.container('a'), made.container('a')] }, 'containers.id'],
+    [{ containers: [made.container('a', { bundle: 'b' })] }, 'containers.bundle'],
     [{ netnsPath: 'n' }, 'netns_path'],
     [{ guestDirectory: '' }, 'guest_directory'],
     [{ accelerator: 'hvf' }, 'accelerator'],
     [{ podUid: '../x' }, 'pod_uid'],
     [
-      { volumes: [{ targetPath: 't', containerPath: '/c', readOnly: false, subPath: '', isDevice: false }] },
-      'volumes.target_path',
+      {
+        containers: [
+          made.container('a', {
+            volumes: [{ targetPath: 't', containerPath: '/c', readOnly: false, subPath: '', isDevice: false }],
+          }),
+        ],
+      },
+      'containers.volumes.target_path',
     ],
   ])('of a malformed request %j, naming the field', async (change, field) => {
     const world = new FakeWorld();
@@ -348,12 +438,12 @@ describe('a pod whose shim was killed', () => {
     const world = new FakeWorld({ state: 'formatted', uuid: 'u' });
     const killed = await world.sandbox();
     await killed.create(world.request());
-    await killed.start();
+    await killed.start('');
     const sandbox = await world.adoptingSandbox();
-    expect(await sandbox.resume({ stdout: 0, stderr: 0 })).toBe(0);
-    await expect(sandbox.resume({ stdout: 0, stderr: 0 })).rejects.toMatchObject({ code: 'exists' });
-    await sandbox.kill(2, false);
-    expect(await sandbox.wait()).toBe(130);
+    expect(await sandbox.resume(new Map())).toEqual(new Map([['main', 0]]));
+    await expect(sandbox.resume(new Map())).rejects.toMatchObject({ code: 'exists' });
+    await sandbox.kill('', 2, false);
+    expect(await sandbox.wait('')).toBe(130);
     await sandbox.stop(1_000);
     const since = world.journal.slice(world.journal.indexOf('VM 7 adopted') + 1);
     expect(since.slice(0, 3)).toEqual(['startContainer', 'waitContainer', 'signalContainer']);
@@ -364,7 +454,7 @@ describe('a pod whose shim was killed', () => {
     const world = new FakeWorld({ state: 'formatted', uuid: 'u' });
     await (await world.sandbox()).create(world.request());
     const sandbox = await world.adoptingSandbox();
-    await sandbox.resume({ stdout: 0, stderr: 0 });
+    await sandbox.resume(new Map());
     expect(world.journal).not.toContain('startContainer');
     await sandbox.stop(1_000);
     expectNothingLeft(world);
@@ -374,7 +464,7 @@ describe('a pod whose shim was killed', () => {
     const world = new FakeWorld({ state: 'formatted', uuid: 'u' });
     const killed = await world.sandbox();
     await killed.create(world.request());
-    await killed.start();
+    await killed.start('');
     await (await world.adoptingSandbox()).stop(1_000);
     expect(world.journal.slice(-4)).toEqual(['removeContainer', 'shutdown', 'VM killed', 'release']);
     expectNothingLeft(world);
@@ -389,7 +479,7 @@ describe('a pod whose shim was killed', () => {
 
   it('with its VM has nothing to resume', async () => {
     const sandbox = await new FakeWorld().sandbox();
-    await expect(sandbox.resume({ stdout: 0, stderr: 0 })).rejects.toMatchObject({
+    await expect(sandbox.resume(new Map())).rejects.toMatchObject({
       code: 'precondition',
       message: 'there is nothing of sandbox pod to resume: its VM ended with its former shim',
     });

@@ -8,8 +8,8 @@ import { within } from '../system/within.ts';
 import type { Vm } from '../vmm/port.ts';
 import { type CreatedPod, createPod, describeCreated, type Pod } from './create-pod.ts';
 import { DiskWatch } from './disk-watch.ts';
-import { ExitStatus } from './exit-status.ts';
 import { maintainVolume } from './maintain-volume.ts';
+import { PodContainers } from './pod-containers.ts';
 import { type PodParts, PodVolumes } from './pod-volumes.ts';
 import { type ResumedPod, resumePod } from './resume-pod.ts';
 import type { PodContext } from './start-vm.ts';
@@ -23,7 +23,7 @@ export interface SandboxOptions extends Omit<PodContext, 'undo' | 'checkWanted' 
 }
 
 /**
- * One pod: a VM with one container, from Create to its end, which comes by Stop, by a failed Create, or when the VMM
+ * One pod: a VM with its containers, from Create to its end, which comes by Stop, by a failed Create, or when the VMM
  * dies. Whatever ends it, the same undo takes everything back, and `ended` resolves when nothing is left.
  */
 export class Sandbox {
@@ -32,19 +32,22 @@ export class Sandbox {
   private readonly options: SandboxOptions;
   private readonly state = new StateMachine();
   private readonly undo: Undo;
-  private readonly exit = new ExitStatus();
+  private readonly containers: PodContainers;
   private creation: Promise<unknown> | undefined;
   private vm: Vm | undefined;
   private watch: DiskWatch | undefined;
   private pod: Pod | undefined;
   private resuming: Promise<ResumedPod> | undefined;
-  private isStarted = false;
   private ending: Promise<void> | undefined;
   private announceEnd: () => void = () => {};
 
   constructor(options: SandboxOptions) {
     this.options = options;
     this.undo = new Undo(options.log);
+    this.containers = new PodContainers({
+      ...{ sandboxId: options.id, store: options.store, log: options.log },
+      explain: (thrown) => this.explain(thrown),
+    });
     this.ended = new Promise((resolve) => {
       this.announceEnd = resolve;
     });
@@ -53,6 +56,7 @@ export class Sandbox {
   /** Once: a shim has one pod, and a failed Create ends it, with everything undone. */
   create(request: CreatePod): Promise<CreatedPod> {
     this.checkUnused();
+    this.containers.declare(request.containers);
     const creation = this.orEnd(this.createOnce(request));
     this.creation = creation;
     return creation;
@@ -69,11 +73,12 @@ export class Sandbox {
   }
 
   /**
-   * Instead of create(): takes over the VM of a shim that was killed, whose record the store has. The container's streams
+   * Instead of create(): takes over the VM of a shim that was killed, whose record the store has. The containers' streams
    * wait for resume().
    */
   adopt(vm: Vm): void {
     this.undo.defer('VMM', () => vm.kill());
+    this.containers.declare(this.options.store.current.containers);
     this.watchVm(vm)
       .recall()
       .catch((error: unknown) => this.options.log.warn('disks not asked about', { error }));
@@ -82,42 +87,39 @@ export class Sandbox {
   }
 
   /**
-   * Once, after adopt(): couples the container's streams, and what the killed shim had asked of the guest is asked again.
-   * Resolves with how much of the input the guest has had; see proto/shim.ts.
+   * Once, after adopt(): couples the containers' streams, and what the killed shim had asked of the guest is asked again.
+   * Both maps are by container id: what of the outputs was handed on, and how much of the input the guest has had; see
+   * proto/shim.ts.
    */
-  async resume(handedOn: HandedOn): Promise<number> {
+  async resume(handedOn: ReadonlyMap<string, HandedOn>): Promise<ReadonlyMap<string, number>> {
     const { id } = this.options;
     if (this.pod !== undefined || this.resuming !== undefined) {
-      throw new Fault('exists', `the container of sandbox ${id} has its streams already`);
+      throw new Fault('exists', `the containers of sandbox ${id} have their streams already`);
     }
     const { pod, stdinBytes } = await this.reconnect(handedOn);
-    if (this.options.store.current.container?.isStartAsked === true) await this.startContainer(pod);
+    for (const container of this.containers.startAsked()) await container.start(pod);
     return stdinBytes;
   }
 
-  async start(): Promise<void> {
-    const pod = this.runningPod();
-    const { container } = this.options.store.current;
-    // First, so that a shim that takes our place knows that the container may run.
-    if (container?.isStartAsked === false) {
-      await this.options.store.update({ container: { ...container, isStartAsked: true } });
-    }
-    await this.startContainer(pod);
+  /** Here and below, an empty id is the main container's. */
+  async start(containerId: string): Promise<void> {
+    await this.containers.start(containerId, this.runningPod());
   }
 
   /** The container's exit status, when all of its output is handed on. */
-  wait(): Promise<number> {
-    return this.exit.settled;
+  async wait(containerId: string): Promise<number> {
+    return this.containers.find(containerId).exit.settled;
   }
 
-  async kill(signal: number, all: boolean): Promise<void> {
-    await this.runningPod().agent.call('signalContainer', { containerId: this.options.id, signal, all });
+  async kill(containerId: string, signal: number, all: boolean): Promise<void> {
+    const { agent } = this.runningPod();
+    await agent.call('signalContainer', { containerId: this.containers.find(containerId).id, signal, all });
   }
 
   /** Resolves when nothing of the pod is left. May be called at any time, and more than once. */
   async stop(timeoutMs: number): Promise<void> {
     if (this.state.transition(['creating', 'running'], 'stopping')) {
-      const { id, host, log } = this.options;
+      const { host, log } = this.options;
       const deadlineMs = host.system.now() + timeoutMs;
       await this.note({ state: 'stopping' });
       const pod = this.pod ?? (await this.reconnectToStop(timeoutMs / 2));
@@ -126,9 +128,9 @@ export class Sandbox {
         await this.vm?.kill().catch((error: unknown) => log.warn('the VMM could not be killed', { error }));
         await this.creation?.catch(() => {});
       } else {
-        const exit = this.isStarted ? this.exit : undefined;
+        const { all } = this.containers;
         const remainingMs = deadlineMs - host.system.now();
-        await stopPod(pod, { system: host.system, log, containerId: id, exit, timeoutMs: remainingMs });
+        await stopPod(pod, { system: host.system, log, containers: all, timeoutMs: remainingMs });
       }
       await this.end(this.stoppedFault());
     }
@@ -139,8 +141,7 @@ export class Sandbox {
     const pod = await createPod(this.podContext(), request);
     if (!this.state.transition(['creating'], 'running')) throw this.stoppedFault();
     this.pod = pod;
-    const { stdin, stdout, stderr } = request;
-    await this.options.store.update({ state: 'running', container: { stdin, stdout, stderr, isStartAsked: false } });
+    await this.options.store.update({ state: 'running', containers: [...pod.containers] });
     void pod.vm.exited.then(() => this.vmEnded());
     const created = describeCreated(pod, request.accelerator);
     this.options.log.info('pod created', { reasons: created.reasons });
@@ -192,13 +193,13 @@ export class Sandbox {
   }
 
   /** The guest of an adopted VM. */
-  private reconnect(handedOn: HandedOn | undefined): Promise<ResumedPod> {
+  private reconnect(handedOn: ReadonlyMap<string, HandedOn> | undefined): Promise<ResumedPod> {
     const { id, store } = this.options;
-    const { container } = store.current;
-    if (this.vm === undefined || container === undefined) {
+    const { containers } = store.current;
+    if (this.vm === undefined || containers.length === 0) {
       throw new Fault('precondition', `there is nothing of sandbox ${id} to resume: its VM ended with its former shim`);
     }
-    const resuming = resumePod({ ...this.options, undo: this.undo }, this.vm, container, handedOn).then((resumed) => {
+    const resuming = resumePod({ ...this.options, undo: this.undo }, this.vm, containers, handedOn).then((resumed) => {
       this.pod = resumed.pod;
       return resumed;
     });
@@ -209,38 +210,15 @@ export class Sandbox {
   /** Undefined if there is no guest to be had in this time. */
   private async reconnectToStop(timeoutMs: number): Promise<Pod | undefined> {
     const { store, log } = this.options;
-    if (this.vm === undefined || store.current.container === undefined) return undefined;
+    if (this.vm === undefined || store.current.containers.length === 0) return undefined;
     const resuming = this.resuming?.catch(() => this.reconnect(undefined)) ?? this.reconnect(undefined);
     const resumed = await within(timeoutMs, resuming).catch((error: unknown) => {
       log.warn('no connection to the guest', { error });
       return undefined;
     });
-    if (resumed !== undefined && store.current.container.isStartAsked) this.expectExit(resumed.pod);
-    return resumed?.pod;
-  }
-
-  /** The guest answers a repeated call as the first. */
-  private async startContainer(pod: Pod): Promise<void> {
-    await pod.agent.call('startContainer', { containerId: this.options.id });
-    failpoint('container.started');
-    this.expectExit(pod);
-  }
-
-  private expectExit(pod: Pod): void {
-    if (!this.isStarted) void this.awaitExit(pod);
-    this.isStarted = true;
-  }
-
-  private async awaitExit({ agent, stdio }: Pod): Promise<void> {
-    try {
-      const { exitCode } = await agent.call('waitContainer', { containerId: this.options.id });
-      stdio?.closeInput();
-      await stdio?.outputDone;
-      this.options.log.info('container ended', { exitCode });
-      this.exit.resolve(exitCode);
-    } catch (error) {
-      this.exit.reject(await this.explain(error));
-    }
+    if (resumed === undefined) return undefined;
+    for (const container of this.containers.startAsked()) container.expectExit(resumed.pod);
+    return resumed.pod;
   }
 
   /** The VMM is gone. If nobody asked for it, the pod has failed, and ends. */
@@ -268,7 +246,7 @@ export class Sandbox {
   private async endOnce(reason: Fault): Promise<void> {
     const failures = await this.undo.unwind();
     failpoint('vmm.gone');
-    this.exit.reject(reason);
+    this.containers.fail(reason);
     this.state.transition(['stopping', 'failed'], 'stopped');
     await this.options.release().catch((error: unknown) => failures.push(error));
     this.options.log.info('pod ended', { failures: failures.map(describeError) });

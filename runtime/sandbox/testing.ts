@@ -5,7 +5,7 @@ import { parseDiskSerial, parsePodUid, parseSandboxId, parseVolumeId } from '../
 import { type PodPaths, podPaths, type RunPaths, runPaths } from '../../proto/paths.ts';
 import type { RecordCodec } from '../../proto/record.ts';
 import { type Sandbox as SandboxRecord, sandboxRecord } from '../../proto/sandbox-record.ts';
-import type { CreatePod } from '../../proto/shim.ts';
+import type { CreateContainer, CreatePod } from '../../proto/shim.ts';
 import { STDERR, STDOUT } from '../../proto/stdio-frame.ts';
 import { placeholderSource, type VolumeAttachment, volumeAttachmentRecord } from '../../proto/volume-attachment.ts';
 import { DEFAULT_CLASS, NO_LIMITS } from '../../proto/volume-class.ts';
@@ -39,6 +39,13 @@ const VMM = { pid: 7, startTicks: 7 };
 export const DEVICE = { major: 7, minor: 3 };
 
 type AgentHandlers = Handlers<AgentMethods>;
+interface AgentRequest {
+  readonly containerId?: string;
+}
+interface FakeContainer {
+  readonly exited: Promise<{ exitCode: number }>;
+  end(exitCode: number): void;
+}
 
 export class FakeWorld {
   readonly journal: string[] = [];
@@ -56,8 +63,9 @@ export class FakeWorld {
   disks: readonly DiskStatus[] = [];
   reportDiskError: (error: DiskError) => void = () => {};
   onResume: () => Promise<void> = async () => {};
-  /** The guest's end of the stdio channel. */
+  /** The guest's end of the stdio channel, and its containers' numbers on it. */
   private readonly stdio = new StdioMux();
+  private readonly stdioIds = new Map<string, number>();
   private nextFd = 100;
   private endVm: (exit: VmExit) => void = () => {};
   private guestStreams: ByteStream[] = [];
@@ -126,6 +134,12 @@ export class FakeWorld {
     this.files.set(FILESYSTEM, volumeFilesystemRecord.encode(record));
   }
 
+  /** The pod's own, undefined if there is none. */
+  get record(): SandboxRecord | undefined {
+    const text = this.files.get(this.paths.record);
+    return text === undefined ? undefined : sandboxRecord.decode(text, this.paths.record);
+  }
+
   async sandbox(): Promise<Sandbox> {
     const initial = {
       id: parseSandboxId('pod'),
@@ -137,6 +151,7 @@ export class FakeWorld {
       choices: [],
       volumes: [],
       interfaces: [],
+      containers: [],
     };
     return this.toSandbox(initial);
   }
@@ -161,7 +176,8 @@ export class FakeWorld {
   async adoptingSandbox(): Promise<Sandbox> {
     for (const stream of this.guestStreams.splice(0)) stream.close();
     this.open.clear();
-    const record = sandboxRecord.decode(this.files.get(this.paths.record) ?? '', this.paths.record);
+    const { record } = this;
+    if (record === undefined) throw new Error('there is no pod to adopt');
     const sandbox = await this.toSandbox(record);
     sandbox.adopt(
       await this.driver.adopt({ process: VMM, controlSocket: this.paths.qmpSocket, log: this.paths.vmmLog }),
@@ -169,18 +185,27 @@ export class FakeWorld {
     return sandbox;
   }
 
+  container(id: string, change: Partial<CreateContainer> = {}): CreateContainer {
+    return {
+      id,
+      bundle: BUNDLE,
+      volumes: [{ targetPath: TARGET, containerPath: '/data', readOnly: false, subPath: '', isDevice: false }],
+      stdin: `/${id}/stdin`,
+      stdout: `/${id}/stdout`,
+      stderr: `/${id}/stderr`,
+      ...change,
+    };
+  }
+
+  /** With one container, unless `change` says otherwise. */
   request(change: Partial<CreatePod> = {}): CreatePod {
     return {
-      bundle: BUNDLE,
+      containers: [this.container('main')],
       netnsPath: '',
       podUid: '',
-      volumes: [{ targetPath: TARGET, containerPath: '/data', readOnly: false, subPath: '', isDevice: false }],
       guestDirectory: GUEST,
       memoryMib: 256,
       vcpus: 1,
-      stdin: '/stdin',
-      stdout: '/stdout',
-      stderr: '/stderr',
       accelerator: 'tcg',
       bootTimeoutMs: 5_000,
       qemu: '',
@@ -319,13 +344,12 @@ export class FakeWorld {
   }
 
   private handlers(): AgentHandlers {
-    let announceExit = (_reply: { exitCode: number }): void => {};
-    const exited = new Promise<{ exitCode: number }>((resolve) => {
-      announceExit = (reply) => {
-        for (const stream of [STDOUT, STDERR] as const) this.stdio.sender(1, stream).end();
-        resolve(reply);
-      };
-    });
+    const containers = new Map<string, FakeContainer>();
+    const find = (containerId: string): FakeContainer => {
+      const container = containers.get(containerId) ?? this.fakeContainer(containerId);
+      containers.set(containerId, container);
+      return container;
+    };
     const guest: AgentHandlers = {
       getGuestDetails: async () => ({}),
       setUpSandbox: async () => ({}),
@@ -338,15 +362,18 @@ export class FakeWorld {
       thawVolumes: async () => ({}),
       trimVolume: async () => ({}),
       checkVolume: async () => ({}),
-      createContainer: async () => ({}),
-      startContainer: async () => ({}),
-      waitContainer: () => exited,
-      signalContainer: async ({ signal }) => {
-        announceExit({ exitCode: 128 + signal });
+      createContainer: async ({ containerId, stdioId }) => {
+        this.stdioIds.set(containerId, stdioId);
         return {};
       },
-      removeContainer: async () => {
-        announceExit({ exitCode: 137 });
+      startContainer: async () => ({}),
+      waitContainer: ({ containerId }) => find(containerId).exited,
+      signalContainer: async ({ containerId, signal }) => {
+        find(containerId).end(128 + signal);
+        return {};
+      },
+      removeContainer: async ({ containerId }) => {
+        find(containerId).end(137);
         return {};
       },
       shutdown: async () => {
@@ -357,14 +384,29 @@ export class FakeWorld {
     };
     const names = Object.keys(guest) as (keyof AgentHandlers)[];
     const logged = names.map((name) => {
-      const handler = guest[name] as (request: unknown) => Promise<object>;
-      return [name, (request: unknown) => this.answer(name, () => handler(request))];
+      const handler = guest[name] as (request: AgentRequest) => Promise<object>;
+      return [name, (request: AgentRequest) => this.answer(name, request, handler)];
     });
-    return Object.fromEntries(logged) as AgentHandlers;
+    return Object.fromEntries(logged) as unknown as AgentHandlers;
   }
 
-  private answer(name: string, handler: () => Promise<object>): Promise<object> {
-    this.journal.push(name);
-    return handler();
+  /** A call of another container than main has its id in the journal. */
+  private answer(name: string, request: AgentRequest, handler: (request: AgentRequest) => Promise<object>) {
+    const { containerId = 'main' } = request;
+    this.journal.push(containerId === 'main' ? name : `${name} ${containerId}`);
+    return handler(request);
+  }
+
+  private fakeContainer(id: string): FakeContainer {
+    let announce = (_reply: { exitCode: number }): void => {};
+    const exited = new Promise<{ exitCode: number }>((resolve) => {
+      announce = resolve;
+    });
+    const end = (exitCode: number): void => {
+      const stdioId = this.stdioIds.get(id) ?? 0;
+      for (const stream of [STDOUT, STDERR] as const) this.stdio.sender(stdioId, stream).end();
+      announce({ exitCode });
+    };
+    return { exited, end };
   }
 }

@@ -26,6 +26,7 @@ async function leaveBehind(directory: string, vmm: ProcessIdentity): Promise<voi
     choices: [],
     volumes: [],
     interfaces: [],
+    containers: [],
   });
   await system.makeDirectory(paths.directory, 0o755);
   await system.writeFile(paths.record, sys.utf8Encode(record), { mode: 0o600, durable: false });

@@ -93,6 +93,7 @@ function newRecord(flags: ShimFlags): SandboxRecord {
     createdAtMs: Date.now(),
     shim: ownIdentity(),
     choices: [],
+    containers: [],
     volumes: [],
     interfaces: [],
   };

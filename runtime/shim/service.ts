@@ -12,21 +12,26 @@ export function shimService(sandbox: Sandbox): Service {
   return defineService(SHIM_SERVICE, shimMethods, {
     create: (request) => sandbox.create(request),
     maintain: (request) => sandbox.maintain(request),
-    async start() {
-      await sandbox.start();
+    async start({ containerId }) {
+      await sandbox.start(containerId);
       return {};
     },
-    resume: async ({ stdoutBytes, stderrBytes }) => ({
-      stdinBytes: await sandbox.resume({ stdout: stdoutBytes, stderr: stderrBytes }),
-    }),
-    wait: async () => ({ exitCode: await sandbox.wait() }),
-    async kill({ signal, all }) {
+    async resume({ containers }) {
+      const handedOn = containers.map(
+        ({ containerId, stdoutBytes, stderrBytes }) =>
+          [containerId, { stdout: stdoutBytes, stderr: stderrBytes }] as const,
+      );
+      const resumed = await sandbox.resume(new Map(handedOn));
+      return { containers: [...resumed].map(([containerId, stdinBytes]) => ({ containerId, stdinBytes })) };
+    },
+    wait: async ({ containerId }) => ({ exitCode: await sandbox.wait(containerId) }),
+    async kill({ containerId, signal, all }) {
       if (signal < 1 || signal > HIGHEST_SIGNAL) {
         throw new Fault('invalid', `signal is ${signal}, but must be 1 to ${HIGHEST_SIGNAL}`, {
           fields: { field: 'signal' },
         });
       }
-      await sandbox.kill(signal, all);
+      await sandbox.kill(containerId, signal, all);
       return {};
     },
     async stop({ timeoutMs }) {

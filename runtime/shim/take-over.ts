@@ -36,7 +36,7 @@ export async function takeOver(
 }
 
 /** Undefined unless the record is one of a pod that can be adopted. */
-function toRunningVm({ state, vmm, container }: SandboxRecord, paths: PodPaths): RunningVm | undefined {
-  if (state !== 'running' || vmm === undefined || container === undefined) return undefined;
+function toRunningVm({ state, vmm, containers }: SandboxRecord, paths: PodPaths): RunningVm | undefined {
+  if (state !== 'running' || vmm === undefined || containers.length === 0) return undefined;
   return { process: vmm, controlSocket: paths.qmpSocket, log: paths.vmmLog };
 }

@@ -38,7 +38,7 @@ const createPod = (shim: ShimClient): Promise<unknown> => {
   const volumes = [
     { targetPath: volume.target, containerPath: '/data', readOnly: false, subPath: '', isDevice: false },
   ];
-  return shim.call('create', shims.request(bundle, { volumes }));
+  return shim.call('create', shims.request(bundle, volumes));
 };
 
 /** The container runs to its end, and the pod is ended in order. */

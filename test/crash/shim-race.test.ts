@@ -33,7 +33,7 @@ async function race(bundle: string): Promise<readonly string[]> {
     { targetPath: volume.target, containerPath: '/data', readOnly: false, subPath: '', isDevice: false },
   ];
   const outcomes = clients.map((client) =>
-    client.call('create', shims.request(bundle, { volumes })).then(
+    client.call('create', shims.request(bundle, volumes)).then(
       () => 'created',
       (error: unknown) => (error instanceof Fault ? error.message : String(error)),
     ),

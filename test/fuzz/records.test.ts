@@ -58,7 +58,13 @@ const CASES = [
   codecCase(sandboxRecord, {
     ...{ id: 'box', podUid: 'pod', state: 'running', bundle: '/b', netnsPath: '/n', createdAtMs: 1, shim: process },
     ...{ vmm: process, choices: [{ source: 's', chosen: 'c', reason: 'r' }], failure: 'f' },
-    volumes: [{ volumeId: 'a.b.c', containerPath: '/data', serial: 's', volumeMode: 'Filesystem', readOnly: false }],
+    volumes: [
+      {
+        ...{ volumeId: 'a.b.c', containerId: 'main', containerPath: '/data', serial: 's', volumeMode: 'Filesystem' },
+        readOnly: false,
+      },
+    ],
+    containers: [{ id: 'main', bundle: '/b', stdioId: 1, stdin: '', stdout: '/o', stderr: '/e', isStartAsked: true }],
     interfaces: [{ name: 'eth0', addresses: ['10.0.0.2/24'] }],
   }),
   codecCase(guestManifestRecord, { kernelVersion: '6', kernel: file, initrd: file, root: file, packages: ['a=1'] }),

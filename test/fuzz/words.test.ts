@@ -118,7 +118,7 @@ describe('config.json of a bundle', () => {
         if (parsed === undefined) return;
         const result = planPod(request({ spec: parsed }), known);
         if (result.kind === 'refusal') expect(result.fault.code).not.toBe('internal');
-        else expect(result.plan.guest.spec.process).toEqual(parsed.process);
+        else expect(result.plan.guest.containers[0]?.spec.process).toEqual(parsed.process);
       }),
       runs(2000),
     );

@@ -60,6 +60,7 @@ async function plantPod(name: string, vmm: ProcessIdentity): Promise<void> {
     choices: [],
     volumes: [],
     interfaces: [],
+    containers: [],
   });
   await plant(podPaths(run(), name).record, record);
   await plant(podPaths(run(), name).console, 'last words');

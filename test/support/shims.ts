@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { execa } from 'execa';
 import { podPaths, runPaths } from '../../proto/paths.ts';
 import { type Sandbox, sandboxRecord } from '../../proto/sandbox-record.ts';
-import { type CreatePod, SHIM_SERVICE, type ShimMethods, shimMethods } from '../../proto/shim.ts';
+import { type CreateContainer, type CreatePod, SHIM_SERVICE, type ShimMethods, shimMethods } from '../../proto/shim.ts';
 import { FAILPOINT_VARIABLE } from '../../runtime/system/failpoint.ts';
 import { createNodeSystem } from '../../runtime/system/node/system.ts';
 import { type Client, createClient } from '../../runtime/system/rpc/ttrpc-client.ts';
@@ -19,8 +19,8 @@ export interface Shims {
   record(id: string): Promise<Sandbox | undefined>;
   /** How this process sees a pod's log, wherever it goes. */
   logPath(id: string): string;
-  /** Create's request, with no network, and streams to nowhere. */
-  request(bundle: string, change?: Partial<CreatePod>): CreatePod;
+  /** Create's request of one container with these volumes, no network, and streams to nowhere. */
+  request(bundle: string, volumes?: CreateContainer['volumes']): CreatePod;
 }
 
 /** `program` is the shim's path. */
@@ -42,22 +42,17 @@ export function createShims(lab: Lab, program: string): Shims {
       return text === undefined ? undefined : sandboxRecord.decode(text, id);
     },
     logPath: (id) => `${lab.root}${paths(id).shimLog}`,
-    request: (bundle, change) => ({
-      bundle,
+    request: (bundle, volumes = []) => ({
+      containers: [{ id: 'main', bundle, volumes, stdin: '', stdout: '', stderr: '' }],
       netnsPath: '',
       podUid: '',
-      volumes: [],
       directVolumesDirectory: '',
       guestDirectory: programs.guestDirectory,
       memoryMib: 256,
       vcpus: 1,
-      stdin: '',
-      stdout: '',
-      stderr: '',
       accelerator: 'tcg',
       bootTimeoutMs: 120_000,
       qemu: '',
-      ...change,
     }),
   };
 }

@@ -4,7 +4,7 @@ import { judgePod, judgeProcesses, type PodFacts } from './pods.ts';
 
 const record = sandboxRecord.decode(
   JSON.stringify({
-    v: 2,
+    v: 3,
     id: 'p1',
     podUid: 'u1',
     state: 'running',
@@ -15,6 +15,7 @@ const record = sandboxRecord.decode(
     choices: [],
     volumes: [],
     interfaces: [],
+    containers: [],
   }),
   'test',
 );
