@@ -28,6 +28,13 @@ const ANY_PLACEHOLDER = placeholderSource('');
  * pool without its volumes may be a disk that is not mounted.
  */
 export async function survey(attachments: Attachments, volumes: Volumes, log: Log): Promise<void> {
+  for (const pool of volumes.pools.values()) {
+    const [example, ...others] = volumes.strangersIn(pool);
+    if (example === undefined) continue;
+    log.warn('a pool has volumes or snapshots of another --node-id or pool name, which are not served', {
+      ...{ pool: pool.name, count: others.length + 1, example },
+    });
+  }
   try {
     const published = await mapConcurrently(attachments.all(), CONCURRENCY, async (attachment) => ({
       attachment,

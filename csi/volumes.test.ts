@@ -49,3 +49,11 @@ it('looks at few of many volumes for a page', () => {
   expect(namesOf(page)[0]).toBe(`a.${KEY}.v05001`);
   expect(pool.looks()).toBeLessThan(40);
 });
+
+it('lists nothing that its verbs would say is elsewhere', () => {
+  const { volumes: ofOther } = poolOf('a', ['x']);
+  const pool = { ...poolOf('b', []), volumes: ofOther, snapshots: () => [] } as unknown as Pool;
+  const volumes = new Volumes(KEY, [pool]);
+  expect(volumes.page('', 9).page).toEqual([]);
+  expect(volumes.strangersIn(pool)).toEqual([`a.${KEY}.x`]);
+});

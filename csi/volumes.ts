@@ -90,12 +90,24 @@ export class Volumes {
     return { page, hasMore: false };
   }
 
+  /** What the ids of volumes and snapshots in the pool begin with, if they are this node's own. */
+  prefixOf(pool: Pool): string {
+    return `${pool.name}.${this.nodeKey}.`;
+  }
+
+  /** Ids in the pool of another node, or of a pool of another name: every verb says that they are elsewhere. */
+  strangersIn(pool: Pool): string[] {
+    const ids = [...pool.volumes().map(({ volumeId }) => volumeId), ...pool.snapshots().map((one) => one.snapshotId)];
+    return ids.filter((id) => !id.startsWith(this.prefixOf(pool)));
+  }
+
   private *after(id: string): Generator<FoundVolume> {
     for (const pool of this.pools.values()) {
+      const prefix = this.prefixOf(pool);
       const specs = pool.volumes();
       for (let index = firstAfter(specs, id); index < specs.length; index += 1) {
         const spec = specs[index];
-        if (spec !== undefined) yield { pool, spec };
+        if (spec?.volumeId.startsWith(prefix) === true) yield { pool, spec };
       }
     }
   }

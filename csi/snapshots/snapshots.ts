@@ -66,8 +66,10 @@ export class Snapshots {
   /** In the order of ids, beginning after `id`. */
   *after(id: string): Generator<VolumeSnapshot, undefined> {
     for (const pool of this.volumes.pools.values()) {
+      const prefix = this.volumes.prefixOf(pool);
       for (const snapshot of pool.snapshots()) {
-        if (snapshot.snapshotId > id && this.isVisible(snapshot)) yield snapshot;
+        const { snapshotId } = snapshot;
+        if (snapshotId > id && snapshotId.startsWith(prefix) && this.isVisible(snapshot)) yield snapshot;
       }
     }
     return undefined;

@@ -92,6 +92,29 @@ describe('berth-csi', () => {
     await second.stop();
   });
 
+  it('serves nothing that another --node-id made, and says so', async () => {
+    const first = await node.start();
+    const made = await first.client.call('Controller', 'CreateVolume', {
+      name: 'stays',
+      volume_capabilities: [writer],
+    });
+    const { volume_id } = made.volume;
+    await first.stop();
+    const second = await node.start({ 'node-id': 'node-2' });
+    expect(second.log.join('\n')).toContain('a pool has volumes or snapshots of another --node-id');
+    expect((await second.client.call('Controller', 'ListVolumes')).entries).toEqual([]);
+    await expect(second.client.call('Controller', 'DeleteVolume', { volume_id })).rejects.toMatchObject({
+      code: status.FAILED_PRECONDITION,
+    });
+    await second.stop();
+    const third = await node.start();
+    expect(
+      (await third.client.call('Controller', 'ListVolumes')).entries.map(({ volume }) => volume.volume_id),
+    ).toContain(volume_id);
+    await third.client.call('Controller', 'DeleteVolume', { volume_id });
+    await third.stop();
+  });
+
   it('takes the place of a server that was killed', async () => {
     const first = await node.start();
     await first.crash();
