@@ -6,8 +6,8 @@ import { splitVolumeId } from '../volume-id.ts';
 import type { ControllerContext } from './context.ts';
 import { toVolumeMessage, toVolumeStatus } from './volume-message.ts';
 
-/** Of a page that nobody limited: some 300 bytes an entry, and the clients of gRPC take 4 MiB by default. */
-const DEFAULT_ENTRIES = 4000;
+/** Of a page, also where more is asked: some 300 bytes an entry, and the clients of gRPC take 4 MiB by default. */
+const MOST_ENTRIES = 4000;
 
 /**
  * CSI 1.12, ListVolumes, in the order of ids. A token is the last id of a page: the next one begins after it, whatever
@@ -25,7 +25,10 @@ export function listVolumes(request: ListVolumesRequest, context: ControllerCont
   return {
     async run() {
       const { conditions, volumes, nodeId } = context;
-      const { page, hasMore } = volumes.page(token, maxEntries === 0 ? DEFAULT_ENTRIES : maxEntries);
+      const { page, hasMore } = volumes.page(
+        token,
+        maxEntries === 0 ? MOST_ENTRIES : Math.min(maxEntries, MOST_ENTRIES),
+      );
       const problems = await conditions.problemsOf(page);
       return {
         entries: page.map((found, index) => ({

@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { mkdir, open, readdir, rm, statfs, writeFile } from 'node:fs/promises';
+import { mkdir, open, readdir, rename, rm, statfs, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import type { HostCalls } from '../../csi/host-calls.ts';
@@ -17,6 +17,11 @@ export interface LoopFileSystem {
   readonly world: World;
   /** Where this process finds its root. */
   readonly root: string;
+  /**
+   * What the file system has given to its device by now, and nothing else, is what is mounted afterwards: as when the host
+   * loses power, but for what a disk's own cache would lose. `release` closes whatever is open on it.
+   */
+  cutPower(release: () => Promise<void>): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -37,13 +42,22 @@ export async function mountLoop(kind: LoopFileSystem['kind'], sizeBytes: number)
   await execa(mkfs, [...args, device]);
   await mkdir(mountPoint);
   const [nsenter = '', ...prefix] = world.prefix;
-  await execa(nsenter, [...prefix, 'mount', '-o', 'loop', device, mountPoint]);
+  const mount = () => execa(nsenter, [...prefix, 'mount', '-o', 'loop', device, mountPoint]);
+  const unmount = () => execa(nsenter, [...prefix, 'umount', mountPoint]);
+  await mount();
   return {
     kind,
     world,
     root: `${world.root}${mountPoint}`,
+    async cutPower(release) {
+      await execa('cp', ['--sparse=always', device, `${device}.cut`]);
+      await release();
+      await unmount();
+      await rename(`${device}.cut`, device);
+      await mount();
+    },
     async close() {
-      await execa(nsenter, [...prefix, 'umount', mountPoint]);
+      await unmount();
       await world.close();
     },
   };

@@ -1,4 +1,4 @@
-import { mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { VOLUME_FILES } from '../../../proto/volume-spec.ts';
@@ -136,6 +136,16 @@ export function describeVolumes(openBench: () => OpenBench): void {
       expect(await on.bench.remains()).toEqual(before);
       await on.reopen();
       expect([...on.pool.unreadable.keys()]).toEqual([idOf('two')]);
+    });
+
+    test('in that its lease is gone is not deleted before somebody has seen to it', async () => {
+      await on.create('one');
+      const lease = on.fileOf('one', 'lease');
+      await rm(lease);
+      const refusal = { code: 'precondition', message: expect.stringContaining(`touch ${lease}`) };
+      await expect(on.remove('one')).rejects.toMatchObject(refusal);
+      await writeFile(lease, '');
+      expect(await on.remove('one')).toBe(true);
     });
 
     test('is kept, named, and in nobody’s way', async () => {

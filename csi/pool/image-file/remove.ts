@@ -1,6 +1,7 @@
 import { lstat } from 'node:fs/promises';
 import { Fault } from '../../../proto/fault.ts';
 import type { SnapshotId, VolumeId } from '../../../proto/ids.ts';
+import { VOLUME_FILES } from '../../../proto/volume-spec.ts';
 import { failpoint } from '../../../runtime/system/failpoint.ts';
 import type { Log } from '../../../runtime/system/log.ts';
 import { errorCode } from '../../../runtime/system/node/errno.ts';
@@ -49,9 +50,13 @@ async function discardUnderLease(pool: PoolState, target: Place, volumeId: Volum
   try {
     lock = await pool.leases.take(volumeId, 'it is being deleted');
   } catch (cause) {
-    const hasNoLease = cause instanceof Fault && cause.code === 'not-found';
-    if (hasNoLease && !(await exists(`${target.parent}/${volumeId}`))) return false;
-    throw cause;
+    if (!(cause instanceof Fault) || cause.code !== 'not-found') throw cause;
+    const directory = `${target.parent}/${volumeId}`;
+    if (!(await exists(directory))) return false;
+    // A VM may hold the lock of a file that has no name any more, and nobody would see it in a new one.
+    const path = `${directory}/${VOLUME_FILES.lease}`;
+    const message = `volume ${volumeId} has lost its lease; make sure that no VM has its disk open, and "touch ${path}"`;
+    throw new Fault('precondition', message, { fields: { volumeId, path }, cause });
   }
   if (lock === undefined) throw await pool.leases.refusal(volumeId);
   failpoint('volume.lease-taken');
