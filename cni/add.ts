@@ -31,6 +31,7 @@ export interface AddCall {
   readonly wiring: WiringConfig;
   readonly identity: readonly AskedIdentity[];
   readonly dialect: Dialect;
+  readonly kataDanDir: string | undefined;
 }
 
 /** Wires the pod's interface to a TAP and records what the guest is to take over. Leaves nothing when it fails. */
@@ -62,7 +63,8 @@ interface Prepared extends Omit<Workplace, 'undo'> {
   readonly plan: AddPlan;
 }
 
-async function prepare({ files, log, attachment, config, chain, wiring, identity }: AddCall): Promise<Prepared> {
+async function prepare(call: AddCall): Promise<Prepared> {
+  const { files, log, attachment, config, chain, wiring, identity, kataDanDir } = call;
   const file = attachmentFile(files, config, attachment);
   const previous = await loadIfReadable(file, log);
   const bootId = await readBootId(files);
@@ -76,13 +78,13 @@ async function prepare({ files, log, attachment, config, chain, wiring, identity
   const { network } = config;
   const { ifName } = attachment;
   const surroundings = describeSurroundings(wiring, chain.prevResult, pod, node);
-  const request = { network, attachment, netnsId, bootId, dns: chain.dns, wiring, surroundings };
+  const request = { network, attachment, netnsId, bootId, dns: chain.dns, wiring, surroundings, kataDanDir };
   const plan = planAdd(request, pod, previous);
   refuseOtherIdentity(identity, { link: { ...pod.link, mac: plan.nic.mac }, addresses: plan.nic.addresses });
   const isRecorded = previous !== undefined && describesInterface(previous, { netnsId, bootId });
   const key = networkAttachmentKey({ network, ...attachment });
   const earlier = { key, ifName, record: isRecorded ? previous : undefined };
-  return { plan, links: pod.links, netlink, file, earlier };
+  return { plan, files, links: pod.links, netlink, file, earlier };
 }
 
 function enterPodNetns(path: string): string {

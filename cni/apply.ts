@@ -4,9 +4,11 @@ import type { Netlink } from '../runtime/system/netlink/connection.ts';
 import { changeLink, ensureNoLink, findLink, type Link, listLinks } from '../runtime/system/netlink/link.ts';
 import { ensureIngress, replaceQueue, replaceTokenBucket } from '../runtime/system/netlink/qdisc.ts';
 import { ensureNoRedirect, ensureRedirect, listIngressFilters } from '../runtime/system/netlink/redirect.ts';
+import type { Files } from '../runtime/system/port.ts';
 import type { RecordFile } from '../runtime/system/record-file.ts';
 import type { Undo } from '../runtime/system/undo.ts';
 import { giveUpIdentity, restoreIdentity } from './identity.ts';
+import { ensureDanDevice, ensureNoDanDevice } from './kata-dan.ts';
 import { ensureIfb, ensureMacvtap } from './macvtap.ts';
 import type { AddPlan } from './plan.ts';
 import { retryBusy } from './retry-busy.ts';
@@ -16,6 +18,7 @@ import { ensureNoOwnRoot, unwire, type Wired } from './unwire.ts';
 import type { Step } from './wire.ts';
 
 export interface Workplace {
+  readonly files: Files;
   /** Of the pod's namespace, which the process is in. */
   readonly netlink: Netlink;
   /** All of that namespace. */
@@ -37,7 +40,7 @@ export async function applyPlan(plan: AddPlan, workplace: Workplace): Promise<Li
 type Links = Map<string, Link>;
 
 async function applyStep(step: Step, plan: AddPlan, links: Links, workplace: Workplace): Promise<void> {
-  const { netlink, file, undo } = workplace;
+  const { files, netlink, file, undo } = workplace;
   const { wiring, nic } = plan;
   const ingressOf = (name: string) => wiring.ownsIngress && name === wiring.ifName;
   switch (step.do) {
@@ -93,6 +96,11 @@ async function applyStep(step: Step, plan: AddPlan, links: Links, workplace: Wor
         ensureNoRedirect(netlink, from, { targets: [to.index], ownsIngress: ingressOf(step.from) }),
       );
       return ensureRedirect(netlink, from, to, step.isFirst ? [] : listIngressFilters(netlink, from));
+    }
+    case 'tell-kata': {
+      const { ifName, netnsPath, device } = wiring;
+      undo.defer('word to Kata', () => ensureNoDanDevice(files, step.path, ifName));
+      return ensureDanDevice(files, step.path, { ifName, netnsPath, nic, device });
     }
     case 'record-ready': {
       const { device } = wiring;

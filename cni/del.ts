@@ -8,6 +8,7 @@ import { attachmentFile, loadIfReadable } from './attachment-file.ts';
 import type { NetworkConfig } from './conf.ts';
 import type { Attachment } from './env.ts';
 import { findHeld, inUseFault } from './held.ts';
+import { danPath, ensureNoDanDevice } from './kata-dan.ts';
 import { enterNetns } from './netns.ts';
 import { describesInterface } from './plan.ts';
 import { sleep } from './sleep.ts';
@@ -22,6 +23,7 @@ export interface DelCall {
   readonly log: Log;
   readonly attachment: Attachment;
   readonly config: NetworkConfig;
+  readonly kataDanDir: string | undefined;
 }
 
 /**
@@ -30,7 +32,7 @@ export interface DelCall {
  * knows. While a VMM has the device open nothing is taken back, and the answer is Fault `busy`: DEL comes before that of
  * the plugins before, which would give the pod's address to another pod while this one still speaks.
  */
-export async function del({ files, log, attachment, config }: DelCall): Promise<void> {
+export async function del({ files, log, attachment, config, kataDanDir }: DelCall): Promise<void> {
   const file = attachmentFile(files, config, attachment);
   const record = await loadIfReadable(file, log);
   const bootId = await readBootId(files);
@@ -43,6 +45,10 @@ export async function del({ files, log, attachment, config }: DelCall): Promise<
     const wired = { key, ifName: attachment.ifName, record: isRecorded ? record : undefined };
     await unwire(netlink, wired, await findReleased(netlink, wired));
     netlink.close();
+  }
+  const configured = kataDanDir === undefined ? undefined : danPath(kataDanDir, attachment.containerId);
+  for (const path of new Set([configured, record?.kataDan])) {
+    if (path !== undefined) await ensureNoDanDevice(files, path, attachment.ifName);
   }
   await file.remove();
 }

@@ -11,6 +11,7 @@ import { type NetworkConfig, parseJsonObject, parseNetworkConfig } from './conf.
 import type { JsonObject } from './config-keys.ts';
 import { del } from './del.ts';
 import { parseDelVariables, parsePodVariables, parseVerb, SERVED, type Verb } from './env.ts';
+import { parseKataDanDir } from './kata-dan.ts';
 import type { Place } from './place.ts';
 import { parseNetworkRequest, parsePodRequest } from './pod-request.ts';
 import { convertResult, errorResult } from './result.ts';
@@ -37,7 +38,8 @@ const VERBS: Record<Verb, (call: Call) => Promise<unknown>> = {
   },
   DEL: async (call) => {
     const attachment = parseDelVariables(call.variables);
-    return del({ ...openPlace('DEL', call), attachment });
+    const kataDanDir = parseKataDanDir(call.json, { mode: 'tc' });
+    return del({ ...openPlace('DEL', call), attachment, kataDanDir });
   },
   CHECK: (call) => refuse('CHECK', call),
   GC: (call) => refuse('GC', call),

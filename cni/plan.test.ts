@@ -34,6 +34,7 @@ const REQUEST = {
   dns: undefined,
   wiring: WIRING,
   surroundings: { reported: {}, earlierShaper: undefined, readsTimeStamps: false, hasIpv6: true },
+  kataDanDir: undefined,
 };
 const TAP: Link = {
   index: 4,
@@ -83,6 +84,12 @@ describe('plan of ADD', () => {
       { do: 'redirect', from: 'eth0', to: 'berth3', isFirst: true },
       { do: 'record-ready' },
     ]);
+  });
+
+  it('tells Kata last, where that is asked for', () => {
+    const { wiring, steps } = planAdd({ ...REQUEST, kataDanDir: '/run/dans' }, pod(), undefined);
+    expect(wiring.kataDan).toBe('/run/dans/c1.json');
+    expect(steps.slice(-2)).toEqual([{ do: 'tell-kata', path: '/run/dans/c1.json' }, { do: 'record-ready' }]);
   });
 
   it('writes down where everything is', () => {

@@ -13,6 +13,7 @@ import { planDevice } from './device.ts';
 import { beforeGivingUp, fits, isOurs, refuseForeignLink } from './earlier.ts';
 import type { PodAttachment } from './env.ts';
 import { findHeld, inUseFault } from './held.ts';
+import { danPath } from './kata-dan.ts';
 import { toNicConfig } from './nic.ts';
 import type { PodInterface } from './pod-interface.ts';
 import type { Surroundings } from './surroundings.ts';
@@ -28,6 +29,8 @@ export interface AddRequest {
   readonly dns: CniDns | undefined;
   readonly wiring: WiringConfig;
   readonly surroundings: Surroundings;
+  /** Undefined: Kata is told nothing. */
+  readonly kataDanDir: string | undefined;
 }
 
 export interface AddPlan {
@@ -74,6 +77,7 @@ export function planAdd(request: AddRequest, found: PodInterface, previous: Netw
   const nic = toNicConfig(pod, mac, request.dns);
   const hasDevice = !isStale && isTap(device) && ours.some(({ name }) => name === device.name);
   const { readsTimeStamps, hasIpv6 } = surroundings;
+  const kataDan = request.kataDanDir === undefined ? undefined : danPath(request.kataDanDir, containerId);
   const places = { pod, alias, mac, ownsIngress, hasDevice, readsTimeStamps };
   return {
     wiring: {
@@ -90,12 +94,14 @@ export function planAdd(request: AddRequest, found: PodInterface, previous: Netw
       nic,
       ...(isMacTaken ? { gaveUp: earlier?.gaveUp ?? { hadIpv6: hasIpv6 } } : {}),
       ...(bandwidth === undefined ? {} : { bandwidth }),
+      ...(kataDan === undefined ? {} : { kataDan }),
     },
     nic,
     steps: [
       ...(isStale ? [{ do: 'unwire' } as const] : []),
       { do: 'record-wiring' },
       ...wire(wanted, places),
+      ...(kataDan === undefined ? [] : [{ do: 'tell-kata', path: kataDan } as const]),
       { do: 'record-ready' },
     ],
     isInUse: inUse !== undefined,

@@ -3,6 +3,7 @@ import { type AskedIdentity, parseCapabilities } from './capabilities.ts';
 import { type ChainInput, parseChainInput } from './conf.ts';
 import type { JsonObject } from './config-keys.ts';
 import { type Dialect, parseDialect } from './dialect.ts';
+import { parseKataDanDir } from './kata-dan.ts';
 import { isChosen, parseWhen, type When } from './when.ts';
 import { parseWiringConfig, type WiringConfig } from './wiring-config.ts';
 
@@ -10,6 +11,8 @@ import { parseWiringConfig, type WiringConfig } from './wiring-config.ts';
 export interface NetworkRequest {
   readonly wiring: WiringConfig;
   readonly dialect: Dialect;
+  /** Undefined: Kata is told nothing. */
+  readonly kataDanDir: string | undefined;
   /** Undefined: every pod is a virtual machine's. */
   readonly when: When | undefined;
 }
@@ -25,7 +28,12 @@ export interface PodRequest extends NetworkRequest {
 /** Throws `invalid` naming the key, as both do. */
 export function parseNetworkRequest(json: JsonObject): NetworkRequest {
   const wiring = parseWiringConfig(json, {}, undefined);
-  return { wiring, dialect: parseDialect(json, wiring), when: parseWhen(json) };
+  return {
+    wiring,
+    dialect: parseDialect(json, wiring),
+    kataDanDir: parseKataDanDir(json, wiring),
+    when: parseWhen(json),
+  };
 }
 
 /** `cniArgs` is the variable CNI_ARGS. */
@@ -37,6 +45,7 @@ export function parsePodRequest(json: JsonObject, cniArgs: string | undefined): 
   return {
     wiring,
     dialect: parseDialect(json, wiring),
+    kataDanDir: parseKataDanDir(json, wiring),
     when,
     chain,
     identity: capabilities.identity,

@@ -23,6 +23,7 @@ export type Step =
   | { readonly do: 'add-ingress'; readonly to: IfName }
   /** `isFirst`: nothing can stand at that ingress yet. */
   | { readonly do: 'redirect'; readonly from: IfName; readonly to: IfName; readonly isFirst: boolean }
+  | { readonly do: 'tell-kata'; readonly path: string }
   | { readonly do: 'record-ready' };
 
 export interface TapSpec {

@@ -138,6 +138,8 @@ export const networkAttachmentRecord = defineRecord('network attachment', 2, () 
   /** The interface's MAC and addresses went to the device, and DEL gives them back, with IPv6 if it was on. */
   gaveUp: v.optional(v.strictObject({ hadIpv6: v.boolean() })),
   bandwidth: v.optional(bandwidth()),
+  /** The file by which stock Kata was told of the device, and from which DEL takes it out again. */
+  kataDan: v.optional(absolutePath),
 }));
 export type NetworkAttachment = ReturnType<typeof networkAttachmentRecord.decode>;
 

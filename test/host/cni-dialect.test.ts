@@ -1,6 +1,6 @@
 import { execa } from 'execa';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type CniNode, type CniPod, createCniNode, type MainPlugin } from '../support/cni-node.ts';
+import { type CniNode, type CniPod, createCniNode, type MainPlugin, recordedTap } from '../support/cni-node.ts';
 import { needGoTool } from '../support/go-tool.ts';
 
 let node: CniNode;
@@ -65,6 +65,21 @@ describe('dialect tc-redirect-tap', () => {
     await pod.berth('DEL');
   });
 
+  it('is spoken under the name tc-redirect-tap, whose CNI_ARGS are known', async () => {
+    const pod = await node.addPod('named');
+    const env = { CNI_ARGS: 'TC_REDIRECT_TAP_NAME=fc0;TC_REDIRECT_TAP_UID=54321;TC_REDIRECT_TAP_GID=54322' };
+    const { answer } = await pod.berth('ADD', { config: { type: 'tc-redirect-tap' }, env });
+    expect(resultOf(answer).interfaces.slice(-2)).toMatchObject([
+      { name: 'fc0', sandbox: pod.netns },
+      { name: 'fc0', sandbox: 'named' },
+    ]);
+    expect(recordedTap(await pod.record()).name).toBe('fc0');
+    expect((await pod.tools.link('fc0'))?.linkinfo).toMatchObject({ info_data: { user: 54321, group: 54322 } });
+    await pod.berth('DEL', { config: { type: 'tc-redirect-tap', prevResult: undefined } });
+    expect(await pod.remains()).toEqual([]);
+    expect(await pod.tools.link('fc0')).toBeUndefined();
+  });
+
   it('refuses a pod without IPv4 and leaves nothing', async () => {
     const pod = await node.addPod('six', 'ptp, dual-stack');
     const prevResult = { ...(pod.prevResult as object), ips: [{ address: 'fd00:88::2/64' }] };
@@ -74,5 +89,67 @@ describe('dialect tc-redirect-tap', () => {
       answer: { code: 7, msg: expect.stringContaining('eth0 has no IPv4 address') },
     });
     expect(await pod.remains()).toEqual([]);
+  });
+});
+
+describe('what Kata is told', () => {
+  const config = { kataDanDir: '/run/kata-containers/dans' };
+  const path = (pod: CniPod) => `${config.kataDanDir}/${pod.name}.json`;
+  const read = async (pod: CniPod) => JSON.parse(await node.run('cat', path(pod)));
+
+  it('is the TAP with all that is the pod interface, and no more after DEL', async () => {
+    const pod = await node.addPod('kata', 'bridge, dual-stack');
+    expect(await pod.berth('ADD', { config: { ...config, queues: 2 } })).toMatchObject({ exitCode: 0 });
+    const record = await pod.record();
+    const eth0 = await pod.tools.link('eth0');
+    const addresses = resultOf(pod.prevResult).ips.map(({ address }) => address);
+    const { netns, devices } = await read(pod);
+    expect(netns).toBe(pod.netns);
+    expect(devices).toMatchObject([
+      {
+        name: 'eth0',
+        guest_mac: eth0?.address,
+        device: { type: 'host-tap', tap_name: recordedTap(record).name, queue_num: 2, queue_size: 256 },
+        network_info: { interface: { ip_addresses: addresses, mtu: eth0?.mtu } },
+      },
+    ]);
+    expect(devices[0].network_info.routes).toContainEqual(
+      expect.objectContaining({ dest: '', gateway: ipv4Of(pod)?.gateway }),
+    );
+    expect(await pod.berth('ADD', { config: { ...config, queues: 2 } })).toMatchObject({ exitCode: 0 });
+    expect((await read(pod)).devices).toHaveLength(1);
+    // The record knows of it, whatever the configuration has become.
+    expect(await pod.berth('DEL')).toMatchObject({ exitCode: 0 });
+    expect(await node.run('ls', config.kataDanDir)).toBe('');
+    expect(await pod.remains()).toEqual([]);
+  });
+
+  it('is one file for two interfaces', async () => {
+    const pod = await node.addPod('two');
+    await pod.run('ip', 'link', 'add', 'net1', 'type', 'veth', 'peer', 'name', 'peer1');
+    for (const link of ['net1', 'peer1']) await pod.tools.ip('link', 'set', link, 'up');
+    await pod.tools.ip('address', 'add', '10.99.0.2/24', 'dev', 'net1');
+    const env = { CNI_IFNAME: 'net1' };
+    for (const change of [{ config }, { config, env }]) {
+      expect(await pod.berth('ADD', change)).toMatchObject({ exitCode: 0 });
+    }
+    const names = async () => (await read(pod)).devices.map(({ name }: { readonly name: string }) => name);
+    expect(await names()).toEqual(['eth0', 'net1']);
+    await pod.berth('DEL', { config });
+    expect(await names()).toEqual(['net1']);
+    await pod.berth('DEL', { config, env });
+    expect(await node.run('ls', config.kataDanDir)).toBe('');
+  });
+
+  it('is taken back where ADD fails, and goes by the configuration where the record is gone', async () => {
+    const pod = await node.addPod('unsaid');
+    await node.run('sh', '-c', `mkdir -p ${config.kataDanDir} && echo '{' >${path(pod)}`);
+    expect(await pod.berth('ADD', { config })).toMatchObject({ exitCode: 1, answer: { code: 6 } });
+    expect(await pod.remains()).toEqual([]);
+    expect(await node.run('ls', config.kataDanDir)).toBe('');
+    await pod.berth('ADD', { config });
+    await node.run('sh', '-c', 'rm /run/berth/networks/*');
+    await pod.berth('DEL', { config });
+    expect(await node.run('ls', config.kataDanDir)).toBe('');
   });
 });
