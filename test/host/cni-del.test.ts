@@ -1,6 +1,7 @@
 import { rm, writeFile } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type CniNode, type CniPod, createCniNode, recordedTap } from '../support/cni-node.ts';
+import { holdTap } from '../support/tap-holder.ts';
 
 let node: CniNode;
 beforeAll(async () => {
@@ -145,5 +146,36 @@ describe('DEL', () => {
     expect(await pod.berth('DEL')).toMatchObject(SUCCESS);
     expect(await pod.remains()).toEqual(['filter of priority 7']);
     expect(await ingressOf(pod)).toEqual(['ingress']);
+  });
+
+  it.each([1, 2])('takes nothing from a VMM, says so, and can be repeated: %i queues', async (queues) => {
+    const pod = await node.addPod(`held-${queues}`);
+    const change = { config: { queues } };
+    await pod.berth('ADD', change);
+    const { name } = recordedTap(await pod.record());
+    const before = await pod.remains();
+    const holder = await holdTap(pod.prefix, name, queues);
+    const refused = { exitCode: 1, answer: { code: 11, msg: expect.stringContaining(`a VMM has ${name} open`) } };
+    try {
+      expect(await pod.berth('DEL')).toMatchObject(refused);
+      expect(await pod.remains()).toEqual(before);
+      expect(await pod.record()).toMatchObject({ state: 'ready' });
+      // An ADD that would have to make it anew does not either; one that would not changes nothing.
+      expect(await pod.berth('ADD', { config: { queues: 3 - queues } })).toMatchObject(refused);
+      expect(await pod.berth('ADD', change)).toMatchObject({ exitCode: 0 });
+      expect(await pod.remains()).toEqual(before);
+    } finally {
+      await holder.release();
+    }
+    expect(await pod.berth('DEL')).toMatchObject(SUCCESS);
+    expect(await pod.remains()).toEqual([]);
+  });
+
+  it('waits for a VMM that is about to end', async () => {
+    const pod = await addWired('ending');
+    const holder = await holdTap(pod.prefix, pod.tap, 1);
+    const [deleted] = await Promise.all([pod.berth('DEL'), holder.release()]);
+    expect(deleted).toMatchObject(SUCCESS);
+    expect(await pod.remains()).toEqual([]);
   });
 });

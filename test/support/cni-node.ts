@@ -71,6 +71,8 @@ export interface CniPod {
   record(): Promise<NetworkAttachment | undefined>;
   /** What of berth's is in the namespace and in the records, one line each. */
   remains(): Promise<string[]>;
+  /** Argument prefix that runs a command in its namespace. */
+  readonly prefix: readonly string[];
 }
 
 /** A node of its own, with pods that Debian's plugins have made. */
@@ -121,6 +123,7 @@ export async function createCniNode(program = join(findPrograms().cniDirectory, 
           const text = await readFile(path, 'utf8').catch(() => undefined);
           return text === undefined ? undefined : networkAttachmentRecord.decode(text, path);
         },
+        prefix: [...prefix, ...inside],
         remains: async () => [
           ...(await records()).filter((file) => file.startsWith(`${key}.`)),
           ...(await findMarks(tools)),
@@ -169,7 +172,7 @@ async function callBerth(
 /** Links that are ours by alias or name, and filters on eth0, in one namespace. */
 async function findMarks(tools: Iproute2): Promise<string[]> {
   const links = await tools.links();
-  const ours = links.filter(({ ifalias, ifname }) => ifalias?.startsWith('berth:') || /^berth\d+$/.test(ifname));
+  const ours = links.filter(({ ifalias, ifname }) => ifalias?.startsWith('berth:') || /^berth\d+(-in)?$/.test(ifname));
   const hasEth0 = links.some(({ ifname }) => ifname === 'eth0');
   const filters = hasEth0 ? await tools.ingressFilters('eth0') : [];
   return [...ours.map(({ ifname }) => `link ${ifname}`), ...filters.map(({ pref }) => `filter of priority ${pref}`)];

@@ -1,0 +1,110 @@
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { findPrograms } from '../../runtime/cli/programs.ts';
+import { type CniNode, type CniPod, createCniNode, recordedTap } from '../support/cni-node.ts';
+
+const program = join(findPrograms().cniDirectory, 'berth');
+let node: CniNode;
+beforeAll(async () => {
+  node = await createCniNode();
+});
+afterAll(async () => {
+  const left = await node.records();
+  await node.close();
+  expect(left).toEqual([]);
+});
+
+async function redirectsOf(pod: CniPod): Promise<unknown[]> {
+  const filters = await pod.tools.ingressFilters('eth0');
+  return filters.flatMap(({ options }) => options.actions.map(({ to_dev }) => to_dev));
+}
+
+describe('ADD', () => {
+  it('makes a TAP of several queues, of an owner, of a given name, and makes it anew for other ones', async () => {
+    const pod = await node.addPod('asked');
+    const named = (env: string, config = {}) => ({ env: { CNI_ARGS: env }, config });
+    const tapState = async (name: string) => (await pod.tools.link(name))?.linkinfo?.info_data;
+    const args = 'TC_REDIRECT_TAP_NAME=tap7;TC_REDIRECT_TAP_UID=1000;TC_REDIRECT_TAP_GID=1001';
+    for (const change of [named(args, { queues: 3 }), named(args), named(args)]) {
+      expect(await pod.berth('ADD', change)).toMatchObject({ exitCode: 0 });
+      expect(await redirectsOf(pod)).toEqual(['tap7']);
+    }
+    expect(await tapState('tap7')).toMatchObject({ multi_queue: false, group: 1001 });
+    expect(await pod.berth('ADD', named('', { queues: 3 }))).toMatchObject({ exitCode: 0 });
+    const { name, queues } = recordedTap(await pod.record());
+    expect(queues).toBe(3);
+    expect(await tapState(name)).toMatchObject({ multi_queue: true });
+    expect(await tapState('tap7')).toBeUndefined();
+    expect(await redirectsOf(pod)).toEqual([name]);
+    await pod.berth('DEL');
+    expect(await pod.remains()).toEqual([]);
+  });
+
+  it('that is repeated follows the MTU of the interface, also up', async () => {
+    const pod = await node.addPod('mtu', 'bridge');
+    for (const mtu of [1400, 1500, 1280]) {
+      await pod.tools.ip('link', 'set', 'eth0', 'mtu', String(mtu));
+      await pod.berth('ADD');
+      const record = await pod.record();
+      expect(record?.nic?.mtu).toBe(mtu);
+      expect((await pod.tools.link(recordedTap(record).name))?.mtu).toBe(mtu);
+    }
+    await pod.berth('DEL');
+  });
+
+  it('tells an IPv6-only pod with a gateway of the link from what the kernel knows', async () => {
+    const pod = await node.addPod('ipv6-only');
+    const { ip } = pod.tools;
+    await ip('-4', 'address', 'flush', 'dev', 'eth0');
+    for (const address of ['fd00:5::2/64', 'fd00:5::3/128']) await ip('address', 'add', address, 'dev', 'eth0');
+    await ip('address', 'add', 'fd00:5::4/64', 'dev', 'eth0', 'preferred_lft', '0');
+    await ip('neighbour', 'add', 'fe80::1', 'lladdr', 'ee:ee:ee:ee:ee:ee', 'dev', 'eth0', 'nud', 'permanent');
+    await ip('route', 'add', 'default', 'via', 'fe80::1', 'dev', 'eth0', 'metric', '5');
+    expect(await pod.berth('ADD')).toMatchObject({ exitCode: 0 });
+    const { addresses = [], routes = [], neighbours } = (await pod.record())?.nic ?? {};
+    expect(addresses.toSorted((one, other) => one.address.localeCompare(other.address))).toEqual([
+      { address: 'fd00:5::2/64', scope: 0 },
+      { address: 'fd00:5::3/128', scope: 0 },
+      { address: 'fd00:5::4/64', scope: 0, deprecated: true },
+    ]);
+    expect(routes.filter(({ family }) => family === 4)).toEqual([]);
+    expect(routes.at(-1)).toMatchObject({ family: 6, destination: '::/0', gateway: 'fe80::1', metric: 5 });
+    expect(neighbours).toEqual([{ address: 'fe80::1', mac: 'ee:ee:ee:ee:ee:ee' }]);
+    await pod.berth('DEL');
+  });
+
+  it('of 200 pods at once succeeds for each, and DEL leaves nothing of any', { timeout: 120_000 }, async () => {
+    const count = 200;
+    const forEachPod = (script: string) =>
+      node.run('sh', '-c', `for number in $(seq ${count}); do pod=crowd-$number; ${script}; done`);
+    const veth = 'ip link add eth0 netns $pod type veth peer name veth$number';
+    const up = 'ip -netns $pod address add 10.9.0.2/24 dev eth0 && ip -netns $pod link set eth0 up';
+    await forEachPod(`ip netns add $pod && ${veth} && ${up} || exit 1`);
+    const all = async (command: string) => {
+      const input = JSON.stringify({
+        cniVersion: '1.0.0',
+        name: 'net',
+        type: 'berth',
+        prevResult: { cniVersion: '1.0.0' },
+      });
+      const variables = `CNI_COMMAND=${command} CNI_CONTAINERID=$pod CNI_NETNS=/run/netns/$pod CNI_IFNAME=eth0`;
+      const answers = await node.run(
+        'sh',
+        '-c',
+        `for number in $(seq ${count}); do
+           pod=crowd-$number
+           (echo '${input}' | env ${variables} ${program} >/run/$pod.answer && rm /run/$pod.answer || cat /run/$pod.answer) &
+         done
+         wait`,
+      );
+      expect(answers).toBe('');
+    };
+    const taps = () => forEachPod('ip -netns $pod -oneline link show type tun up');
+    await all('ADD');
+    expect(await node.records()).toHaveLength(count);
+    expect((await taps()).match(/alias berth:net:crowd-\d+:eth0/g)).toHaveLength(count);
+    await all('DEL');
+    expect(await node.records()).toEqual([]);
+    expect(await taps()).toBe('');
+  });
+});
