@@ -176,6 +176,17 @@ describe('a copy that takes long', () => {
     await ask(() => on.create('two', fromVolume('one')));
     await expectWhole('two');
   });
+
+  test('that fails unheard is of no account for another of the same name', async () => {
+    await on.create('other');
+    await on.setFilesystem('other', { state: 'formatting' });
+    await expect(on.create('two', fromVolume('other'))).rejects.toMatchObject({ code: 'busy' });
+    let said = 'otherwise';
+    while (said.includes('otherwise')) said = await on.create('two', fromVolume('one')).then(() => '', String);
+    expect(said).toContain('is being copied');
+    await ask(() => on.create('two', fromVolume('one')));
+    await expectWhole('two');
+  });
 });
 
 describe('after a restart', () => {

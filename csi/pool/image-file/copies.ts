@@ -39,7 +39,8 @@ export class Copies {
   private readonly patienceMs: number;
   private readonly log: Log;
   private readonly jobs = new Map<string, Job>();
-  private readonly failures = new Map<string, Fault>();
+  /** By the id of what was to be made: for who asks for the same again. */
+  private readonly failures = new Map<string, { readonly key: string; readonly fault: Fault }>();
   private readonly turns = new Turns(AT_ONCE);
 
   /** A verb waits so long for a copy before it answers how far it is. */
@@ -52,11 +53,11 @@ export class Copies {
   /** Resolves when the copy is there; `busy`, with the progress, while it takes longer. A repeated order finds its job. */
   async run(order: CopyOrder): Promise<void> {
     const { id } = order.target;
-    this.throwFailure(id);
+    this.throwFailure(order);
     const job = this.jobs.get(id) ?? (await this.start(order));
     if (job.order.key !== order.key) throw otherwise(id);
     if (!(await endsWithin(job, this.patienceMs))) throw describeProgress(job);
-    this.throwFailure(id);
+    this.throwFailure(order);
   }
 
   /** Ends the copy that makes `id`, and removes what there is of it. False if there was none, or if it is whole by now. */
@@ -155,14 +156,14 @@ export class Copies {
       await clearAway(`${this.pool.paths.copies}/${id}`, this.log);
     }
     // Last: who is told may begin anew at once.
-    this.failures.set(id, toPoolFault(this.pool, cause, `copy to ${id}`, id));
+    const fault = toPoolFault(this.pool, cause, `copy to ${id}`, id);
+    this.failures.set(id, { key: order.key, fault });
   }
 
-  private throwFailure(id: string): void {
-    const fault = this.failures.get(id);
-    if (fault === undefined) return;
-    this.failures.delete(id);
-    throw fault;
+  private throwFailure({ target: { id }, key }: CopyOrder): void {
+    const failure = this.failures.get(id);
+    if (!this.failures.delete(id) || failure?.key !== key) return;
+    throw failure.fault;
   }
 
   private async readResumable(id: string): Promise<(VolumeSpec & { source: PoolSource }) | undefined> {
