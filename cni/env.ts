@@ -5,7 +5,7 @@ import { variableFault } from './codes.ts';
 const VERBS = ['ADD', 'DEL', 'CHECK', 'GC', 'STATUS', 'VERSION'] as const;
 export type Verb = (typeof VERBS)[number];
 /** What this plugin does. The others have an error of their own: they are spelt well. */
-export const SERVED = 'ADD, DEL, STATUS and VERSION';
+export const SERVED = 'ADD, DEL, GC, STATUS and VERSION';
 
 /** What the plugin is called for. `netnsPath` is absent in a DEL whose namespace is gone. */
 export interface Attachment {

@@ -11,6 +11,7 @@ import { type NetworkConfig, parseJsonObject, parseNetworkConfig } from './conf.
 import type { JsonObject } from './config-keys.ts';
 import { del } from './del.ts';
 import { parseDelVariables, parsePodVariables, parseVerb, SERVED, type Verb } from './env.ts';
+import { gc, parseValidAttachments } from './gc.ts';
 import { parseKataDanDir } from './kata-dan.ts';
 import type { Place } from './place.ts';
 import { parseNetworkRequest, parsePodRequest } from './pod-request.ts';
@@ -42,7 +43,7 @@ const VERBS: Record<Verb, (call: Call) => Promise<unknown>> = {
     return del({ ...openPlace('DEL', call), attachment, kataDanDir });
   },
   CHECK: (call) => refuse('CHECK', call),
-  GC: (call) => refuse('GC', call),
+  GC: async (call) => gc(openPlace('GC', call), parseValidAttachments(call.json)),
   STATUS: async (call) => {
     const place = openPlace('STATUS', call);
     return status(place, parseNetworkRequest(call.json));

@@ -10,17 +10,20 @@ export interface Netns {
 
 /**
  * Moves the process into the network namespace at `path`; undefined if there is none (any more): no such file, or one
- * that no namespace is mounted on. Only the network changes: paths of files mean what they meant.
+ * that no namespace is mounted on, or another than `wantedId`. Only the network changes: paths of files mean what they
+ * meant.
  */
-export function enterNetns(path: string): Netns | undefined {
+export function enterNetns(path: string, wantedId?: string): Netns | undefined {
   return attempt(`could not enter the network namespace ${path}`, () =>
     forgive(['ENOENT', 'ENOTDIR', 'EINVAL'], undefined, () => {
       // NONBLOCK: a FIFO would hold the open until somebody writes.
       const fd = sys.open(path, O.RDONLY | O.NONBLOCK);
       try {
-        sys.setns(fd, CLONE.NEWNET);
         const { dev, ino } = sys.fstat(fd);
-        return { path, id: `${dev}:${ino}` };
+        const id = `${dev}:${ino}`;
+        if (wantedId !== undefined && id !== wantedId) return undefined;
+        sys.setns(fd, CLONE.NEWNET);
+        return { path, id };
       } finally {
         sys.close(fd);
       }

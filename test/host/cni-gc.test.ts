@@ -1,0 +1,132 @@
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { networkAttachmentRecord } from '../../proto/network-attachment.ts';
+import { type CniNode, type CniPod, createCniNode } from '../support/cni-node.ts';
+
+let node: CniNode;
+beforeAll(async () => {
+  node = await createCniNode();
+});
+afterAll(async () => {
+  const left = await node.records();
+  await node.close();
+  expect(left).toEqual([]);
+});
+
+const SUCCESS = { exitCode: 0, stdout: '' };
+const directory = () => `${node.world.root}${node.world.runDirectory}/networks`;
+const pathOf = (name: string) => `${directory()}/net:${name}:eth0.json`;
+
+/** As a container engine calls it, which knows of these pods; `config` goes over the rest. */
+const gc = (caller: CniPod, valid: readonly CniPod[], config: object = {}) =>
+  caller.berth('GC', {
+    env: { CNI_CONTAINERID: undefined, CNI_NETNS: undefined, CNI_IFNAME: undefined },
+    config: {
+      cniVersion: '1.1.0',
+      prevResult: undefined,
+      'cni.dev/valid-attachments': valid.map(({ name }) => ({ containerID: name, ifname: 'eth0' })),
+      ...config,
+    },
+  });
+
+async function addWired(name: string): Promise<CniPod> {
+  const pod = await node.addPod(name);
+  expect(await pod.berth('ADD')).toMatchObject({ exitCode: 0 });
+  return pod;
+}
+
+async function changeRecord(name: string, change: object): Promise<void> {
+  const record = networkAttachmentRecord.decode(await readFile(pathOf(name), 'utf8'), name);
+  await writeFile(pathOf(name), networkAttachmentRecord.encode({ ...record, ...change }));
+}
+
+describe('GC', () => {
+  it('takes back what is stale, and leaves what is valid', async () => {
+    const [valid, stale, gone] = [await addWired('valid'), await addWired('stale'), await addWired('gone')];
+    await node.removeNetns(gone);
+    const before = await valid.remains();
+    expect(await gc(valid, [valid])).toMatchObject(SUCCESS);
+    expect(await valid.remains()).toEqual(before);
+    expect(await stale.remains()).toEqual([]);
+    expect((await stale.tools.qdiscs('eth0')).map(({ kind }) => kind)).not.toContain('ingress');
+    expect(await node.records()).toEqual(['net:valid:eth0.json']);
+    // An engine's DEL may still come, and ADD again.
+    expect(await stale.berth('DEL')).toMatchObject(SUCCESS);
+    expect(await stale.berth('ADD')).toMatchObject({ exitCode: 0 });
+    expect(await gc(valid, [valid, stale])).toMatchObject(SUCCESS);
+    expect(await node.records()).toHaveLength(2);
+    expect(await gc(valid, [])).toMatchObject(SUCCESS);
+    for (const pod of [valid, stale]) expect(await pod.remains()).toEqual([]);
+  });
+
+  it.each([
+    ['by the old key', { 'cni.dev/valid-attachments': undefined, 'cni.dev/attachments': [] }],
+    ['when the list is null, as Go writes an empty one', { 'cni.dev/valid-attachments': null }],
+  ])('knows what is stale %s', async (_, config) => {
+    const pod = await addWired(`listed-${Object.keys(config).length}`);
+    expect(await gc(pod, [pod], config)).toMatchObject(SUCCESS);
+    expect(await pod.remains()).toEqual([]);
+  });
+
+  it('takes nothing where nobody says what is valid', async () => {
+    const pod = await addWired('unsaid');
+    const before = await pod.remains();
+    const config = { 'cni.dev/valid-attachments': undefined };
+    expect(await gc(pod, [], config)).toMatchObject({ exitCode: 1, answer: { code: 7 } });
+    expect(await pod.remains()).toEqual(before);
+    await pod.berth('DEL');
+  });
+
+  it("leaves another network's, though its name begins alike", async () => {
+    const pod = await node.addPod('other-network');
+    const config = { name: 'net.2' };
+    await pod.berth('ADD', { config });
+    const before = await pod.remains();
+    expect(await gc(pod, [])).toMatchObject(SUCCESS);
+    expect(await pod.remains()).toEqual(before);
+    expect(await node.records()).toEqual(['net.2:other-network:eth0.json']);
+    await pod.berth('DEL', { config });
+    expect(await pod.remains()).toEqual([]);
+  });
+
+  it.each([
+    ['another namespace is now where one was', { netnsId: '4:1' }],
+    ['the record is of another boot', { bootId: 'before' }],
+  ])('enters no namespace when %s', async (what, change) => {
+    const pod = await addWired(`not-entered-${what.length}`);
+    await changeRecord(pod.name, change);
+    expect(await gc(pod, [])).toMatchObject(SUCCESS);
+    expect(await node.records()).toEqual([]);
+    expect(await pod.remains()).toHaveLength(2);
+    await pod.berth('DEL');
+    expect(await pod.remains()).toEqual([]);
+  });
+
+  it('goes on after what it cannot clear, and reports it', async () => {
+    const pods = [await addWired('a-stale'), await addWired('z-stale')];
+    await writeFile(pathOf('k-rubbish'), '{');
+    await writeFile(pathOf('l-later'), '{"v":99}');
+    const called = await gc(pods[0] as CniPod, []);
+    expect(called).toMatchObject({ exitCode: 1, answer: { cniVersion: '1.1.0', code: 6 } });
+    expect(called.stdout).toMatch(/not cleared: net:k-rubbish:eth0: .*; net:l-later:eth0: .*version 99/);
+    for (const pod of pods) expect(await pod.remains()).toEqual([]);
+    expect(await node.records()).toEqual(['net:k-rubbish:eth0.json', 'net:l-later:eth0.json']);
+    await node.run('sh', '-c', `rm ${node.world.runDirectory}/networks/*`);
+  });
+
+  it('removes what a killed ADD was writing', async () => {
+    const pod = await node.addPod('half');
+    await mkdir(directory(), { recursive: true });
+    await writeFile(`${pathOf('half')}.0123456789ab.tmp`, '{');
+    expect(await gc(pod, [])).toMatchObject(SUCCESS);
+    expect(await node.records()).toEqual([]);
+  });
+
+  it('takes the word to Kata back', async () => {
+    const pod = await node.addPod('kata');
+    await pod.berth('ADD', { config: { kataDanDir: '/run/dans' } });
+    expect(await node.run('ls', '/run/dans')).toBe('kata.json');
+    expect(await gc(pod, [])).toMatchObject(SUCCESS);
+    expect(await node.run('ls', '/run/dans')).toBe('');
+  });
+});
