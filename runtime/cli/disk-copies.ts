@@ -20,7 +20,7 @@ export interface SavedDisk {
 export function saveDisk(volume: VolumeView): Promise<SavedDisk> {
   const { directory } = volume;
   return abortable((signal) =>
-    holdLease(volume, 'rescue', async (lease) => {
+    holdLease(volume, async (lease) => {
       await clearUp(directory);
       const image = `${directory}/${VOLUME_FILES.image}`;
       const path = `${directory}/${toCopyName(new Date())}`;
@@ -43,7 +43,7 @@ export function saveDisk(volume: VolumeView): Promise<SavedDisk> {
  */
 export function restoreDisk(volume: VolumeView, name: string, note: () => Promise<void>): Promise<string> {
   const { volumeId, directory, spec } = volume;
-  return holdLease(volume, 'rescue', async () => {
+  return holdLease(volume, async () => {
     await clearUp(directory);
     const copies = (await readdir(directory)).filter(isCopyName);
     if (!copies.includes(name)) {

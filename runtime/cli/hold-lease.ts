@@ -1,6 +1,5 @@
 import { type FileHandle, open, stat } from 'node:fs/promises';
 import { Fault } from '../../proto/fault.ts';
-import { parsePodUid, parseSandboxId } from '../../proto/ids.ts';
 import { volumeLeaseRecord } from '../../proto/volume-lease.ts';
 import { VOLUME_FILES } from '../../proto/volume-spec.ts';
 import { run } from '../system/node/exec.ts';
@@ -15,12 +14,11 @@ export interface LeasedVolume {
 const PATIENCE_S = '0.25';
 
 /**
- * Keeps every VM, and berth-csi, from the volume while `body` works on it. `verb` is the name that others are told. The
- * lock belongs to the open file: a program that is given `lease.fd` holds it as well, should it outlive this one.
+ * Keeps every VM, and berth-csi, from the volume while `body` works on it. The lock belongs to the open file: a program
+ * that is given `lease.fd` holds it as well, should it outlive this one.
  */
 export async function holdLease<T>(
   { volumeId, directory }: LeasedVolume,
-  verb: string,
   body: (lease: FileHandle) => Promise<T>,
 ): Promise<T> {
   const path = `${directory}/${VOLUME_FILES.lease}`;
@@ -32,9 +30,10 @@ export async function holdLease<T>(
     // Node has no flock(2): util-linux takes it on the descriptor that it inherits.
     const args = ['--exclusive', '--wait', PATIENCE_S, '3'];
     const { exitCode } = await run({ file: 'flock', args, descriptors: [lease.fd] });
-    if (exitCode !== 0) throw heldFault(volumeId, await lease.readFile('utf8'));
+    if (exitCode !== 0) throw heldFault(volumeId, path, await lease.readFile('utf8'));
     await requireReachable(lease, path);
-    await writeOwner(lease, verb);
+    // No VM has it: the name of one that had would be believed.
+    await lease.truncate(0);
     return await body(lease);
   } finally {
     await lease.close();
@@ -48,27 +47,21 @@ async function requireReachable(lease: FileHandle, path: string): Promise<void> 
   throw new Fault('not-found', `the volume of ${path} was deleted`, { fields: { path } });
 }
 
-async function writeOwner(lease: FileHandle, verb: string): Promise<void> {
-  const [podUid, sandboxId] = [parsePodUid(`berth-volume-${verb}`), parseSandboxId(`pid-${process.pid}`)];
-  await lease.truncate(0);
-  await lease.write(volumeLeaseRecord.encode({ podUid, sandboxId, node: '', takenAtMs: Date.now() }), 0);
-}
-
-function heldFault(volumeId: string, text: string): Fault {
+function heldFault(volumeId: string, path: string, text: string): Fault {
   return new Fault(
     'precondition',
-    `volume ${volumeId} is in use by ${describeOwner(text)}; wait for its end, or end it`,
+    `volume ${volumeId} is in use by ${describeOwner(text, path)}; wait for its end, or end it`,
     {
       fields: { volumeId },
     },
   );
 }
 
-function describeOwner(text: string): string {
+function describeOwner(text: string, path: string): string {
   try {
     const { podUid, sandboxId } = volumeLeaseRecord.decode(text, 'lease');
     return `pod ${podUid} (sandbox ${sandboxId})`;
   } catch {
-    return 'another program';
+    return `another program (lslocks shows who holds ${path})`;
   }
 }

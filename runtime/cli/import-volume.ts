@@ -87,7 +87,7 @@ async function fillVolume(
 ): Promise<void> {
   let isOurs = false;
   try {
-    await holdLease({ volumeId, directory }, 'import', async (lease) => {
+    await holdLease({ volumeId, directory }, async (lease) => {
       const record = await openRecord(directory, volumeId);
       isOurs = true;
       await record.save({ state: 'formatting' });

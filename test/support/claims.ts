@@ -19,6 +19,8 @@ export interface ClaimRequest {
   readonly parameters?: Readonly<Record<string, string>>;
   /** Of the snapshot whose content it begins with. */
   readonly snapshotId?: string;
+  /** Of the volume that it is a clone of. */
+  readonly cloneOf?: string;
 }
 
 export interface Publication {
@@ -54,7 +56,7 @@ const got = v.object({ status: v.object({ volume_condition: condition }) });
 export type Stats = v.InferOutput<typeof stats>;
 
 export async function createClaim(lab: Lab, csi: CsiServer, request: ClaimRequest): Promise<Claim> {
-  const { name, sizeBytes, fsType, accessMode = 'SINGLE_NODE_WRITER', parameters = {}, snapshotId } = request;
+  const { name, sizeBytes, fsType, accessMode = 'SINGLE_NODE_WRITER', parameters = {} } = request;
   const capability = ({ fsGroup, mountFlags = [] }: Publication = {}) => ({
     access_mode: { mode: accessMode },
     ...(fsType === undefined
@@ -66,7 +68,7 @@ export async function createClaim(lab: Lab, csi: CsiServer, request: ClaimReques
     capacity_range: { required_bytes: sizeBytes },
     volume_capabilities: [capability()],
     parameters: { pool: 'pool', ...parameters },
-    ...(snapshotId === undefined ? {} : { volume_content_source: { snapshot: { snapshot_id: snapshotId } } }),
+    ...contentSource(request),
   });
   const { volume_id, volume_context } = decodeWith(created, reply, 'CreateVolume').volume;
   const staging_target_path = join(KUBELET, 'staging', name);
@@ -121,4 +123,9 @@ export async function createClaim(lab: Lab, csi: CsiServer, request: ClaimReques
       await csi.client.call('Controller', 'DeleteVolume', { volume_id });
     },
   };
+}
+
+function contentSource({ snapshotId, cloneOf }: ClaimRequest): object {
+  if (snapshotId !== undefined) return { volume_content_source: { snapshot: { snapshot_id: snapshotId } } };
+  return cloneOf === undefined ? {} : { volume_content_source: { volume: { volume_id: cloneOf } } };
 }

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { writeBundle } from '../../deploy/demo/bundle.ts';
 import { CONTROL_PORT, STDIO_PORT } from '../../proto/agent.ts';
+import { Fault } from '../../proto/fault.ts';
 import { guestBindPath, guestCgroupsPath, guestRootfsPath, ROOT_SERIAL } from '../../proto/guest-layout.ts';
 import { guestManifestRecord } from '../../proto/guest-manifest.ts';
 import { findPrograms } from '../../runtime/cli/programs.ts';
@@ -14,6 +15,7 @@ import { planKernelParameters } from '../../runtime/plan/kernel-parameters.ts';
 import { parseTscKhz } from '../../runtime/sandbox/tsc-frequency.ts';
 import { StdioMux } from '../../runtime/system/channel/stdio-mux.ts';
 import type { StdioReceiver } from '../../runtime/system/channel/stdio-receiver.ts';
+import { errorCode } from '../../runtime/system/node/errno.ts';
 import { createNodeSystem } from '../../runtime/system/node/system.ts';
 
 const SHARE = 'root';
@@ -147,11 +149,8 @@ async function connectWhenThere(
     try {
       return await connectChannel(system, port, deadline);
     } catch (error) {
-      const isThere = await readFile(port.socket).then(
-        () => true,
-        (reason: NodeJS.ErrnoException) => reason.code !== 'ENOENT',
-      );
-      if (isThere || qemu.exitCode !== null) throw error;
+      const isComing = error instanceof Fault && errorCode(error.cause) === 'ENOENT';
+      if (!isComing || qemu.exitCode !== null) throw error;
     }
     await setTimeout(20);
   }
