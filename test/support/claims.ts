@@ -116,7 +116,8 @@ export async function createClaim(lab: Lab, csi: CsiServer, request: ClaimReques
       const { abnormal, message } = decodeWith(got, found, 'ControllerGetVolume').status.volume_condition;
       return abnormal ? message : '';
     },
-    filesystem: async () => volumeFilesystemRecord.decode(await readFile(file('filesystem'), 'utf8'), volume_id),
+    filesystem: async () =>
+      volumeFilesystemRecord.decode(await readFile(`${lab.root}${file('filesystem')}`, 'utf8'), volume_id),
     async remove() {
       for (const target of targets) await unpublish(target);
       await csi.client.call('Node', 'NodeUnstageVolume', { volume_id, staging_target_path });

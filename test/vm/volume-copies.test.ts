@@ -153,13 +153,14 @@ describe('volumes of two VMs', () => {
       }
     })();
 
+    const groups: { group_snapshot_id: string; snapshot_ids: string[] }[] = [];
+    const idOf = ({ snapshot_id }: { snapshot_id: string }): string => snapshot_id;
     const taken: { name: string; snapshotId: string; since: number; until: number }[] = [];
-    const groupIds: string[] = [];
     for (let n = 1; n <= GROUPS; n += 1) {
       const since = steps;
       const request = { name: `group-${n}`, source_volume_ids: [volumes.a.id, volumes.b.id] };
       const { group_snapshot: group } = await client.call('GroupController', 'CreateVolumeGroupSnapshot', request);
-      groupIds.push(group.group_snapshot_id);
+      groups.push({ group_snapshot_id: group.group_snapshot_id, snapshot_ids: group.snapshots.map(idOf) });
       for (const name of names) {
         const made = group.snapshots.find(({ source_volume_id }) => source_volume_id === volumes[name].id);
         taken.push({ name: `${name}${n}`, snapshotId: made?.snapshot_id ?? '', since, until: steps + 1 });
@@ -191,9 +192,7 @@ describe('volumes of two VMs', () => {
       expect([0, 1], `group ${n}`).toContain((last.get(`a${n}`) ?? 0) - (last.get(`b${n}`) ?? 0));
     }
     expect(last.get(`b${GROUPS}`)).toBeGreaterThan(0);
-    for (const group_snapshot_id of groupIds) {
-      await client.call('GroupController', 'DeleteVolumeGroupSnapshot', { group_snapshot_id });
-    }
+    for (const group of groups) await client.call('GroupController', 'DeleteVolumeGroupSnapshot', group);
   });
 });
 
