@@ -17,8 +17,8 @@ read records; they open no disk and take no lease. FORMATTED says what berth did
 "formatting" has no data yet, "formatted" and "raw" are never formatted again. USED BY is the pod whose VM has the disk.
 
 fsck checks the file system of a volume that no pod uses, prints what the checking program says, and ends with status 0
-if all is well afterwards, 1 if not. rescue repairs one that fsck and a pod's start do not, and answers every question of
-the repair with yes: what it cannot mend, it drops. It copies the disk before, beside it, and prints the copy's name;
+if all is well afterwards, 1 if not. rescue repairs one that fsck and a pod's start do not, and answers every question
+of the repair with yes: what it cannot mend, it drops. It copies the disk before, beside it, and prints the copy's name;
 --back-to puts that in the place of the disk, which becomes a copy itself. Copies take space, which no limit of the pool
 counts; rm them when they are not needed, or they go with the volume. Of btrfs, berth repairs only the superblocks, and
 with --zero-log the log. trim gives blocks that the file system does not use back to the pool; a pod that runs with the
@@ -26,10 +26,10 @@ volume does it itself. These three boot a VM of their own where they need one: t
 
 export copies the disk of a volume that no pod writes to a new FILE, a raw image with holes where there is nothing.
 import makes a volume of an existing raw image, through berth-csi, and prints the PersistentVolume that brings it into
-a cluster (kubectl apply -f -). The image is never formatted, whatever is in it. An import that fails leaves nothing; one
-that was killed is begun anew by the same command.
-delete removes a volume, and its data, that Kubernetes does not know, or not any more: one that was imported, or one that
-its PersistentVolume left behind (reclaim policy Retain). What Kubernetes knows is deleted by its claim.
+a cluster (kubectl apply -f -). The image is never formatted, whatever is in it. An import that fails leaves nothing;
+one that was killed is begun anew by the same command.
+delete removes a volume, and its data, that Kubernetes does not know, or not any more: one that was imported, or one
+that its PersistentVolume left behind (reclaim policy Retain). What Kubernetes knows is deleted by its claim.
 
   --pool NAME=image-file:DIR  a pool, as berth-csi was given it; may be repeated
   --json                      everything that is recorded, as JSON (ls, inspect)
