@@ -1,10 +1,10 @@
 import type { CniConfigList } from '../../deploy/demo/cni-chain.ts';
 import { inNetns, netnsPath, PEER } from '../../deploy/demo/netns.ts';
-import { createLab, type Lab } from '../../test/support/lab.ts';
+import { createLab } from '../../test/support/lab.ts';
 import { configList, createPodNetwork, type PodNetwork } from '../../test/support/pod-network.ts';
 import { startShellPod } from '../../test/support/shell-pod.ts';
 import { type Launcher, openLauncher } from '../core/launcher.ts';
-import type { BenchContext } from '../core/suite.ts';
+import type { BenchContext, Case, OpenExperiment } from '../core/suite.ts';
 import { serveStreams } from './streams.ts';
 
 /** VMs that serve streams, and the node's side of their links, in a world of their own. */
@@ -31,8 +31,22 @@ export interface Guest {
   readonly list: CniConfigList;
 }
 
-export async function openGuests(context: BenchContext): Promise<Guests> {
-  const lab: Lab = await createLab();
+/** `prepare` makes the cases; if it fails, nothing is left. */
+export async function openExperiment(
+  context: BenchContext,
+  prepare: (guests: Guests) => Promise<readonly Case[]>,
+): Promise<OpenExperiment> {
+  const guests = await openGuests(context);
+  try {
+    return { cases: await prepare(guests), absent: [], close: () => guests.close() };
+  } catch (error) {
+    await guests.close();
+    throw error;
+  }
+}
+
+async function openGuests(context: BenchContext): Promise<Guests> {
+  const lab = await createLab();
   const network = await createPodNetwork(lab);
   const node = openLauncher(context.launcher, [...lab.prefix, ...inNetns(PEER)]);
   let count = 0;

@@ -1,5 +1,5 @@
-import type { Experiment } from '../core/suite.ts';
-import { openGuests } from './guests.ts';
+import type { Case, Experiment } from '../core/suite.ts';
+import { type Guests, openExperiment } from './guests.ts';
 import { measureStreams } from './streams.ts';
 
 const MIB = 128;
@@ -18,18 +18,20 @@ export const queues: Experiment = {
   ],
   warmUp: 1,
   rounds: 10,
-  async open(context) {
-    const guests = await openGuests(context);
-    const sizes = [
-      { name: 'two', title: '2 queues, 2 vCPUs', vcpus: 2, wiring: { queues: 2 } },
-      { name: 'idle', title: '1 queue, 2 vCPUs', vcpus: 2, wiring: {} },
-      { name: 'one', title: '1 queue, 1 vCPU', vcpus: 1, wiring: {} },
-    ];
-    const cases = [];
-    for (const { title, ...size } of sizes) {
-      const { address } = await guests.add({ ...size, mib: MIB });
-      cases.push({ name: title, measure: () => measureStreams(guests.node, address, { mib: MIB, count: STREAMS }) });
-    }
-    return { absent: [], cases, close: () => guests.close() };
-  },
+  open: (context) => openExperiment(context, prepare),
 };
+
+const SIZES = [
+  { name: 'two', title: '2 queues, 2 vCPUs', vcpus: 2, wiring: { queues: 2 } },
+  { name: 'idle', title: '1 queue, 2 vCPUs', vcpus: 2, wiring: {} },
+  { name: 'one', title: '1 queue, 1 vCPU', vcpus: 1, wiring: {} },
+] as const;
+
+async function prepare(guests: Guests): Promise<readonly Case[]> {
+  const cases: Case[] = [];
+  for (const { title, ...size } of SIZES) {
+    const { address } = await guests.add({ ...size, mib: MIB });
+    cases.push({ name: title, measure: () => measureStreams(guests.node, address, { mib: MIB, count: STREAMS }) });
+  }
+  return cases;
+}

@@ -1,5 +1,5 @@
-import type { Experiment } from '../core/suite.ts';
-import { type Guest, type Guests, openGuests } from './guests.ts';
+import type { Case, Experiment } from '../core/suite.ts';
+import { type Guest, type Guests, openExperiment } from './guests.ts';
 import { measurePing, measureStreams } from './streams.ts';
 
 const MIB = 256;
@@ -8,13 +8,13 @@ const SPARE_MAC = '02:00:00:00:be:ef';
 
 export const wirings: Experiment = {
   name: 'network-wirings',
-  title: 'A VM behind its pod’s interface: tc redirect and bridge',
+  title: 'A VM behind its pod’s interface: tc redirect, macvtap, bridge',
   method:
     `A stream of ${MIB} MiB each way over one TCP connection between the guest (1 vCPU, emulated) and the other end of the ` +
     "pod's veth, from its opening until the reader has the last byte, and the mean of 500 pings that follow one another. " +
     'tc and bridge are the same VM and the same TAP, wired anew before each sample: by the filters that berth made, and ' +
-    'as the second port of a bridge. nc and dd of busybox are on both sides. What the guest and QEMU do for a frame, which is most of ' +
-    'it, is in every figure.',
+    'as the second port of a bridge. macvtap is another VM, and no two VMs are the same. nc and dd of busybox are on both ' +
+    'sides. What the guest and QEMU do for a frame, which is most of it, is in every figure.',
   measures: [
     { key: 'fromGuest', title: `${MIB} MiB from the guest`, unit: 's' },
     { key: 'toGuest', title: `${MIB} MiB to the guest`, unit: 's' },
@@ -22,39 +22,38 @@ export const wirings: Experiment = {
   ],
   warmUp: 1,
   rounds: 10,
-  async open(context) {
-    const guests = await openGuests(context);
-    const guest = await guests.add({ name: 'tap', vcpus: 1, wiring: {}, mib: MIB });
-    const measure = async ({ address }: Guest) => ({
-      ...(await measureStreams(guests.node, address, { mib: MIB, count: 1 })),
-      ping: await measurePing(guests.node, address),
-    });
-    const tap = await readTap(guests, guest);
-    let isBridged = false;
-    return {
-      absent: [],
-      cases: [
-        {
-          name: 'tc',
-          async measure() {
-            if (isBridged) await unbridge(guests, guest, tap);
-            isBridged = false;
-            return measure(guest);
-          },
-        },
-        {
-          name: 'bridge and TAP',
-          async measure() {
-            if (!isBridged) await bridge(guests, guest, tap);
-            isBridged = true;
-            return measure(guest);
-          },
-        },
-      ],
-      close: () => guests.close(),
-    };
-  },
+  open: (context) => openExperiment(context, prepare),
 };
+
+async function prepare(guests: Guests): Promise<readonly Case[]> {
+  const guest = await guests.add({ name: 'tap', vcpus: 1, wiring: {}, mib: MIB });
+  const other = await guests.add({ name: 'macvtap', vcpus: 1, wiring: { mode: 'macvtap' }, mib: MIB });
+  const tap = await readTap(guests, guest);
+  const measure = async ({ address }: Guest) => ({
+    ...(await measureStreams(guests.node, address, { mib: MIB, count: 1 })),
+    ping: await measurePing(guests.node, address),
+  });
+  let isBridged = false;
+  return [
+    {
+      name: 'tc',
+      async measure() {
+        if (isBridged) await unbridge(guests, guest, tap);
+        isBridged = false;
+        return measure(guest);
+      },
+    },
+    { name: 'macvtap', measure: () => measure(other) },
+    {
+      name: 'bridge and TAP',
+      async measure() {
+        if (!isBridged) await bridge(guests, guest, tap);
+        isBridged = true;
+        return measure(guest);
+      },
+    },
+  ];
+}
 
 interface Tap {
   readonly name: string;

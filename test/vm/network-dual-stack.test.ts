@@ -160,6 +160,14 @@ it('hears nothing from the TAP itself', async () => {
   await network.inPod('one', 'ip', 'link', 'set', tap ?? '', 'addrgenmode', 'none');
 });
 
+it('is not taken from a VM that runs', async () => {
+  expect(JSON.parse(await network.berth('DEL', 'one', list))).toMatchObject({
+    code: 11,
+    msg: expect.stringMatching(/^a VMM has berth\d+ open; end the pod's virtual machine first/),
+  });
+  await pod('one').run('ping -c 1 10.88.0.1');
+});
+
 it('leaves nothing', async () => {
   for (const name of PODS) {
     expect(await pod(name).end()).toBe(0);
