@@ -1,4 +1,4 @@
-import { appendFile, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { appendFile, mkdtemp, open, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -37,6 +37,15 @@ describe('a log', () => {
     await writeFile(path, `${'x'.repeat(200_000)}\nlast\r\n`);
     await followFile(path, { follow: false, write });
     expect(seen).toEqual(['x'.repeat(200_000), 'last']);
+  });
+
+  it('begins where it has not been forgotten', async () => {
+    const { seen, write } = reader();
+    const file = await open(path, 'w');
+    await file.write('kept\n', 100_000);
+    await file.close();
+    await followFile(path, { follow: false, write });
+    expect(seen).toEqual(['kept']);
   });
 
   it('is followed from before it exists until it is removed, last words included', async () => {

@@ -9,7 +9,7 @@ export interface FollowOptions {
   readonly write: (chunk: Uint8Array) => void;
 }
 
-/** Hands on a file's content. Resolves at its end, or when it is followed, at its removal; also if it never was there. */
+/** Hands on a text file's content, from where it still is there (forget-head.ts). Resolves at its end, or when it is followed, at its removal; also if it never was there. */
 export async function followFile(path: string, { follow, write }: FollowOptions): Promise<void> {
   const news = follow ? new News(dirname(path)) : undefined;
   let file: FileHandle | undefined;
@@ -35,7 +35,7 @@ async function readOn(file: FileHandle, write: (chunk: Uint8Array) => void): Pro
   for (;;) {
     const { bytesRead } = await file.read(buffer);
     if (bytesRead === 0) return;
-    write(Uint8Array.from(buffer.subarray(0, bytesRead)));
+    write(Uint8Array.from(buffer.subarray(0, bytesRead).filter((byte) => byte !== 0)));
   }
 }
 

@@ -23,6 +23,8 @@ export interface SandboxHost {
   takeLease(path: string, ownerText: string, mode: LeaseMode): HeldLease | { readonly heldBy: string };
   /** Takes the lock of the file, which is made if it is not there; undefined when another open file has it. */
   tryLock(path: string): HeldLease | undefined;
+  /** Frees what a file takes beyond its end: see forget-head.ts. */
+  forgetHead(path: string, keptBytes: number): void;
   /** Opens a FIFO without waiting for the other side: see native-host.ts. */
   openFifo(path: string, direction: 'read' | 'write'): ByteStream;
   /**

@@ -1,5 +1,6 @@
 import { Fault } from '../../proto/fault.ts';
 import { attempt, isAbsence } from '../system/native/errors.ts';
+import { forgetHead } from '../system/native/forget-head.ts';
 import { acquireLease } from '../system/native/lease.ts';
 import { locateFile } from '../system/native/located-file.ts';
 import { run } from '../system/native/run.ts';
@@ -37,6 +38,7 @@ export function createNativeHost(): SandboxHost {
       sys.close(fd);
       return undefined;
     },
+    forgetHead,
     openFifo,
     async writeDurable(path, content, mode, lease) {
       const args = ['write-durable', path, mode.toString(8)];

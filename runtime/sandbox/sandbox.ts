@@ -6,6 +6,7 @@ import { failpoint } from '../system/failpoint.ts';
 import { Undo } from '../system/undo.ts';
 import { within } from '../system/within.ts';
 import type { Vm } from '../vmm/port.ts';
+import { boundLogs } from './bound-logs.ts';
 import { type CreatedPod, createPod, describeCreated, type Pod } from './create-pod.ts';
 import { DiskWatch } from './disk-watch.ts';
 import { maintainVolume } from './maintain-volume.ts';
@@ -178,6 +179,8 @@ export class Sandbox {
   private watchVm(vm: Vm): DiskWatch {
     this.vm = vm;
     this.watch = new DiskWatch(this.options.host.system, vm, this.options.log);
+    const { console, vmmLog, shimLog } = this.options.paths;
+    void boundLogs(this.options, vm, [console, vmmLog, shimLog]);
     return this.watch;
   }
 

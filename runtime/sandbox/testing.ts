@@ -253,6 +253,7 @@ export class FakeWorld {
       },
       randomBytes: (length: number) => new Uint8Array(length).fill(7),
     } as unknown as System,
+    forgetHead: () => {},
     describePath: (path) => (this.files.has(path) ? 'other' : path === `${BUNDLE}/rootfs` ? 'directory' : 'absent'),
     locate: (path) => ({ canonicalPath: path, device: DEVICE }),
     readLinkAliases: () => new Map(),
