@@ -144,7 +144,13 @@ const imageBytes = (path: string): Promise<number> =>
 const volumeIdOf = ({ volumeId }: VolumeSpec): VolumeId => volumeId;
 const snapshotIdOf = ({ snapshotId }: VolumeSnapshot): SnapshotId => snapshotId;
 
-/** A predecessor may have been killed between a rename and its sync: what is found now is answered as durable. */
+/**
+ * A predecessor may have been killed between a rename and its sync: what is found now is answered as durable.
+ *
+ * XFS gets no extent-size hints. Where 30 MiB were written in random 4 KiB, a hint of 64 KiB allocated 320 MiB and one of
+ * 1 MiB all 512 MiB of the disk, and a thin volume is one that does not; of what clones share, XFS copies 128 KiB at a time
+ * by itself (cowextsize).
+ */
 async function layOut(system: System, paths: ImageFilePaths, log: Log): Promise<void> {
   const { root, volumes, snapshots, incoming, copies, trash } = paths;
   for (const directory of [volumes, snapshots, incoming, copies, trash]) {
