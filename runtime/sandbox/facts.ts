@@ -1,5 +1,6 @@
 import type { AcceleratorWish } from '../../proto/accelerator.ts';
 import type { PodPaths, RunPaths } from '../../proto/paths.ts';
+import { NO_POD } from '../../proto/volume-attachment.ts';
 import { rootPath } from '../plan/root.ts';
 import type { PlanFacts, PlanRequest } from '../plan/types.ts';
 import type { MachineFacts } from '../plan/vm-spec.ts';
@@ -37,16 +38,21 @@ type Host = Pick<SandboxHost, 'system' | 'describePath' | 'locate' | 'readLinkAl
 export async function readFacts(host: Host, request: PlanRequest, sources: FactSources): Promise<PlanFacts> {
   const { run, netns, log } = sources;
   const machine = await readMachine(host, request.accelerator, sources);
-  const { mounts, devices } = await readPaths(host, request);
-  const published = await readAttachments(host.system, run, (one) => isAskedFor(request, { mounts, devices }, one));
-  const { attachments } = published;
+  const at = await readPaths(host, request);
+  const { mounts, devices } = at;
+  const read = (podUids?: readonly string[]) =>
+    readAttachments(host.system, run, (one) => isAskedFor(request, at, one), podUids);
+  const own = await read([request.podUid, NO_POD]);
+  // The records of other pods can only explain what is not to be had.
+  const isComplete = areAllFound(request, at, own.attachments);
+  const { attachments, unreadable } = isComplete ? own : await read();
   const directRoot = sources.directVolumes === '' ? KATA_DIRECT_VOLUMES : sources.directVolumes;
   // A volume of berth may have a mountInfo.json as well, for stock Kata: its record is what counts.
   const foreign = [...mounts.keys()].filter((path) => !attachments.some(({ targetPath }) => targetPath === path));
   const direct = await readDirectVolumes(host, directRoot, foreign);
-  for (const error of published.unreadable) {
+  for (const error of unreadable) {
     // What a path stands for is not to be guessed: one without a record may have this one.
-    if (!areAllFound(request, { mounts, devices }, attachments)) throw error;
+    if (!areAllFound(request, at, attachments)) throw error;
     log.warn('a volume attachment of another path cannot be read', { error });
   }
   return {

@@ -1,5 +1,5 @@
 import { Fault } from '../../proto/fault.ts';
-import { type VolumeLease, volumeLeaseRecord } from '../../proto/volume-lease.ts';
+import { decodeLease, type VolumeLease, volumeLeaseRecord } from '../../proto/volume-lease.ts';
 import { VOLUME_FILES } from '../../proto/volume-spec.ts';
 import { failpoint } from '../system/failpoint.ts';
 import type { HeldLease, SandboxHost } from './host.ts';
@@ -35,19 +35,27 @@ export async function takeLease(host: SandboxHost, volume: LeasedVolume, owner: 
 }
 
 function heldFault({ volumeId, readOnly }: LeasedVolume, heldBy: string, path: string): Fault {
+  const holder = readHolder(heldBy, path);
+  if (holder !== undefined && 'purpose' in holder) {
+    const message = `volume ${volumeId} is in use: ${holder.purpose}; try again when that is done`;
+    return new Fault('precondition', message, { fields: { volumeId } });
+  }
+  const owner =
+    holder === undefined
+      ? `another program, which has not put its name into ${path}`
+      : `pod ${holder.podUid} (sandbox ${holder.sandboxId})`;
   const rule = `one VM at a time can have it${readOnly ? ' unless all read only' : ''}`;
   const message =
-    `volume ${volumeId} is in use by ${describeOwner(heldBy, path)}, and ${rule}; ` +
+    `volume ${volumeId} is in use by ${owner}, and ${rule}; ` +
     'end that pod first (a Deployment does with strategy: Recreate)';
   return new Fault('precondition', message, { fields: { volumeId, hint: 'strategy: Recreate' } });
 }
 
 /** The text names whoever took the lock last: the holder, unless they have yet to write it. */
-function describeOwner(text: string, path: string): string {
+function readHolder(text: string, path: string): ReturnType<typeof decodeLease> | undefined {
   try {
-    const { podUid, sandboxId } = volumeLeaseRecord.decode(text, path);
-    return `pod ${podUid} (sandbox ${sandboxId})`;
+    return decodeLease(text, path);
   } catch {
-    return `another program, which has not put its name into ${path}`;
+    return undefined;
   }
 }

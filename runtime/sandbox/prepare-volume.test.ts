@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { Fault } from '../../proto/fault.ts';
 import { DEFAULT_CLASS } from '../../proto/volume-class.ts';
 import type { VolumeFilesystem } from '../../proto/volume-filesystem.ts';
-import { DEVICE, FakeWorld } from './testing.ts';
+import { DEVICE, FakeWorld, UUID } from './testing.ts';
 
 const FORMATTED: VolumeFilesystem = { state: 'formatted', uuid: 'u' };
 const ASKED = { targetPath: '/pods/u/mount', containerPath: '/data', readOnly: false, subPath: '', isDevice: false };
@@ -70,7 +70,7 @@ describe('a file system', () => {
     world.agent = {
       formatVolume: async ({ mkfsOptions }) => {
         words.push(...mkfsOptions);
-        return { uuid: 'u' };
+        return { uuid: UUID };
       },
     };
     await created(world);
@@ -88,6 +88,24 @@ describe('a file system', () => {
     world.agent = {};
     await created(world);
     expect(world.filesystem).toEqual(FORMATTED);
+  });
+
+  it('has of what a guest says no more on record than a person reads, and no half characters', async () => {
+    const world = new FakeWorld(FORMATTED);
+    world.agent = {
+      mountVolume: async () => {
+        throw new Fault('precondition', `${'x'.repeat(999)}\u{1f4a5}${'y'.repeat(1 << 20)}`);
+      },
+    };
+    await expect(created(world)).rejects.toMatchObject({ code: 'precondition' });
+    expect(world.filesystem.problem).toBe(`${'x'.repeat(999)}\ufffd`);
+  });
+
+  it.each(['', 'formatted', 'x'.repeat(1 << 20)])('is not taken for formatted by a UUID that is none', async (uuid) => {
+    const world = new FakeWorld();
+    world.agent = { formatVolume: async () => ({ uuid }) };
+    await expect(created(world)).rejects.toMatchObject({ code: 'malformed' });
+    expect(world.filesystem).toEqual({ state: 'formatting' });
   });
 
   it.each([

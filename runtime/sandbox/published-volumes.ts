@@ -13,15 +13,16 @@ export interface Published {
   readonly unreadable: readonly Fault[];
 }
 
-/** The attachments that are asked for, whichever pod they are for. */
+/** The attachments that are asked for, of these pods; undefined: whichever pod they are for. */
 export async function readAttachments(
   system: System,
   run: RunPaths,
   isAsked: (attachment: VolumeAttachment) => boolean,
+  podUids?: readonly string[],
 ): Promise<Published> {
   const attachments: VolumeAttachment[] = [];
   const unreadable: Fault[] = [];
-  for (const pod of await system.list(run.volumes)) {
+  for (const pod of podUids ?? (await system.list(run.volumes))) {
     for (const name of await system.list(`${run.volumes}/${pod}`)) {
       if (!name.endsWith('.json')) continue;
       const path = `${run.volumes}/${pod}/${name}`;

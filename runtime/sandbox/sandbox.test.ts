@@ -4,8 +4,8 @@ import { Fault } from '../../proto/fault.ts';
 import { parsePodUid, parseSandboxId } from '../../proto/ids.ts';
 import { sandboxRecord } from '../../proto/sandbox-record.ts';
 import { volumeAttachmentRecord } from '../../proto/volume-attachment.ts';
-import { volumeLeaseRecord } from '../../proto/volume-lease.ts';
-import { FakeWorld } from './testing.ts';
+import { driverLeaseRecord, volumeLeaseRecord } from '../../proto/volume-lease.ts';
+import { FakeWorld, UUID } from './testing.ts';
 
 const LEASE = 'lease /pool/volumes/data/lease';
 const leaseText = (podUid: string, sandboxId: string): string =>
@@ -151,7 +151,10 @@ describe('a pod of several containers', () => {
     const sandbox = await world.sandbox();
     await sandbox.create(two(world));
     expect(world.journal.slice(-2)).toEqual(['createContainer', 'createContainer log']);
-    await expect(sandbox.wait('web')).rejects.toMatchObject({ code: 'not-found', message: /no container web$/ });
+    await expect(sandbox.wait('web')).rejects.toMatchObject({
+      code: 'not-found',
+      message: expect.stringMatching(/no container web$/),
+    });
     await sandbox.start('log');
     await sandbox.start('main');
     expect(world.record?.containers).toMatchObject([
@@ -271,6 +274,24 @@ describe('a failed Create leaves nothing', () => {
     expectNothingLeft(world);
   });
 
+  it('for a record that cannot be read, where it may be what is asked for; else it is not even looked at', async () => {
+    const world = new FakeWorld({ state: 'formatted', uuid: 'u' });
+    world.files.set(`${world.run.volumes}/another/v.json`, 'no JSON');
+    const sandbox = await world.sandbox();
+    await sandbox.create(world.request({ podUid: 'u' }));
+    await sandbox.stop(1_000);
+
+    const missing = new FakeWorld();
+    missing.files.delete(`${missing.run.volumes}/u/data.json`);
+    missing.files.set(`${missing.run.volumes}/another/v.json`, 'no JSON');
+    const refused = (await missing.sandbox()).create(missing.request({ podUid: 'u' }));
+    await expect(refused).rejects.toMatchObject({
+      code: 'malformed',
+      message: expect.stringMatching(/another\/v\.json/),
+    });
+    expectNothingLeft(missing);
+  });
+
   it('when it is stopped meanwhile', async () => {
     const world = new FakeWorld();
     let arrived = (): void => {};
@@ -367,6 +388,17 @@ describe('the data', () => {
     expect(world.journal).toEqual(['release']);
   });
 
+  it('that the driver copies are refused, with what it does', async () => {
+    const world = new FakeWorld();
+    world.leaseHeldBy = driverLeaseRecord.encode({ purpose: 'it is being copied for snapshot s_a', takenAtMs: 1 });
+    const sandbox = await world.sandbox();
+    await expect(sandbox.create(world.request())).rejects.toMatchObject({
+      code: 'precondition',
+      message: 'volume pool.node.data is in use: it is being copied for snapshot s_a; try again when that is done',
+    });
+    expect(world.journal).toEqual(['release']);
+  });
+
   it('are waited for while somebody only looks at the lease', async () => {
     const world = new FakeWorld({ state: 'formatted', uuid: 'u' });
     world.leaseHeldBy = '';
@@ -397,14 +429,14 @@ describe('the data', () => {
     world.agent = {
       formatVolume: async ({ resume }) => {
         resumes.push(resume);
-        return { uuid: 'second' };
+        return { uuid: UUID };
       },
     };
     const sandbox = await world.sandbox();
     await sandbox.create(world.request());
     expect(resumes).toEqual([true]);
     expect(world.journal).not.toContain('checkBlank');
-    expect(world.filesystem).toMatchObject({ state: 'formatted', uuid: 'second' });
+    expect(world.filesystem).toMatchObject({ state: 'formatted', uuid: UUID });
     await sandbox.stop(1_000);
   });
 

@@ -35,6 +35,8 @@ const BUNDLE = '/bundle';
 const GUEST = '/guest';
 
 const VMM = { pid: 7, startTicks: 7 };
+/** Of what the guest formats. */
+export const UUID = '0f5c1a52-9d3b-4a41-8f0e-5a1d6c7b8e90';
 /** Whatever is a device node here. */
 export const DEVICE = { major: 7, minor: 3 };
 
@@ -355,7 +357,7 @@ export class FakeWorld {
       getGuestDetails: async () => ({}),
       setUpSandbox: async () => ({}),
       checkBlank: async () => ({}),
-      formatVolume: async () => ({ uuid: 'uuid' }),
+      formatVolume: async () => ({ uuid: UUID }),
       mountVolume: async () => ({}),
       measureVolume: async () => ({}),
       growVolume: async () => ({}),

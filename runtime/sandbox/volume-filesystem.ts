@@ -1,4 +1,4 @@
-import { Fault } from '../../proto/fault.ts';
+import { Fault, faultIn } from '../../proto/fault.ts';
 import { type VolumeFilesystem, volumeFilesystemRecord } from '../../proto/volume-filesystem.ts';
 import { VOLUME_FILES } from '../../proto/volume-spec.ts';
 import type { Agent } from '../guest-client/control.ts';
@@ -44,11 +44,7 @@ export async function prepareVolume(
     await mount(agent, volume.storage, record);
     return { wasFormatted: isBlank };
   } catch (error) {
-    if (!(error instanceof Fault)) throw error;
-    throw new Fault(error.code, `volume ${volumeId}: ${error.message}`, {
-      fields: { ...error.fields, volumeId },
-      cause: error.cause,
-    });
+    throw faultIn(`volume ${volumeId}`, error, { volumeId });
   }
 }
 
@@ -83,7 +79,13 @@ async function format(agent: Agent, { facts }: VolumePlan, record: FilesystemRec
   }
   const { uuid } = await agent.call('formatVolume', { serial, fsType, resume, mkfsOptions: wanted.mkfsOptions });
   failpoint('volume.formatted');
-  await record.save({ state: 'formatted', uuid, formattedAtMs: Date.now() });
+  await record.save({ state: 'formatted', uuid: checkUuid(uuid), formattedAtMs: Date.now() });
+}
+
+/** The guest's word is the proof that the volume is never formatted again: it must be one that mkfs can have come to. */
+function checkUuid(uuid: string): string {
+  if (/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(uuid)) return uuid;
+  throw new Fault('malformed', 'the guest says that it has formatted the disk, but gives no UUID of a file system');
 }
 
 /** What keeps a file system from being used is recorded, for whoever asks when no guest answers any more. */
@@ -104,8 +106,12 @@ async function mount(
   } catch (error) {
     // A guest that is gone, or silent, has said nothing of the file system.
     const isGone = (await Promise.race([agent.closed, undefined])) !== undefined;
-    if (error instanceof Fault && error.code !== 'timeout' && !isGone) await note(error.message);
+    if (error instanceof Fault && error.code !== 'timeout' && !isGone) await note(toStoredText(error.message));
     throw error;
   }
   await note(undefined);
 }
+
+/** A guest says as much as it likes, and what it says is kept in the pool. */
+const LONGEST_PROBLEM = 1_000;
+const toStoredText = (text: string): string => text.slice(0, LONGEST_PROBLEM).replace(/\p{Cs}/gu, '\ufffd');
