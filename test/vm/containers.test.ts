@@ -1,9 +1,11 @@
 import { createHash } from 'node:crypto';
-import { readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { CsiServer } from '../../deploy/demo/csi-server.ts';
+import { guestVolumePath } from '../../proto/guest-layout.ts';
 import { exec } from '../../runtime/system/node/exec.ts';
+import { bootGuestVm, createImage } from '../support/guest-vm.ts';
 import { createLab, type Lab } from '../support/lab.ts';
 import { createLabVolume, type LabVolume } from '../support/lab-volumes.ts';
 
@@ -74,11 +76,11 @@ describe('two containers of a pod', () => {
     expect(prepared).toMatchObject({ exitCode: 0, stderr: '' });
     const side = `
       head -c 3000000 /dev/urandom >/data/side; sync; sum=$(sha256sum </data/side)
-      ls /data /other; touch /other/x 2>/dev/null || echo refused
+      ls /data /other; touch /other/x 2>/dev/null || echo refused; echo of both >/both/file
       ${TELL(1000, '$sum')}`;
     const main = `
       head -c 3000000 /dev/urandom >/data/main; sync; sha256sum </data/main
-      nc -l -p 1000; ls /data; cat /conf; echo x >/conf || echo refused; exit 3`;
+      nc -l -p 1000; ls /data; cat /both/file /conf; echo x >/conf || echo refused; exit 3`;
     const ran = await run(
       main,
       ...(await beside(
@@ -87,12 +89,14 @@ describe('two containers of a pod', () => {
         `side=${target}//b/c:/data`,
         '--volume',
         `side=${target}//a:/other:ro`,
+        '--volume',
+        `side=${target}//new:/both`,
       )),
-      ...['--volume', `${target}//a:/data`, '--volume', `${target}//conf:/conf:ro`],
+      ...['--volume', `${target}//a:/data`, '--volume', `${target}//conf:/conf:ro`, '--volume', `${target}//new:/both`],
     );
     expect(ran.exitCode, ran.stderr).toBe(3);
     const [ofMain, ofSide, ...seen] = ran.stdout.trimEnd().split('\n');
-    expect(seen).toEqual(['main', 'of all', 'refused']);
+    expect(seen).toEqual(['main', 'of both', 'of all', 'refused']);
     const said = ran.stderr.split('\n').filter((line) => line.startsWith('side: '));
     expect(said).toContain('side: side');
     expect(said.slice(-2)).toEqual(['side: refused', 'side: told to end']);
@@ -104,7 +108,7 @@ describe('two containers of a pod', () => {
     );
     const [first, second, ...files] = looked.stdout.trimEnd().split('\n');
     expect([first, second]).toEqual([ofMain, ofSide]);
-    expect(files.toSorted()).toEqual(['./a/main', './b/c/side', './conf']);
+    expect(files.toSorted()).toEqual(['./a/main', './b/c/side', './conf', './new/file']);
   });
 
   it('are refused, by the name of the container, where a part of the volume leads out of it', async () => {
@@ -190,4 +194,35 @@ it('a shim that is killed while two containers run is followed by one that has t
   expect(sha256(pod.lines().join('\n'))).toBe(sha256(`${numbered('main', lines)}main end of it\ndone`));
   const said = `${numbered('side: side', lines)}side: side end of it\nside: told to end\n`;
   expect(sha256(pod.stderr())).toBe(sha256(said));
+});
+
+it('a place that a running container makes a link out of the volume, or that is not there in a freeze, is refused to the next', async () => {
+  const directory = join(lab.scratch, 'guest');
+  await mkdir(directory);
+  const image = join(lab.scratch, 'guest.img');
+  await createImage(image, 64 << 20);
+  const vm = await bootGuestVm(directory, [{ serial: 'v', image }]);
+  try {
+    await vm.agent.call('formatVolume', { serial: 'v', fsType: 'ext4', resume: false, mkfsOptions: [] });
+    await vm.agent.call('mountVolume', { serial: 'v', fsType: 'ext4', mountPoint: guestVolumePath('v') });
+    const whole = { serial: 'v', path: '/whole' };
+    const part = (subPath: string) => ({ mounts: [{ serial: 'v', subPath, path: '/part' }] });
+    const swap =
+      'rm -r /whole/d; ln -s / /whole/d; touch /whole/swapped; until [ -e /whole/go ]; do sleep 0.1; done; ls /part';
+    const running = vm.run(swap, { mounts: [whole, { serial: 'v', subPath: 'd', path: '/part' }] });
+    await vm.run('until [ -e /whole/swapped ]; do sleep 0.1; done', { mounts: [whole] });
+    await expect(vm.run('true', part('d'))).rejects.toThrow(/"d" of disk v leads out of the volume/);
+    await expect(vm.run('true', part('d/etc'))).rejects.toThrow(/leads out of the volume/);
+    await vm.run('touch /whole/go', { mounts: [whole] });
+    expect(await running).toBe('');
+
+    await vm.run('true', part('there'));
+    await vm.agent.call('freezeVolumes', { serials: ['v'], timeoutMs: 60_000 });
+    await vm.run('ls /part', part('there'));
+    await expect(vm.run('true', part('missing'))).rejects.toMatchObject({ code: 'busy' });
+    expect(await vm.agent.call('thawVolumes', { serials: ['v'] })).toEqual({ wasHeld: true });
+    await vm.shutdown();
+  } finally {
+    await vm.kill();
+  }
 });
