@@ -102,10 +102,10 @@ function toIdentity(from: { mac?: string | undefined; ips?: string[] | undefined
   return from.mac ? [{ kind: 'mac', key: `${place}.mac`, value: from.mac }, ...ips] : ips;
 }
 
-const withoutPrefix = (address: string): string => address.split('/', 1)[0] ?? '';
+export const withoutPrefix = (address: string): string => address.split('/', 1)[0] ?? '';
 
 /** In the kernel's spelling. IPAM plugins take the prefix length from elsewhere: it is not compared. */
-function parseAskedAddress(key: string, value: string): string {
+export function parseAskedAddress(key: string, value: string): string {
   try {
     return formatIpAddress(parseIpAddress(withoutPrefix(value)).bytes);
   } catch (error) {

@@ -26,7 +26,7 @@ describe('verbs', () => {
   it.each([
     [undefined, 'CNI_COMMAND is not set'],
     ['', 'CNI_COMMAND is not set'],
-    ['add', 'CNI_COMMAND is "add", but this plugin does ADD, DEL, GC, STATUS and VERSION'],
+    ['add', 'CNI_COMMAND is "add", but this plugin does ADD, DEL, CHECK, GC, STATUS, VERSION'],
     ['toString', 'CNI_COMMAND is "toString"'],
   ])('refuses %j', (command, message) => {
     const { code, message: found } = refusal(() => parseVerb({ CNI_COMMAND: command }));

@@ -4,8 +4,6 @@ import { variableFault } from './codes.ts';
 
 const VERBS = ['ADD', 'DEL', 'CHECK', 'GC', 'STATUS', 'VERSION'] as const;
 export type Verb = (typeof VERBS)[number];
-/** What this plugin does. The others have an error of their own: they are spelt well. */
-export const SERVED = 'ADD, DEL, GC, STATUS and VERSION';
 
 /** What the plugin is called for. `netnsPath` is absent in a DEL whose namespace is gone. */
 export interface Attachment {
@@ -33,7 +31,7 @@ export function parseVerb(variables: Variables): Verb {
   if (verb !== undefined) return verb;
   if (command === '')
     throw variableFault('CNI_COMMAND is not set: this program is a CNI plugin, run by a container engine');
-  throw variableFault(`CNI_COMMAND is ${JSON.stringify(command)}, but this plugin does ${SERVED}`);
+  throw variableFault(`CNI_COMMAND is ${JSON.stringify(command)}, but this plugin does ${VERBS.join(', ')}`);
 }
 
 /** Throws a Fault with the code of a bad variable that names all that are missing or bad, not only the first. */

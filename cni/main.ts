@@ -6,11 +6,12 @@ import { nativeFiles } from '../runtime/system/native/files.ts';
 import { sys } from '../runtime/system/native/sys.ts';
 import { startTrace, TRACE_VARIABLE } from '../runtime/system/trace.ts';
 import { add, explainAdd } from './add.ts';
+import { check } from './check.ts';
 import { variableFault } from './codes.ts';
 import { type NetworkConfig, parseJsonObject, parseNetworkConfig } from './conf.ts';
 import type { JsonObject } from './config-keys.ts';
 import { del } from './del.ts';
-import { parseDelVariables, parsePodVariables, parseVerb, SERVED, type Verb } from './env.ts';
+import { parseDelVariables, parsePodVariables, parseVerb, type Verb } from './env.ts';
 import { gc, parseValidAttachments } from './gc.ts';
 import { parseKataDanDir } from './kata-dan.ts';
 import type { Place } from './place.ts';
@@ -42,7 +43,12 @@ const VERBS: Record<Verb, (call: Call) => Promise<unknown>> = {
     const kataDanDir = parseKataDanDir(call.json, { mode: 'tc' });
     return del({ ...openPlace('DEL', call), attachment, kataDanDir });
   },
-  CHECK: (call) => refuse('CHECK', call),
+  CHECK: async (call) => {
+    const attachment = parsePodVariables(call.variables, 'CHECK');
+    const place = openPlace('CHECK', call);
+    const { isVm, chain } = parsePodRequest(call.json, call.variables['CNI_ARGS']);
+    if (isVm) await check({ ...place, attachment, prevResult: chain.prevResult });
+  },
   GC: async (call) => gc(openPlace('GC', call), parseValidAttachments(call.json)),
   STATUS: async (call) => {
     const place = openPlace('STATUS', call);
@@ -50,12 +56,6 @@ const VERBS: Record<Verb, (call: Call) => Promise<unknown>> = {
   },
   VERSION: async ({ json }) => versionResult(json['cniVersion']),
 };
-
-/** A verb that this plugin does not do: an error rather than a success that would mean something. */
-async function refuse(verb: Verb, call: Call): Promise<never> {
-  openPlace(verb, call);
-  throw variableFault(`CNI_COMMAND ${verb} is not supported by this plugin; it does ${SERVED}`);
-}
 
 function openPlace(verb: Verb, { json, variables }: Call): Place {
   const config = parseNetworkConfig(json);

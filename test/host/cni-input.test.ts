@@ -145,7 +145,6 @@ describe('a trace context', () => {
 describe('verbs', () => {
   it.each([
     ['CHECK', '0.3.1', 1, 'CNI_COMMAND CHECK came with cniVersion 0.4.0, but the configuration has 0.3.1'],
-    ['CHECK', '1.0.0', 4, 'CNI_COMMAND CHECK is not supported by this plugin'],
     ['GC', '1.0.0', 1, 'CNI_COMMAND GC came with cniVersion 1.1.0'],
     ['STATUS', '1.0.0', 1, 'CNI_COMMAND STATUS came with cniVersion 1.1.0'],
   ])('%s in %s is refused with code %d', (command, cniVersion, code, msg) =>
