@@ -1,7 +1,8 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { networkAttachmentRecord } from '../../proto/network-attachment.ts';
-import { type CniNode, type CniPod, createCniNode } from '../support/cni-node.ts';
+import { type CniNode, type CniPod, createCniNode, recordedTap } from '../support/cni-node.ts';
+import { holdTap } from '../support/tap-holder.ts';
 
 let node: CniNode;
 beforeAll(async () => {
@@ -112,6 +113,26 @@ describe('GC', () => {
     for (const pod of pods) expect(await pod.remains()).toEqual([]);
     expect(await node.records()).toEqual(['net:k-rubbish:eth0.json', 'net:l-later:eth0.json']);
     await node.run('sh', '-c', `rm ${node.world.runDirectory}/networks/*`);
+  });
+
+  it('takes nothing from a VMM, clears the others, and says so', async () => {
+    const [held, stale] = [await addWired('held'), await addWired('not-held')];
+    const before = await held.remains();
+    const { name } = recordedTap(await held.record());
+    const holder = await holdTap(held.prefix, name, 1);
+    try {
+      const msg = `not cleared: net:held:eth0: a VMM has ${name} open`;
+      expect(await gc(held, [])).toMatchObject({
+        exitCode: 1,
+        answer: { code: 11, msg: expect.stringContaining(msg) },
+      });
+      expect(await held.remains()).toEqual(before);
+      expect(await stale.remains()).toEqual([]);
+    } finally {
+      await holder.release();
+    }
+    expect(await gc(held, [])).toMatchObject(SUCCESS);
+    expect(await held.remains()).toEqual([]);
   });
 
   it('removes what a killed ADD was writing', async () => {
