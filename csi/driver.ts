@@ -46,6 +46,7 @@ export async function startDriver(flags: Flags, host: HostCalls, opened: Undo, l
 
   const volumes = new Volumes(toNodeKey(nodeId), await openPools(flags, host, owner, opened, log));
   const run = runPaths(runDirectory);
+  const isFirstOfBoot = (await system.list(run.csi)).length === 0;
   await system.makeDirectory(run.csi, 0o700);
   const runLock = await lockDirectory(host, run.csi, '--run-dir', owner);
   opened.defer('run directory', () => runLock.release());
@@ -54,7 +55,7 @@ export async function startDriver(flags: Flags, host: HostCalls, opened: Undo, l
   const conditions = new VolumeConditions();
   const ephemeral = new EphemeralVolumes(volumes, log, (volumeId) => conditions.forget(volumeId));
   opened.defer('inline volumes', () => ephemeral.close());
-  await ephemeral.sweep(attachments);
+  await ephemeral.sweep(attachments, { isFirstOfBoot });
   await survey(attachments, volumes, log);
   const publications = flags.isControllerPublish ? await Publications.load(volumes, log) : undefined;
   const shims = new PodShims(system, run);

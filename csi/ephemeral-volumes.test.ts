@@ -4,6 +4,7 @@ import type { VolumeId } from '../proto/ids.ts';
 import type { VolumeSpec } from '../proto/volume-spec.ts';
 import { silentLog } from '../runtime/system/log.ts';
 import { Undo } from '../runtime/system/undo.ts';
+import type { Attachments } from './attachments.ts';
 import { type InlineVolume, parseEphemeral } from './ephemeral-parameters.ts';
 import { EphemeralVolumes } from './ephemeral-volumes.ts';
 import type { Pool } from './pool/port.ts';
@@ -15,6 +16,14 @@ class LeasedPool {
   readonly name = 'main';
   readonly specs = new Map<VolumeId, VolumeSpec>();
   readonly leased = new Set<VolumeId>();
+  /** Records in directories of volumes, by path. */
+  readonly records = new Map<string, Uint8Array>();
+  readonly files = {
+    readFile: async (path: string) => this.records.get(path),
+    writeFile: async (path: string, data: Uint8Array) => void this.records.set(path, data),
+    remove: async (path: string) => this.records.delete(path),
+  };
+  directoryOf = (volumeId: VolumeId) => `/pool/${volumeId}`;
   find = (volumeId: VolumeId) => this.specs.get(volumeId);
   volumes = () => [...this.specs.values()];
   async create(spec: VolumeSpec): Promise<void> {
@@ -22,6 +31,7 @@ class LeasedPool {
   }
   async remove(volumeId: VolumeId): Promise<boolean> {
     if (this.leased.has(volumeId)) throw new Fault('precondition', 'it is in use');
+    this.records.clear();
     return this.specs.delete(volumeId);
   }
 }
@@ -80,6 +90,32 @@ describe('an inline volume', () => {
     pool.leased.clear();
     await vi.advanceTimersByTimeAsync(2 * RETRY_MS);
     expect(ephemeral.find('csi-1')).toBeDefined();
+  });
+
+  it.each([
+    ['goes at the start, if it is not published', false, false, 0],
+    ['stays after a boot, when nothing is on record, for its pod may be there', true, false, 1],
+    ['goes after a boot, if its pod had gone before', true, true, 0],
+  ])('%s', async (_, isFirstOfBoot, wasLeft, remaining) => {
+    const found = await ensure();
+    if (wasLeft) {
+      pool.leased.add(found.spec.volumeId);
+      await ephemeral.release(found, silentLog);
+      pool.leased.clear();
+    }
+    const next = new EphemeralVolumes(volumes, silentLog, () => {});
+    const none = { requireReadable: async () => {}, all: () => [] } as unknown as Attachments;
+    await next.sweep(none, { isFirstOfBoot });
+    expect(pool.specs.size).toBe(remaining);
+  });
+
+  it('whose pod comes again has not gone', async () => {
+    const found = await ensure();
+    pool.leased.add(found.spec.volumeId);
+    await ephemeral.release(found, silentLog);
+    expect(pool.records.size).toBe(1);
+    await ensure();
+    expect(pool.records.size).toBe(0);
   });
 
   it('is not taken for another one of the same name', async () => {

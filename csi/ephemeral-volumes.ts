@@ -1,6 +1,8 @@
 import { Fault } from '../proto/fault.ts';
 import type { VolumeId } from '../proto/ids.ts';
+import { count, defineRecord } from '../proto/record.ts';
 import type { Log } from '../runtime/system/log.ts';
+import { recordFile } from '../runtime/system/record-file.ts';
 import type { Undo } from '../runtime/system/undo.ts';
 import type { Attachments } from './attachments.ts';
 import { ephemeralName, type InlineVolume } from './ephemeral-parameters.ts';
@@ -8,6 +10,21 @@ import type { FoundVolume, Volumes } from './volumes.ts';
 
 /** How often volumes are tried again whose VM had them when their pod was taken away: a VM ends within seconds. */
 const RETRY_MS = 15_000;
+
+/**
+ * `left.json` in an inline volume's directory: its pod has gone, while a VM still had it. Durable, as its VM ends with the
+ * node.
+ */
+const leftRecord = defineRecord('inline volume without a pod', 1, () => ({ atMs: count }));
+
+const leftFile = ({ pool, spec }: FoundVolume) =>
+  recordFile(pool.files, leftRecord, `${pool.directoryOf(spec.volumeId)}/left.json`, { durable: true });
+
+/** What cannot be read proves nothing. */
+const isLeft = async (found: FoundVolume): Promise<boolean> =>
+  (await leftFile(found)
+    .load()
+    .catch(() => undefined)) !== undefined;
 
 /**
  * Inline volumes of pods. They come with NodePublishVolume and go with NodeUnpublishVolume, or, if a VM has one then, as
@@ -29,8 +46,12 @@ export class EphemeralVolumes {
     this.onRemoved = onRemoved;
   }
 
-  /** At the start: those that no pod has, as far as their lease is free. */
-  async sweep(attachments: Attachments): Promise<void> {
+  /**
+   * At the start: those that no pod has, as far as their lease is free. After a boot of the node no publication is on
+   * record, but its pods are there all the same, and kubelet publishes their volumes again: then only those go of which
+   * it is known that their pod has gone.
+   */
+  async sweep(attachments: Attachments, { isFirstOfBoot }: { isFirstOfBoot: boolean }): Promise<void> {
     try {
       await attachments.requireReadable();
     } catch (error) {
@@ -40,7 +61,8 @@ export class EphemeralVolumes {
     const published = new Set(attachments.all().map(({ volumeId }) => volumeId));
     for (const found of this.volumes.all()) {
       const { isEphemeral, volumeId } = found.spec;
-      if (isEphemeral && !published.has(volumeId)) this.left.set(volumeId, found);
+      if (!isEphemeral || published.has(volumeId)) continue;
+      if (!isFirstOfBoot || (await isLeft(found))) this.left.set(volumeId, found);
     }
     await this.removeLeft();
   }
@@ -69,6 +91,7 @@ export class EphemeralVolumes {
   async release(found: FoundVolume, log: Log): Promise<void> {
     this.left.set(found.spec.volumeId, found);
     if (!(await this.remove(found, log))) {
+      await leftFile(found).save({ atMs: Date.now() });
       log.info('inline volume is deleted when its VM has ended', { inlineVolumeId: found.spec.volumeId });
     }
     this.retryLater();
@@ -79,14 +102,14 @@ export class EphemeralVolumes {
     this.left.clear();
   }
 
-  private claim(existing: FoundVolume, wanted: InlineVolume['spec']): FoundVolume {
+  private async claim(existing: FoundVolume, wanted: InlineVolume['spec']): Promise<FoundVolume> {
     const { spec } = existing;
     const isSame = spec.isEphemeral && spec.volumeId === wanted.volumeId && spec.fsType === wanted.fsType;
     if (!isSame || spec.capacityBytes !== wanted.capacityBytes) {
       const message = `volume ${spec.volumeId} exists, but is not the inline volume that is asked for`;
       throw new Fault('exists', message, { fields: { volumeId: spec.volumeId } });
     }
-    this.left.delete(spec.volumeId);
+    if (this.left.delete(spec.volumeId)) await leftFile(existing).remove();
     return existing;
   }
 

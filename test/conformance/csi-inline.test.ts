@@ -71,6 +71,22 @@ describe('an inline volume', () => {
     expect(await node.remains()).toEqual([]);
   });
 
+  it('is its pod’s still after the node has booted, with what is in it', async () => {
+    const target = await node.target(POD);
+    await kubelet.publish(id, target, capability, context());
+    const [volumeId = ''] = await volumes();
+    const image = join(node.pool, 'volumes', volumeId, 'image.raw');
+    await writeFile(image, 'of the pod', { flag: 'r+' });
+    await kubelet.reboot();
+    expect(await node.mounts()).toEqual([]);
+    expect(await kubelet.attachments()).toEqual([]);
+    await kubelet.publish(id, target, capability, context());
+    expect(await volumes()).toEqual([volumeId]);
+    expect((await readFile(image)).subarray(0, 10).toString()).toBe('of the pod');
+    await kubelet.unpublish(id, target);
+    expect(await node.remains()).toEqual([]);
+  });
+
   it('stays while a VM has it, and is gone after the next start', async () => {
     const target = await node.target(POD);
     await kubelet.publish(id, target, capability, context({ fsType: 'xfs', size: '300Mi', pool: 'main' }));

@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { execa } from 'execa';
 import { parsePodUid, parseSandboxId } from '../../proto/ids.ts';
@@ -25,6 +25,8 @@ export interface Kubelet {
   remove(volumeId: string): Promise<unknown>;
   /** Of the driver; `flags` as in CsiNode.start. */
   restart(flags?: Readonly<Record<string, string>>): Promise<void>;
+  /** Of the node: mounts and everything in /run go, the pool stays. */
+  reboot(): Promise<void>;
   /** A target path of Block mode as kubelet prepares it: its parent is there. */
   blockTarget(pod?: string): Promise<string>;
   attachments(pod?: string): Promise<VolumeAttachment[]>;
@@ -61,6 +63,12 @@ export async function createKubelet(): Promise<Kubelet> {
     async restart(flags = {}) {
       await driver.stop();
       driver = await node.start(flags);
+    },
+    async reboot() {
+      await driver.stop();
+      for (const { mountPoint } of await node.mounts()) await node.run('umount', mountPoint);
+      await rm(node.runDirectory, { recursive: true });
+      driver = await node.start();
     },
     async blockTarget(pod = POD) {
       const path = join(node.scratch, 'kubelet/plugins/kubernetes.io/csi/volumeDevices/publish/pv', pod);
