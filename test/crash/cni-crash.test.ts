@@ -82,7 +82,7 @@ async function readState(pod: CniPod): Promise<string> {
   const script = `
     ip -details link | sed -E 's/NO-CARRIER,//; s/ state [A-Z]+//; s/ (qlen [0-9]+)?$//'
     ip -oneline address | sed 's/ tentative//; s/ noprefixroute//; s/valid_lft.*//'
-    ip route show table all
+    ip -4 route show table all
     ip -6 route show table all | grep -v '^local fe80:'
     tc qdisc
     for link in $(tail --lines=+3 /proc/net/dev | cut --delimiter=: --fields=1); do tc filter show dev $link ingress; tc filter show dev $link egress; done
