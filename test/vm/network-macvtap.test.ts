@@ -29,10 +29,12 @@ beforeAll(async () => {
   lab = await createLab();
   network = await createPodNetwork(lab);
   for (const { name, list } of PODS) addresses.set(name, await network.attach(name, list));
-  const starting = PODS.map(({ name, queues }) =>
-    startShellPod(lab, name, { flags: ['--netns', `/run/netns/${name}`, '--cpus', String(queues)] }),
-  );
-  for (const started of await Promise.all(starting)) guests.set(started.name, started);
+  for (const { name, queues } of PODS) {
+    guests.set(
+      name,
+      await startShellPod(lab, name, { flags: ['--netns', `/run/netns/${name}`, '--cpus', `${queues}`] }),
+    );
+  }
 });
 afterAll(() => lab.close());
 
