@@ -78,6 +78,7 @@ it.each(MODES)('is what was asked for, each way, within 10 percent: %s', async (
     expect(share).toBeGreaterThan(0.9);
     expect(share).toBeLessThan(1.1);
   }
+  expect(await network.berth('CHECK', mode, list(mode))).toBe('');
 });
 
 /** Bytes that came in by an interface of the node. */

@@ -160,7 +160,8 @@ it('hears nothing from the TAP itself', async () => {
   await network.inPod('one', 'ip', 'link', 'set', tap ?? '', 'addrgenmode', 'none');
 });
 
-it('is not taken from a VM that runs', async () => {
+it('is in order by CHECK, and is not taken from a VM that runs', async () => {
+  for (const name of PODS) expect(await network.berth('CHECK', name, LISTS[name])).toBe('');
   expect(JSON.parse(await network.berth('DEL', 'one', list))).toMatchObject({
     code: 11,
     msg: expect.stringMatching(/^a VMM has berth\d+ open; end the pod's virtual machine first/),

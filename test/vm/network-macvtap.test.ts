@@ -72,6 +72,10 @@ it('is one NIC with the queues that were asked for, and passthru leaves the podâ
   }
 });
 
+it('is in order by CHECK', async () => {
+  for (const { name, list } of PODS) expect(await network.berth('CHECK', name, list)).toBe('');
+});
+
 it('leaves nothing', async () => {
   for (const { name, list } of PODS) {
     expect(await guest(name).end()).toBe(0);
