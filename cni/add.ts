@@ -1,5 +1,6 @@
 import { Fault } from '../proto/fault.ts';
 import { networkAttachmentKey } from '../proto/network-attachment.ts';
+import type { NetworkFeature } from '../proto/network-capabilities.ts';
 import { runPaths } from '../proto/paths.ts';
 import type { Log } from '../runtime/system/log.ts';
 import { openNetlink } from '../runtime/system/netlink/socket.ts';
@@ -8,6 +9,7 @@ import { Undo, withUndo } from '../runtime/system/undo.ts';
 import { applyPlan, type Workplace } from './apply.ts';
 import { attachmentFile, loadIfReadable } from './attachment-file.ts';
 import { type AskedIdentity, refuseOtherIdentity } from './capabilities.ts';
+import { noteCapability } from './capabilities-file.ts';
 import { variableFault } from './codes.ts';
 import type { ChainInput, CniResult, NetworkConfig } from './conf.ts';
 import { addGuestEnd, type Dialect } from './dialect.ts';
@@ -84,7 +86,9 @@ async function prepare(call: AddCall): Promise<Prepared> {
   const isRecorded = previous !== undefined && describesInterface(previous, { netnsId, bootId });
   const key = networkAttachmentKey({ network, ...attachment });
   const earlier = { key, ifName, record: isRecorded ? previous : undefined };
-  return { plan, files, links: pod.links, netlink, file, earlier };
+  const noteLack = (feature: NetworkFeature) =>
+    noteCapability({ files, log, runDirectory: config.runDirectory, bootId }, feature, false);
+  return { plan, files, links: pod.links, netlink, file, earlier, noteLack };
 }
 
 function enterPodNetns(path: string): string {

@@ -1,5 +1,6 @@
 import { assertNever, Fault } from '../proto/fault.ts';
 import { isTap, type NetworkAttachment } from '../proto/network-attachment.ts';
+import type { NetworkFeature } from '../proto/network-capabilities.ts';
 import type { Netlink } from '../runtime/system/netlink/connection.ts';
 import { changeLink, ensureNoLink, findLink, type Link, listLinks } from '../runtime/system/netlink/link.ts';
 import { ensureIngress, replaceQueue, replaceTokenBucket } from '../runtime/system/netlink/qdisc.ts';
@@ -27,12 +28,33 @@ export interface Workplace {
   readonly undo: Undo;
   /** What an earlier ADD has left. */
   readonly earlier: Wired;
+  /** Tells STATUS what the kernel was found to lack. */
+  noteLack(feature: NetworkFeature): Promise<void>;
 }
+
+/** What a step needs of the kernel. */
+const FEATURE_OF_STEP: Partial<Record<Step['do'], NetworkFeature>> = {
+  'make-tap': 'tun',
+  'make-macvtap': 'macvtap',
+  'make-ifb': 'ifb',
+  limit: 'tbf',
+  'add-ingress': 'redirect',
+  redirect: 'redirect',
+};
 
 /** Carries out a plan, step by step, and answers the device as it was made. A throw leaves the rest to `undo`. */
 export async function applyPlan(plan: AddPlan, workplace: Workplace): Promise<Link | undefined> {
   const links = new Map(workplace.links.map((link) => [link.name, link]));
-  for (const step of plan.steps) await applyStep(step, plan, links, workplace);
+  for (const step of plan.steps) {
+    try {
+      await applyStep(step, plan, links, workplace);
+    } catch (error) {
+      const feature = FEATURE_OF_STEP[step.do];
+      const isLack = error instanceof Fault && error.code === 'environment';
+      if (isLack && feature !== undefined) await workplace.noteLack(feature);
+      throw error;
+    }
+  }
   return isTap(plan.wiring.device) ? links.get(plan.wiring.device.name) : undefined;
 }
 

@@ -67,14 +67,16 @@ describe('ADD that fails leaves nothing', () => {
       'mount -t tmpfs none /dev/net',
       105,
       'there is no /dev/net/tun: load the kernel module tun',
+      ['tun'],
     ],
     [
       '/proc/sys cannot be written',
       'mount --bind /proc/sys /proc/sys && mount -o remount,bind,ro /proc/sys',
       5,
       'disable_ipv6',
+      [],
     ],
-  ])('where %s', async (reason, breakIt, code, message) => {
+  ])('where %s', async (reason, breakIt, code, message, lacking) => {
     const name = `failing-${code}`;
     const broken = await createCniNode();
     try {
@@ -84,6 +86,8 @@ describe('ADD that fails leaves nothing', () => {
       expect(called, reason).toMatchObject(error(code, message));
       expect(await pod.remains()).toEqual([]);
       expect(await pod.tools.qdiscs('eth0')).not.toContainEqual(expect.objectContaining({ kind: 'ingress' }));
+      const lacks = await broken.run('sh', '-c', 'cat /run/berth/network-capabilities.json 2>/dev/null || true');
+      expect([...lacks.matchAll(/"feature": "(\w+)"/g)].map(([, feature]) => feature)).toEqual(lacking);
     } finally {
       await broken.close();
     }
