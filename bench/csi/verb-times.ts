@@ -5,8 +5,8 @@ import { median } from '../core/statistics.ts';
 import type { Driver } from './driver.ts';
 
 const MIB = 1 << 20;
-/** `info` is GetPluginInfo, with nothing to do in any driver: client's, transport's and server's share of each figure. */
-export const VERBS = ['info', 'create', 'publish', 'stats', 'list', 'unpublish', 'delete'] as const;
+/** `nothing` is GetPluginCapabilities, with nothing to do in any driver: client's, transport's and server's share of each figure. */
+export const VERBS = ['nothing', 'create', 'publish', 'stats', 'list', 'unpublish', 'delete'] as const;
 export type VerbTimes = Record<(typeof VERBS)[number], number>;
 
 const CAPABILITY = { mount: { fs_type: 'ext4' }, access_mode: { mode: 'SINGLE_NODE_WRITER' } };
@@ -29,7 +29,7 @@ export async function measureVerbs(driver: Driver, { prefix, count, concurrency 
   };
   const timed = (body: (name: string) => Promise<unknown>) => inParallel(names, concurrency, body);
 
-  const info = await timed(() => driver.call('Identity', 'GetPluginInfo', {}));
+  const nothing = await timed(() => driver.call('Identity', 'GetPluginCapabilities', {}));
   const create = await timed(async (name) => {
     ids.set(name, await createVolume(driver, name));
   });
@@ -59,7 +59,7 @@ export async function measureVerbs(driver: Driver, { prefix, count, concurrency 
     await driver.call('Node', 'NodeUnstageVolume', request);
   }
   const remove = await timed((name) => driver.call('Controller', 'DeleteVolume', { volume_id: ids.get(name) }));
-  return { info, create, publish, stats, list, unpublish, delete: remove };
+  return { nothing, create, publish, stats, list, unpublish, delete: remove };
 }
 
 /** Volumes that are only there. */

@@ -98,6 +98,9 @@ it('lists every volume once, page by page, and reads none for a page that was se
   found.splice(0);
   await walk(0);
   expect(found).toEqual(ids);
+  const { entries, next_token } = await driver.client.call('Controller', 'ListVolumes', { max_entries: COUNT });
+  expect(entries.length, 'more than a client of gRPC takes').toBeLessThan(COUNT);
+  expect(next_token).toBe(entries.at(-1)?.volume.volume_id);
 });
 
 it('touches one volume in the life of one', async () => {
