@@ -25,8 +25,8 @@ export function csiVerbs({ concurrency, volumes }: Setting): Experiment {
     method:
       `Each round makes ${PER_ROUND[concurrency]} volumes of 16 MiB, publishes, measures, lists 100, unpublishes and ` +
       'deletes them over a unix socket, on the file system of the temporary directory. The client is a process of its ' +
-      "own that speaks gRPC by Node's HTTP/2 and decodes every reply; nothing (GetPluginCapabilities), for which no driver does " +
-      `anything, tells what client and transport take of each figure. ${
+      "own that speaks gRPC by Node's HTTP/2 and decodes every reply; nothing (GetPluginCapabilities), for which no " +
+      `driver does anything, tells what client and transport take of each figure. ${
         concurrency === 1
           ? 'A figure is the median of a round.'
           : 'A figure is the time for all calls of a verb by their number: the inverse of its throughput.'
