@@ -114,7 +114,10 @@ export const shimMethods = {
     message({ containers: messages(2, message({ containerId, stdinBytes: uint(2) })) }),
   ),
   kill: method('Kill', message({ signal: uint(1), all: bool(2), containerId: string(3) }), empty),
-  /** Orderly end: the main container, then the others, sync, unmount, power off; then the shim exits. Kills what does not end in time. */
+  /**
+   * Orderly end: the main container, then the others, sync, unmount, power off; then the shim exits. Kills what does not end
+   * in time.
+   */
   stop: method('Stop', message({ timeoutMs: uint(1) }), empty),
 
   // Volumes of the pod, for csi and the CLI. `not-found` if the pod's VM does not have the volume.

@@ -17,11 +17,15 @@ interface Streamed extends RunContainer {
   readonly stdio: ContainerStdio;
 }
 
+/** `berth run ... 2>&1 | head`: each of the streams that share it learns that it is gone when it writes. */
+const leaveToWriters = (): void => {};
+
 /** Resolves with the main container's exit status, when nothing of the pod is left. */
 export async function runPod(options: RunOptions): Promise<number> {
   const programs = findPrograms();
   const guestDirectory = options.guestDirectory ?? programs.guestDirectory;
   const interruption = new Interruption();
+  process.stderr.on('error', leaveToWriters);
   try {
     return await withUndo(silentLog, async (undo) => {
       const stream = async (container: RunContainer, opening: Promise<ContainerStdio>): Promise<Streamed> => {
@@ -37,6 +41,7 @@ export async function runPod(options: RunOptions): Promise<number> {
       const streams = new Map(containers.map(({ id, stdio }) => [id, stdio]));
       const shim = new LastingShim(await startShim(command), command, streams);
       const stop = async () => {
+        shim.giveUp();
         await stopPod(shim.current, STOP_TIMEOUT_MS);
         await ensureNoDeadPod(command);
       };
@@ -52,6 +57,7 @@ export async function runPod(options: RunOptions): Promise<number> {
       return exitCode;
     });
   } finally {
+    process.stderr.off('error', leaveToWriters);
     interruption.dispose();
   }
 }

@@ -6,7 +6,7 @@ import type { CsiServer } from '../../deploy/demo/csi-server.ts';
 import { guestVolumePath } from '../../proto/guest-layout.ts';
 import { exec } from '../../runtime/system/node/exec.ts';
 import { bootGuestVm, createImage } from '../support/guest-vm.ts';
-import { createLab, type Lab } from '../support/lab.ts';
+import { createLab, type Lab, programs } from '../support/lab.ts';
 import { createLabVolume, type LabVolume } from '../support/lab-volumes.ts';
 
 /** For what a pod does once it runs. */
@@ -168,6 +168,14 @@ describe('a sidecar', () => {
     expect(await pod.exitCode).toBe(0);
     expect(pod.lines()).toEqual(['ready yes', 'told to end']);
     expect(pod.stderr()).toBe('side: deaf\n');
+  });
+
+  it('that is the main bundle again, with output that nobody reads any more, disturbs nobody', async () => {
+    const bundle = await lab.bundle('same', 'for i in 1 2 3 4 5; do echo $i; echo e$i >&2; sleep 0.1; done; exit 5');
+    const run = `${process.execPath} ${programs.berth} run ${bundle} --sidecar side=${bundle} --accelerator tcg`;
+    const pipe = `${run} 2>&1 >/dev/null </dev/null | head -n 1; echo status \${PIPESTATUS[0]}`;
+    const said = await inWorld('bash', '-c', pipe);
+    expect(said).toMatch(/^(side: 1|side: e1|e1)\nstatus 5\n$/);
   });
 
   it('whose root is missing keeps the pod from being made, by its name', async () => {
