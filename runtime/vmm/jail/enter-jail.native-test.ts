@@ -188,7 +188,7 @@ nativeTest('jail: says which file it was not allowed to show, and starts nothing
 
 nativeTest('jail: hands a TAP on behind what was inherited', async (directory) => {
   const request = requestOf(directory, { taps: [TAP] });
-  const { code } = await inJail(directory, 'true <&3 && ! true <&4', request);
+  const { code } = await inJail(directory, 'true <&3 && true <&4 && ! true <&5', request);
   expectEqual(code, 0);
 });
 
@@ -197,9 +197,30 @@ nativeTest('jail: opens as many queues as it is asked for, of a TAP that was mad
     await ip('tuntap add berth-mq mode tap multi_queue vnet_hdr');
     for (const queues of [1, 3]) {
       const request = requestOf(directory, { taps: [{ ...TAP, name: 'berth-mq', queues, isMultiQueue: true }] });
-      const { said } = await inJail(directory, 'for fd in 3 4 5 6; do true <&$fd && echo $fd; done 2>&-', request);
-      expectEqual(said.split('\n').length, queues);
+      const { said } = await inJail(directory, 'for fd in 3 4 5 6 7; do true <&$fd && echo $fd; done 2>&-', request);
+      const claim = 1;
+      expectEqual(said.split('\n').length, queues + claim);
     }
+  }),
+);
+
+nativeTest('jail: has a device that others could open too to itself, until it ends', (directory) =>
+  inNewNetwork(async () => {
+    await ip('tuntap add berth-jail mode tap multi_queue vnet_hdr');
+    const request = requestOf(directory, { taps: [{ ...TAP, isMultiQueue: true }] });
+    const [output, itsOutput] = sys.pipe();
+    const argv = testProgram('jail-of-a-shell', encodeJailRequest(request), '-c', 'echo here; exec sleep 60');
+    const first = spawnChild({ argv, fds: [-1, itsOutput, 2] });
+    sys.close(itsOutput);
+    const said = createStream(output, 'standard output of a jail');
+    await said.read();
+    said.close();
+    const refused = await inJail(directory, 'true', request);
+    const words = 'another VMM has berth-jail of this network namespace open; end its pod first';
+    expectEqual([refused.code, refused.said], [1, words]);
+    sys.kill(first.pid, SIG.KILL);
+    await first.exited;
+    expectEqual((await inJail(directory, 'true', request)).code, 0);
   }),
 );
 

@@ -3,6 +3,7 @@ import { attempt } from '../../system/native/errors.ts';
 import { searchPath } from '../../system/native/process.ts';
 import { CLONE, S_IF, S_IFMT, sys } from '../../system/native/sys.ts';
 import { checkCapabilities } from './capabilities.ts';
+import { claimDevice } from './claim.ts';
 import { dropPrivileges } from './drop-privileges.ts';
 import { type Entry, type JailHost, LOADER_CACHE, planJail, SYSTEM_DIRECTORIES } from './plan.ts';
 import type { JailRequest } from './request.ts';
@@ -26,6 +27,7 @@ export function enterJail(request: JailRequest, args: readonly string[]): never 
   const plan = planJail(request, readHost());
   const uid = FIRST_UID + sys.getpid();
   leaveMounts();
+  const claims = request.taps.map(({ name }) => claimDevice(name));
   const taps = request.taps.flatMap(openTap);
   leaveNamespaces(taps.length > 0);
   const path = searchPath();
@@ -34,7 +36,7 @@ export function enterJail(request: JailRequest, args: readonly string[]): never 
   return attempt(`could not start ${program} as user ${uid}; it must be readable and executable for others`, () =>
     sys.exec({
       argv: [program, ...args],
-      fds: [...Array.from({ length: inherited }, (_, fd) => fd), ...taps],
+      fds: [...Array.from({ length: inherited }, (_, fd) => fd), ...taps, ...claims],
       env: [`PATH=${path}`, 'LC_ALL=C'],
     }),
   );
