@@ -86,9 +86,9 @@ async function prepare(call: AddCall): Promise<Prepared> {
   const isRecorded = previous !== undefined && describesInterface(previous, { netnsId, bootId });
   const key = networkAttachmentKey({ network, ...attachment });
   const earlier = { key, ifName, record: isRecorded ? previous : undefined };
-  const noteLack = (feature: NetworkFeature) =>
-    noteCapability({ files, log, runDirectory: config.runDirectory, bootId }, feature, false);
-  return { plan, files, links: pod.links, netlink, file, earlier, noteLack };
+  const note = (feature: NetworkFeature, isPresent: boolean) =>
+    noteCapability({ files, log, runDirectory: config.runDirectory, bootId }, feature, isPresent);
+  return { plan, files, links: pod.links, netlink, file, earlier, note };
 }
 
 function enterPodNetns(path: string): string {

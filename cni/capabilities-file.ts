@@ -19,8 +19,8 @@ export interface CapabilityPlace {
 }
 
 /**
- * Writes down what the kernel was found to have or to lack, if that is news. Two that find something at the same time may
- * write over each other; the next one finds it again.
+ * Writes down what the kernel was found to have or to lack, if that is news to STATUS. It is an aid: where it fails, ADD
+ * is what it is. Two that find something at the same time may write over each other; the next one finds it again.
  */
 export async function noteCapability(
   place: CapabilityPlace,
@@ -29,15 +29,18 @@ export async function noteCapability(
 ): Promise<void> {
   const { files, log, runDirectory, bootId } = place;
   const file = openFile(place);
-  const previous = await loadIfReadable(file, log);
-  if (isPresent && previous === undefined) return;
-  const next = noteFeature(previous, bootId, feature, { isPresent, nowMs: Date.now() });
-  if (next === undefined) {
-    await file.remove();
-    return;
+  try {
+    const previous = await loadIfReadable(file, log);
+    if (isPresent && previous === undefined) return;
+    const next = noteFeature(previous, bootId, feature, { isPresent, nowMs: Date.now() });
+    if (next === undefined) await file.remove();
+    else if (next !== previous) {
+      await files.makeDirectory(runDirectory, DIRECTORY_MODE);
+      await file.save(next);
+    }
+  } catch (error) {
+    log.warn('what the kernel has could not be written down', { path: file.path, error });
   }
-  await files.makeDirectory(runDirectory, DIRECTORY_MODE);
-  await file.save(next);
 }
 
 /** What was lately found to be lacking. Tries nothing. */

@@ -12,12 +12,20 @@ describe('capabilities', () => {
     [{ runtimeConfig: {} }, {}],
     [{ args: { cni: {} }, runtimeConfig: { portMappings: [{}] } }, {}],
     [{ runtimeConfig: { bandwidth: { ingressRate: 8_000_000, ingressBurst: 80_000 } } }, { bandwidth: FULL }],
+    [
+      { runtimeConfig: { bandwidth: { IngressRate: 8_000_000, IngressBurst: 80_000, EgressRate: 0 } } },
+      { bandwidth: FULL },
+    ],
     [{ runtimeConfig: { bandwidth: {} } }, {}],
     [
       { runtimeConfig: { dns: { servers: ['10.0.0.10'], searches: ['a'], options: ['ndots:5'] } } },
       { dns: { nameservers: ['10.0.0.10'], search: ['a'], options: ['ndots:5'] } },
     ],
-    [{ runtimeConfig: { dns: { searches: ['a'] } } }, {}],
+    [
+      { runtimeConfig: { dns: { Servers: ['10.0.0.10'], Searches: null, Options: ['ndots:5'] } } },
+      { dns: { nameservers: ['10.0.0.10'], search: [], options: ['ndots:5'] } },
+    ],
+    [{ runtimeConfig: { dns: { Servers: null, searches: ['a'] } } }, {}],
     [{ runtimeConfig: { [POD_ANNOTATIONS]: null } }, { annotations: {} }],
     [{ runtimeConfig: { [POD_ANNOTATIONS]: { a: 'b' } } }, { annotations: { a: 'b' } }],
     [{ runtimeConfig: { mac: '' } }, {}],

@@ -32,7 +32,7 @@ export interface AskedIdentity {
 const NONE: Capabilities = { bandwidth: undefined, dns: undefined, identity: [], annotations: undefined };
 
 const schema = () => {
-  const texts = v.optional(v.array(v.string()));
+  const texts = v.nullish(v.array(v.string()));
   const bits = v.optional(count, 0);
   const identity = { mac: v.optional(v.string()), ips: texts };
   return v.looseObject({
@@ -53,16 +53,34 @@ const schema = () => {
 /** Throws `invalid` naming the key. */
 export function parseCapabilities(json: JsonObject): Capabilities {
   if (json['runtimeConfig'] === undefined && json['args'] === undefined) return NONE;
-  const { runtimeConfig = {}, args } = checkKeys(schema(), json);
+  const { runtimeConfig = {}, args } = checkKeys(schema(), { ...json, runtimeConfig: readAsGo(json['runtimeConfig']) });
   const { bandwidth, dns, [POD_ANNOTATIONS]: annotations } = runtimeConfig;
-  const { servers = [], searches = [], options = [] } = dns ?? {};
   return {
     bandwidth: bandwidth && checkBandwidth(bandwidth),
-    dns: servers.length > 0 ? { nameservers: servers, search: searches, options } : undefined,
+    dns: dns?.servers?.length
+      ? { nameservers: dns.servers, search: dns.searches ?? [], options: dns.options ?? [] }
+      : undefined,
     identity: [...toIdentity(runtimeConfig, 'runtimeConfig'), ...toIdentity(args?.cni ?? {}, 'args.cni')],
     annotations: annotations === null ? {} : annotations,
   };
 }
+
+/** containerd and CRI-O write Go's own names, `IngressRate`, and Go's plugins read them in any case. */
+function readAsGo(runtimeConfig: unknown): unknown {
+  if (!isObject(runtimeConfig)) return runtimeConfig;
+  const { bandwidth, dns, ...rest } = runtimeConfig;
+  return { ...rest, bandwidth: withSmallKeys(bandwidth), dns: withSmallKeys(dns) };
+}
+
+function withSmallKeys(value: unknown): unknown {
+  if (!isObject(value)) return value;
+  return Object.fromEntries(
+    Object.entries(value).map(([key, each]) => [key.slice(0, 1).toLowerCase() + key.slice(1), each]),
+  );
+}
+
+const isObject = (value: unknown): value is JsonObject =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
 
 /**
  * Throws `invalid` where the pod's interface is not what was asked for. It is not made so: its MAC and addresses are the
@@ -97,7 +115,10 @@ function checkBandwidth(bandwidth: Bandwidth): Bandwidth | undefined {
 }
 
 /** An empty MAC is none, as engines that fill in a template write it. */
-function toIdentity(from: { mac?: string | undefined; ips?: string[] | undefined }, place: string): AskedIdentity[] {
+function toIdentity(
+  from: { mac?: string | undefined; ips?: string[] | null | undefined },
+  place: string,
+): AskedIdentity[] {
   const ips = (from.ips ?? []).map((value): AskedIdentity => ({ kind: 'ips', key: `${place}.ips`, value }));
   return from.mac ? [{ kind: 'mac', key: `${place}.mac`, value: from.mac }, ...ips] : ips;
 }

@@ -36,6 +36,7 @@ export function noteFeature(
   found: { readonly isPresent: boolean; readonly nowMs: number },
 ): NetworkCapabilities | undefined {
   const known = previous?.bootId === bootId ? previous.lacks : [];
+  if (found.isPresent && known.length > 0 && known.every((lack) => lack.feature !== feature)) return previous;
   const others = known.filter((lack) => lack.feature !== feature);
   const lacks = found.isPresent ? others : [...others, { feature, foundAtMs: found.nowMs }];
   return lacks.length === 0 ? undefined : { bootId, lacks };

@@ -71,6 +71,20 @@ describe('STATUS', () => {
     await expect(readFile(recordPath())).rejects.toMatchObject({ code: 'ENOENT' });
   });
 
+  it('goes by what ADD finds', async () => {
+    await node.run('mount', '-t', 'tmpfs', 'none', '/dev/net');
+    try {
+      expect(await pod.berth('ADD')).toMatchObject({ exitCode: 1, answer: { code: 105 } });
+      expect(await status()).toMatchObject({ exitCode: 1, answer: { code: 50 } });
+    } finally {
+      await node.run('umount', '/dev/net');
+    }
+    expect(await pod.berth('ADD')).toMatchObject({ exitCode: 0 });
+    expect(await status()).toMatchObject(SUCCESS);
+    await expect(readFile(recordPath())).rejects.toMatchObject({ code: 'ENOENT' });
+    await pod.berth('DEL');
+  });
+
   it('judges the configuration', async () => {
     expect(await status({ queues: 0 })).toMatchObject({
       answer: { code: 7, msg: expect.stringContaining('queues: ') },
