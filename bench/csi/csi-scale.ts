@@ -14,10 +14,10 @@ export const csiScale: Experiment = {
   name: 'csi-scale',
   title: 'CSI driver with 10,000 volumes, beside one with 10',
   method:
-    'Two drivers of berth, each on a pool of its own. In each round each is stopped and started again: start-up is from ' +
-    'the spawn of the process to its first reply, Node itself and the reading of all records in it (they are in the page ' +
-    `cache). Then as with an empty driver, one call at a time: ${PER_ROUND} volumes of 16 MiB, once unmeasured, as the ` +
-    `process is new, and once measured. A page has 100 entries where there are as many, else ${PER_ROUND + 10}.`,
+    'Two drivers of berth, each on a pool of its own. In each round each is stopped and started again: start-up is ' +
+    'from the spawn of the process to its first reply, Node itself and the reading of all records in it (they are in ' +
+    `the page cache). Then as with an empty driver, one call at a time: ${PER_ROUND} volumes of 16 MiB, once ` +
+    `unmeasured, as the process is new, and once measured. A page has 100 entries where there are as many, else ${PER_ROUND + 10}.`,
   measures: ['start-up', ...VERBS].map((key) => ({ key, title: key, unit: 'ms' as const })),
   warmUp: 1,
   rounds: 6,

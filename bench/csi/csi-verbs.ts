@@ -11,7 +11,7 @@ interface Setting {
 
 /** Volumes that each round makes, publishes and deletes. */
 const PER_ROUND = { 1: 40, 16: 96 };
-/** Warm-up until the engines of both sides have compiled what is measured; the peer takes long where it has many volumes. */
+/** The warm-up lets Node compile what is measured. Where it has many volumes, a round of the peer takes long. */
 const ROUNDS = { 0: { warmUp: 4, rounds: 10 }, 5000: { warmUp: 2, rounds: 6 } };
 
 /** A driver's verbs under a load, as one experiment. */
@@ -31,9 +31,9 @@ export function csiVerbs({ concurrency, volumes }: Setting): Experiment {
           ? 'A figure is the median of a round.'
           : 'A figure is the time for all calls of a verb by their number: the inverse of its throughput.'
       } berth answers create and delete when an fsync of each file and directory has returned; csi-driver-host-path ` +
-      'syncs nothing, and writes one file with the state of all its volumes in each verb that changes any: berth is behind ' +
-      'in these two where there are few volumes, by its two waits for the journal, and ahead where there are many. To list ' +
-      'is to encode and decode a page of 100 in both.',
+      'syncs nothing, and writes one file with the state of all its volumes in each verb that changes one: berth is ' +
+      'behind in these two where there are few volumes, by its waits for the journal, and ahead where there are many. ' +
+      'To list is, for both, to encode and decode a page, which is what its figure is of.',
     measures: VERBS.map((verb) => ({ key: `${verb}-${suffix}`, title: verb, unit: 'ms' as const })),
     ...ROUNDS[volumes],
     async open(context) {

@@ -5,7 +5,7 @@ import { median } from '../core/statistics.ts';
 import type { Driver } from './driver.ts';
 
 const MIB = 1 << 20;
-/** `nothing` is GetPluginCapabilities, which gives no driver anything to do: what client and transport take of each figure. */
+/** `nothing` is GetPluginCapabilities, for which no driver does anything: client's and transport's share of each figure. */
 export const VERBS = ['nothing', 'create', 'publish', 'stats', 'list', 'unpublish', 'delete'] as const;
 export type VerbTimes = Record<(typeof VERBS)[number], number>;
 

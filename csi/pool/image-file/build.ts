@@ -8,8 +8,8 @@ import { type ImageFilePaths, uniqueName } from './paths.ts';
 import { type Place, type PoolState, toPoolFault } from './state.ts';
 
 /**
- * Makes a volume or snapshot as a whole: `fill` writes its files, durably, into a directory that is then placed. `bytes` are
- * promised to it. Whatever fails leaves nothing, so that a repeated verb begins anew.
+ * Makes a volume or snapshot as a whole: `fill` writes its files, durably, into a directory that is then placed. `bytes`
+ * are promised to it. Whatever fails leaves nothing, so that a repeated verb begins anew.
  */
 export async function build<T>(
   pool: PoolState,
@@ -47,9 +47,9 @@ export async function makeBuilding(directory: string): Promise<void> {
 }
 
 /**
- * Renames into place what was built, of which everything is durable: at any instruction, and after a crash at any, there is
- * the whole of it or nothing. A crash before leaves what the next start sweeps. `exists` if somebody else put something
- * there: it is not ours to replace.
+ * Renames into place what was built, of which everything is durable: at any instruction, and after a crash at any, there
+ * is the whole of it or nothing. A crash before leaves what the next start sweeps. `exists` if somebody else put
+ * something there: it is not ours to replace.
  */
 export async function place(paths: ImageFilePaths, building: string, target: Place, log: Log): Promise<void> {
   const { id, parent, sync } = target;
@@ -85,7 +85,7 @@ export async function discard(paths: ImageFilePaths, { id, parent, sync }: Place
   return discarded;
 }
 
-/** Frees the blocks of what was discarded: never before, as a full pool must be emptied, and a crash lose nothing half. */
+/** Frees the blocks of what was discarded: only then, so that no crash leaves half a volume where volumes are. */
 export async function free(discarded: string, log: Log): Promise<void> {
   try {
     // Files only, all at once: rm(3) of a tree looks at each of them first.

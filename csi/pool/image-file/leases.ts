@@ -1,7 +1,7 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { describeError, Fault } from '../../../proto/fault.ts';
 import type { VolumeId } from '../../../proto/ids.ts';
-import { decodeLease, driverLeaseRecord } from '../../../proto/volume-lease.ts';
+import { decodeLease, encodeLease } from '../../../proto/volume-lease.ts';
 import { VOLUME_FILES } from '../../../proto/volume-spec.ts';
 import type { HostCalls, HostLock } from '../../host-calls.ts';
 import type { LeaseState } from '../port.ts';
@@ -33,7 +33,7 @@ export class Leases {
   /** As take(), for longer than the moment that a pod waits: the purpose is put into the lease, for other programs to read. */
   async takeForLong(volumeId: VolumeId, purpose: string): Promise<HostLock | undefined> {
     const lock = await this.take(volumeId, purpose);
-    const text = driverLeaseRecord.encode({ purpose, takenAtMs: Date.now() });
+    const text = encodeLease({ purpose, takenAtMs: Date.now() });
     // In place, as the file is the lock; where there is no space for the words there are none.
     if (lock !== undefined) await writeFile(this.pathOf(volumeId), text).catch(() => undefined);
     return lock;

@@ -2,7 +2,7 @@ import { closeSync, fsync, ftruncate, open, writeFile } from 'node:fs';
 import { promisify } from 'node:util';
 import { failpoint } from '../../../runtime/system/failpoint.ts';
 
-/** A file in a directory that is being made: with a text, or a hole of so many bytes; without either, written already. */
+/** A file in a directory that is being made: a text, or a hole of so many bytes; without either, one that is there. */
 export interface NewFile {
   readonly name: string;
   readonly text?: string;
@@ -20,7 +20,7 @@ interface Opened {
  * promises anything on every file system. They are all opened, then all written, then all synced at once, because a
  * journal makes one commit of the fsyncs that meet in it, and one after another they would wait for one commit each.
  *
- * With bare descriptors: of a verb that makes a volume, the objects that Node has for open files were a third of the time.
+ * With bare descriptors: to make a volume, the objects that Node has for open files took a third of the time.
  */
 export async function writeDurably(directory: string, files: readonly NewFile[]): Promise<void> {
   const opened: Opened[] = [];

@@ -93,8 +93,8 @@ export async function syncDirectory(directory: string): Promise<void> {
 }
 
 /**
- * What need not be durable is in /run: nobody waits for a disk there, and five turns in the thread pool take ten times as
- * long as all there is to do.
+ * What need not be durable is in /run: nobody waits for a disk there, and turns in the thread pool would take many times
+ * as long as all there is to do.
  */
 function replaceAtOnce(path: string, data: Uint8Array, { mode }: WriteOptions): void {
   const temporary = temporaryOf(path);
