@@ -24,7 +24,7 @@ export async function askOwner<T>(
   });
 }
 
-/** Undefined when no VM has ever had it, or this driver had it last, or whoever takes it is writing just now. */
+/** Undefined when no pod has ever had it, or none had it last, or whoever takes it is writing just now. */
 async function readLease(path: string): Promise<VolumeLease | undefined> {
   const found = await readWhole(path).catch(absentOr(`could not read ${path}`));
   if (found === undefined || found.length === 0) return undefined;

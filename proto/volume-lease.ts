@@ -13,20 +13,26 @@ export const volumeLeaseRecord = defineRecord('volume lease', 1, () => ({
 }));
 export type VolumeLease = ReturnType<typeof volumeLeaseRecord.decode>;
 
-/** The text while csi has the lock for longer than a moment: for what, in words that follow "volume x is in use:". */
-export const driverLeaseRecord = defineRecord('volume lease of the driver', 1, () => ({
+/**
+ * The text while something that is no pod has the lock for longer than a moment, csi or `berth volume`: what it does, in
+ * words that follow "volume x is in use:".
+ */
+export const workLeaseRecord = defineRecord('volume lease for work on it', 1, () => ({
   purpose: filled,
   takenAtMs: count,
 }));
-type DriverLease = ReturnType<typeof driverLeaseRecord.decode>;
+export type WorkLease = ReturnType<typeof workLeaseRecord.decode>;
+
+export const encodeLease = (lease: VolumeLease | WorkLease): string =>
+  'purpose' in lease ? workLeaseRecord.encode(lease) : volumeLeaseRecord.encode(lease);
 
 /** Who took the lock last. Throws as a codec does. */
-export function decodeLease(words: string, source: string): VolumeLease | DriverLease {
+export function decodeLease(words: string, source: string): VolumeLease | WorkLease {
   try {
     return volumeLeaseRecord.decode(words, source);
   } catch (error) {
     try {
-      return driverLeaseRecord.decode(words, source);
+      return workLeaseRecord.decode(words, source);
     } catch {
       throw error;
     }

@@ -73,8 +73,10 @@ const describeLimits = ({ iops, bandwidthBytes }: VolumeLimits): string =>
 const describeSource = (source: NonNullable<VolumeSpec['source']>): string =>
   source.kind === 'snapshot' ? `snapshot ${source.snapshotId}` : `volume ${source.volumeId}`;
 
-const describeOwner = ({ podUid, sandboxId, takenAtMs }: NonNullable<VolumeView['lastOwner']>): string =>
-  `${toTime(takenAtMs)} by sandbox ${sandboxId} of pod ${podUid}`;
+function describeOwner(owner: NonNullable<VolumeView['lastOwner']>): string {
+  const words = 'purpose' in owner ? `: ${owner.purpose}` : ` by sandbox ${owner.sandboxId} of pod ${owner.podUid}`;
+  return `${toTime(owner.takenAtMs)}${words}`;
+}
 
 /** The largest binary unit of which there is at least one, with one digit after the point where it is not whole. */
 export function formatSize(bytes: number): string {

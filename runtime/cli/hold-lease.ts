@@ -1,6 +1,6 @@
 import { type FileHandle, open, stat } from 'node:fs/promises';
 import { Fault } from '../../proto/fault.ts';
-import { volumeLeaseRecord } from '../../proto/volume-lease.ts';
+import { decodeLease, encodeLease } from '../../proto/volume-lease.ts';
 import { VOLUME_FILES } from '../../proto/volume-spec.ts';
 import { run } from '../system/node/exec.ts';
 
@@ -32,8 +32,7 @@ export async function holdLease<T>(
     const { exitCode } = await run({ file: 'flock', args, descriptors: [lease.fd] });
     if (exitCode !== 0) throw heldFault(volumeId, path, await lease.readFile('utf8'));
     await requireReachable(lease, path);
-    // No VM has it: the name of one that had would be believed.
-    await lease.truncate(0);
+    await writePurpose(lease);
     return await body(lease);
   } finally {
     await lease.close();
@@ -47,21 +46,24 @@ async function requireReachable(lease: FileHandle, path: string): Promise<void> 
   throw new Fault('not-found', `the volume of ${path} was deleted`, { fields: { path } });
 }
 
-function heldFault(volumeId: string, path: string, text: string): Fault {
-  return new Fault(
-    'precondition',
-    `volume ${volumeId} is in use by ${describeOwner(text, path)}; wait for its end, or end it`,
-    {
-      fields: { volumeId },
-    },
-  );
+/** No VM has it: the name of one that had would be believed. */
+async function writePurpose(lease: FileHandle): Promise<void> {
+  const purpose = `berth volume is at work on it (process ${process.pid})`;
+  await lease.truncate(0);
+  await lease.write(encodeLease({ purpose, takenAtMs: Date.now() }), 0);
 }
 
+function heldFault(volumeId: string, path: string, text: string): Fault {
+  const message = `volume ${volumeId} is in use${describeOwner(text, path)}; wait for its end, or end it`;
+  return new Fault('precondition', message, { fields: { volumeId } });
+}
+
+/** Follows "in use". */
 function describeOwner(text: string, path: string): string {
   try {
-    const { podUid, sandboxId } = volumeLeaseRecord.decode(text, 'lease');
-    return `pod ${podUid} (sandbox ${sandboxId})`;
+    const owner = decodeLease(text, path);
+    return 'purpose' in owner ? `: ${owner.purpose}` : ` by pod ${owner.podUid} (sandbox ${owner.sandboxId})`;
   } catch {
-    return `another program (lslocks shows who holds ${path})`;
+    return ` by another program (lslocks shows who holds ${path})`;
   }
 }

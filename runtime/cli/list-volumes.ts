@@ -2,7 +2,7 @@ import type { SandboxId } from '../../proto/ids.ts';
 import type { RecordCodec } from '../../proto/record.ts';
 import type { VolumeAttachment } from '../../proto/volume-attachment.ts';
 import { type VolumeFilesystem, volumeFilesystemRecord } from '../../proto/volume-filesystem.ts';
-import { type VolumeLease, volumeLeaseRecord } from '../../proto/volume-lease.ts';
+import { type VolumeLease, volumeLeaseRecord, type WorkLease, workLeaseRecord } from '../../proto/volume-lease.ts';
 import { SNAPSHOT_FILES, type VolumeSnapshot, volumeSnapshotRecord } from '../../proto/volume-snapshot.ts';
 import { VOLUME_FILES, type VolumeSpec, volumeSpecRecord } from '../../proto/volume-spec.ts';
 import type { System } from '../system/port.ts';
@@ -20,7 +20,7 @@ export interface VolumeView {
   readonly spec: VolumeSpec | undefined;
   readonly filesystem: VolumeFilesystem | undefined;
   /** Who took the lease last; not who has it now. */
-  readonly lastOwner: VolumeLease | undefined;
+  readonly lastOwner: VolumeLease | WorkLease | undefined;
   readonly publications: readonly VolumeAttachment[];
   /** Pods whose VM runs with the disk. */
   readonly usedBy: readonly SandboxId[];
@@ -90,8 +90,11 @@ async function listSnapshots(system: System, pools: readonly string[]): Promise<
 }
 
 /** Empty until somebody takes the lease, and half-written for a moment then: no news, whatever is wrong with it. */
-async function readOwner(system: System, path: string): Promise<VolumeLease | undefined> {
-  return (await readRecords(system, volumeLeaseRecord, [path])).found[0]?.record;
+async function readOwner(system: System, path: string): Promise<VolumeLease | WorkLease | undefined> {
+  const [vm, work] = await Promise.all(
+    [volumeLeaseRecord, workLeaseRecord].map((codec) => readRecords<VolumeLease | WorkLease>(system, codec, [path])),
+  );
+  return (vm?.found[0] ?? work?.found[0])?.record;
 }
 
 async function listUsers(system: System, pods: readonly Pod[]): Promise<ReadonlyMap<string, SandboxId[]>> {

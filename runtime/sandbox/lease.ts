@@ -1,5 +1,5 @@
 import { Fault } from '../../proto/fault.ts';
-import { decodeLease, type VolumeLease, volumeLeaseRecord } from '../../proto/volume-lease.ts';
+import { decodeLease, encodeLease, type VolumeLease, type WorkLease } from '../../proto/volume-lease.ts';
 import { VOLUME_FILES } from '../../proto/volume-spec.ts';
 import { failpoint } from '../system/failpoint.ts';
 import type { HeldLease, SandboxHost } from './host.ts';
@@ -19,9 +19,13 @@ const RETRY_MS = 25;
  * Takes the lease of a volume: a VM that only reads shares it with others that do. Fault `precondition` naming the owner
  * if another VM has it.
  */
-export async function takeLease(host: SandboxHost, volume: LeasedVolume, owner: VolumeLease): Promise<HeldLease> {
+export async function takeLease(
+  host: SandboxHost,
+  volume: LeasedVolume,
+  owner: VolumeLease | WorkLease,
+): Promise<HeldLease> {
   const path = `${volume.directory}/${VOLUME_FILES.lease}`;
-  const text = volumeLeaseRecord.encode(owner);
+  const text = encodeLease(owner);
   const deadlineMs = host.system.now() + PATIENCE_MS;
   for (;;) {
     const lease = host.takeLease(path, text, volume.readOnly ? 'shared' : 'exclusive');

@@ -2,10 +2,11 @@ import { describe, expect, it } from 'vitest';
 import { parsePodUid, parseSandboxId } from '../../proto/ids.ts';
 import type { MaintainVolume } from '../../proto/shim.ts';
 import type { VolumeFilesystem } from '../../proto/volume-filesystem.ts';
-import { volumeLeaseRecord } from '../../proto/volume-lease.ts';
+import { decodeLease, volumeLeaseRecord } from '../../proto/volume-lease.ts';
 import { FakeWorld } from './testing.ts';
 
-const LEASE = 'lease /pool/volumes/data/lease';
+const PATH = '/pool/volumes/data/lease';
+const LEASE = `lease ${PATH}`;
 const FORMATTED: VolumeFilesystem = { state: 'formatted', uuid: 'u', problem: 'the file system wants a person' };
 
 const request = (changes: Partial<MaintainVolume> = {}): MaintainVolume => ({
@@ -40,6 +41,8 @@ describe('maintenance of a volume', () => {
     const events = world.journal.filter((event) => !event.startsWith('recorded'));
     expect(events).toEqual([`VM holding ${lease}`, 'checkVolume', 'shutdown', 'VM killed', 'release']);
     expect(world.filesystem.problem).toBe(problem);
+    // No pod: nobody asks its guest to freeze for a copy, which would be one of a half repaired disk.
+    expect(decodeLease(world.files.get(PATH) ?? '', PATH)).toMatchObject({ purpose: expect.stringMatching(/check/) });
     expectNothingLeft(world);
   });
 

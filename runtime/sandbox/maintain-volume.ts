@@ -1,6 +1,5 @@
 import { Fault } from '../../proto/fault.ts';
 import { guestVolumePath } from '../../proto/guest-layout.ts';
-import { parsePodUid } from '../../proto/ids.ts';
 import type { MaintainedVolume, MaintainVolume } from '../../proto/shim.ts';
 import { type VolumeFilesystem, volumeFilesystemRecord } from '../../proto/volume-filesystem.ts';
 import { VOLUME_FILES, type VolumeSpec, volumeSpecRecord } from '../../proto/volume-spec.ts';
@@ -42,7 +41,7 @@ export async function maintainVolume(context: PodContext, request: MaintainVolum
   const readOnly = task === 'check' && request.repair === 'none';
   const vmSpec = planMaintenance({ id, memoryMib: request.memoryMib, spec, directory, readOnly }, machine);
   checkWanted();
-  const owner = { podUid: parsePodUid(id), sandboxId: id, node: '', takenAtMs: Date.now() };
+  const owner = { purpose: `a VM has it for its maintenance (${id}: ${task})`, takenAtMs: Date.now() };
   const lease = await takeLease(host, { volumeId: spec.volumeId, directory, readOnly }, owner);
   undo.defer('lease', () => lease.close());
   await checkUnchanged(host, spec, `${directory}/${VOLUME_FILES.image}`, request.unchangedSince);

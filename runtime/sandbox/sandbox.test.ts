@@ -4,7 +4,7 @@ import { Fault } from '../../proto/fault.ts';
 import { parsePodUid, parseSandboxId } from '../../proto/ids.ts';
 import { sandboxRecord } from '../../proto/sandbox-record.ts';
 import { volumeAttachmentRecord } from '../../proto/volume-attachment.ts';
-import { driverLeaseRecord, volumeLeaseRecord } from '../../proto/volume-lease.ts';
+import { volumeLeaseRecord, workLeaseRecord } from '../../proto/volume-lease.ts';
 import { FakeWorld, UUID } from './testing.ts';
 
 const LEASE = 'lease /pool/volumes/data/lease';
@@ -390,7 +390,7 @@ describe('the data', () => {
 
   it('that the driver copies are refused, with what it does', async () => {
     const world = new FakeWorld();
-    world.leaseHeldBy = driverLeaseRecord.encode({ purpose: 'it is being copied for snapshot s_a', takenAtMs: 1 });
+    world.leaseHeldBy = workLeaseRecord.encode({ purpose: 'it is being copied for snapshot s_a', takenAtMs: 1 });
     const sandbox = await world.sandbox();
     await expect(sandbox.create(world.request())).rejects.toMatchObject({
       code: 'precondition',

@@ -6,7 +6,7 @@ import type { RecordCodec } from '../../proto/record.ts';
 import { sandboxRecord } from '../../proto/sandbox-record.ts';
 import { volumeAttachmentRecord } from '../../proto/volume-attachment.ts';
 import { volumeFilesystemRecord } from '../../proto/volume-filesystem.ts';
-import { driverLeaseRecord, volumeLeaseRecord } from '../../proto/volume-lease.ts';
+import { volumeLeaseRecord, workLeaseRecord } from '../../proto/volume-lease.ts';
 import { volumeSnapshotRecord } from '../../proto/volume-snapshot.ts';
 import { volumeSpecRecord } from '../../proto/volume-spec.ts';
 import { network, volume } from '../../runtime/plan/plan.fixture.ts';
@@ -29,7 +29,7 @@ const CASES = [
     ...{ snapshotId: 'a.b.s_c', name: 'c', sourceVolumeId: 'a.b.c', sizeBytes: 1, fsType: 'xfs', createdAtMs: 1 },
     ...{ consistency: 'frozen', remark: '', groupId: 'a.b.g_c' },
   }),
-  codecCase(driverLeaseRecord, { purpose: 'it is being copied', takenAtMs: 1 }),
+  codecCase(workLeaseRecord, { purpose: 'it is being copied', takenAtMs: 1 }),
   codecCase(volumeLeaseRecord, { podUid: 'pod', sandboxId: 'box', node: 'n', takenAtMs: 1 }),
   codecCase(volumeAttachmentRecord, {
     ...attachment,

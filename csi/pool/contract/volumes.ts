@@ -1,6 +1,7 @@
 import { mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, test } from 'vitest';
+import { encodeLease } from '../../../proto/volume-lease.ts';
 import { VOLUME_FILES } from '../../../proto/volume-spec.ts';
 import { fromVolume, idOf, MIB, type OpenBench, thick } from './bench.ts';
 
@@ -112,6 +113,17 @@ export function describeVolumes(openBench: () => OpenBench): void {
       }
       expect(await on.pool.ownerOf(idOf('one'))).toEqual({ kind: 'free' });
       expect(await on.remove('one')).toBe(true);
+    });
+
+    test('say of who is no pod what it does', async () => {
+      await on.create('one');
+      const path = on.fileOf('one', 'lease');
+      const holder = await on.bench.holdLease(path);
+      await writeFile(path, encodeLease({ purpose: 'berth volume is at work on it', takenAtMs: 1 }));
+      const words = 'berth volume is at work on it';
+      expect(await on.pool.ownerOf(idOf('one'))).toEqual({ kind: 'other', words });
+      await expect(on.remove('one')).rejects.toThrow(`in use: ${words}`);
+      await holder.release();
     });
 
     test('that the pool has are named too', async () => {
