@@ -228,7 +228,7 @@ const refusals: Record<string, [PlanRequest, PlanFacts, FaultCode, RegExp]> = {
       networks: ['a', 'bb', 'ccc'].map((name) => network(name)),
     }),
     'exhausted',
-    /31 devices \(25 disks, 3 NICs\), but its VM has 30/,
+    /31 devices \(25 disks, 3 NICs, 1 container roots\), but its VM has 30/,
   ],
   'a relative container path': [request({ volumes: [ask('v', 'data')] }), oneVolume, 'invalid', /"data" cannot take/],
   'the container root as path': [request({ volumes: [ask('v', '//')] }), oneVolume, 'invalid', /"\/\/" cannot take/],

@@ -136,6 +136,21 @@ describe('berth run whose shim is killed', () => {
   );
 });
 
+describe('berth run with a sidecar, whose shim is killed', () => {
+  it(
+    'while the pod is stopped has the main container’s exit status all the same',
+    async () => {
+      const side = await lab.bundle('deaf', 'trap "" TERM; while :; do sleep 0.1; done');
+      const pod = await lab.start('stopping-two', 'exit 9', ['--sidecar', `side=${side}`]);
+      const { shim } = await recordWhen('stopping-two', ({ state }) => state === 'stopping');
+      await lab.kill(shim.pid);
+      expect(await pod.exitCode).toBe(9);
+      expect(pod.stderr()).toBe('');
+    },
+    BOOTS_MS,
+  );
+});
+
 describe('a pod whose shim was killed, without berth run', () => {
   it(
     'is ended in order by berth stop: the container is told, and what it writes then is whole',

@@ -34,12 +34,10 @@ async function start(failpoint?: string): Promise<ShimClient> {
   return shims.connect('pod');
 }
 
-const createPod = (shim: ShimClient): Promise<unknown> => {
-  const volumes = [
-    { targetPath: volume.target, containerPath: '/data', readOnly: false, subPath: '', isDevice: false },
-  ];
-  return shim.call('create', shims.request(bundle, volumes));
-};
+const placed = () => [
+  { targetPath: volume.target, containerPath: '/data', readOnly: false, subPath: '', isDevice: false },
+];
+const createPod = (shim: ShimClient): Promise<unknown> => shim.call('create', shims.request(bundle, placed()));
 
 /** The container runs to its end, and the pod is ended in order. */
 async function runAndStop(shim: ShimClient): Promise<void> {
@@ -168,6 +166,44 @@ describe('a shim killed during start', () => {
       expect(former?.state).toBe('running');
       await runAndStop(await startAfter(former, pass));
       expect(await volume.read('/file')).toBe('once\n');
+    },
+    BOOTS_MS,
+  );
+});
+
+describe('a shim of two containers killed', () => {
+  const side = lab.bundle('side', 'echo side >>/data/side; sync');
+  const createTwo = async (shim: ShimClient): Promise<void> => {
+    const request = shims.request(bundle, placed());
+    const beside = { id: 'side', bundle: await side, volumes: placed(), stdin: '', stdout: '', stderr: '' };
+    await shim.call('create', { ...request, containers: [...request.containers, beside] });
+  };
+  const runSideAndStop = async (shim: ShimClient): Promise<void> => {
+    await shim.call('start', { containerId: 'side' });
+    expect(await shim.call('wait', { containerId: 'side' })).toEqual({ exitCode: 0 });
+    await runAndStop(shim);
+    expect([await volume.read('/file'), await volume.read('/side')]).toEqual(['once\n', 'side\n']);
+  };
+
+  it(
+    'when one is created is followed by one that clears',
+    async () => {
+      const killed = await start('container.created:1');
+      await expectKilled(killed, createTwo(killed));
+      const shim = await startAfter(await shims.record('pod'), 'container.created:1');
+      await createTwo(shim);
+      await runSideAndStop(shim);
+    },
+    BOOTS_MS,
+  );
+
+  it(
+    'when one is started is followed by one that adopts both; each runs once',
+    async () => {
+      const killed = await start('container.started:1');
+      await createTwo(killed);
+      await expectKilled(killed, killed.call('start', { containerId: 'side' }));
+      await runSideAndStop(await startAfter(await shims.record('pod'), 'container.started:1'));
     },
     BOOTS_MS,
   );
