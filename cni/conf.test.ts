@@ -92,6 +92,7 @@ describe('chain input', () => {
   it.each([
     [{}, 'prevResult is missing'],
     [{ prevResult: null }, 'prevResult: '],
+    [{ prevResult: [] }, 'prevResult: must be an object'],
     [{ prevResult: { interfaces: {} } }, 'prevResult.interfaces: '],
     [{ prevResult: { interfaces: [{ mac: 'x' }] } }, 'prevResult.interfaces.0.name is missing'],
     [{ prevResult: { ...PREVIOUS, dns: { nameservers: '10.0.0.1' } } }, 'prevResult.dns.nameservers: '],

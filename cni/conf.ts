@@ -100,6 +100,8 @@ export function parseChainInput(json: JsonObject, asked?: CniDns): ChainInput {
       'prevResult',
     );
   }
+  // To a schema of objects, a list is one.
+  if (Array.isArray(json['prevResult'])) throw keyFault('prevResult: must be an object', 'prevResult');
   const { prevResult, dns } = checkKeys(chainInput, json);
   const reported = prevResult.dns?.nameservers?.length ? prevResult.dns : (dns ?? prevResult.dns);
   return { prevResult, dns: asked ?? reported };
