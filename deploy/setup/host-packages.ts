@@ -14,6 +14,7 @@ const HOST_PACKAGES: Readonly<Record<string, string>> = {
   'debian-archive-keyring': 'verifies the packages of guest and toolchain',
   e2fsprogs: 'file systems that tests plant on a volume',
   iproute2: 'ip and tc',
+  iptables: 'portmap and firewall of the CNI plugins in tests run it',
   mmdebstrap: 'installs guest and toolchain into directories of their own',
   mount: 'mount and umount',
   procps: 'ps, by which tests see what is left',

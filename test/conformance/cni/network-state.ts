@@ -34,7 +34,7 @@ interface Entry {
 }
 
 /** `text` is what LOOK prints. Left out is what comes and goes by itself: carriers, link-local addresses, counters. */
-export function parseNetworkState(text: string): NetworkState {
+function parseNetworkState(text: string): NetworkState {
   return text
     .split(/^@/m)
     .filter((section) => section.trim() !== '')

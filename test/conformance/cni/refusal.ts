@@ -32,7 +32,7 @@ export async function findRefusalProblems(
   return problems;
 }
 
-export function readError({ answer }: Called): { readonly code: unknown; readonly text: string } {
+function readError({ answer }: Called): { readonly code: unknown; readonly text: string } {
   const { code, msg = '', details = '' } = (answer ?? {}) as Readonly<Record<string, unknown>>;
   return { code, text: `${String(msg)} ${String(details)}` };
 }

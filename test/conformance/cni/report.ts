@@ -34,7 +34,7 @@ export async function writeReport(report: Report, directory: string): Promise<re
   return [json, markdown];
 }
 
-export function describeReport(report: Report): string {
+function describeReport(report: Report): string {
   const count = (outcome: Outcome): number => report.rules.filter((rule) => rule.outcome === outcome).length;
   const place = report.isChained ? 'chained after others' : 'first of its chain';
   return `# CNI conformance of ${report.plugin}

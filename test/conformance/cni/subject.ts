@@ -78,6 +78,8 @@ export interface Subject {
   addPod(version?: CniVersion): Promise<Pod>;
   /** The same each time, never wired by a success: for calls that are refused. */
   idlePod(): Promise<Pod>;
+  /** A command on the node. */
+  run(...argv: string[]): Promise<string>;
   close(): Promise<void>;
 }
 
@@ -136,6 +138,7 @@ function createSubjectIn(world: World, options: SubjectOptions, versions: readon
       idle ??= addPod();
       return idle;
     },
+    run: (...argv) => world.exec(...argv),
     close: () => world.close(),
   };
 }
@@ -210,14 +213,12 @@ function createPod(world: World, options: SubjectOptions, facts: PodFacts): Pod 
 
 /** Also waits for the other ends of its links: the kernel takes a deleted namespace apart at its leisure. */
 async function removeNetns(world: World, name: string): Promise<void> {
-  const namespaces = parseList(await world.exec('ip', '-json', 'netns', 'list'));
-  const id = namespaces.find((each) => each['name'] === name)?.['id'];
+  const list = async (...argv: string[]) => parseList(await world.exec('ip', '-json', ...argv));
+  const id = (await list('netns', 'list')).find((each) => each['name'] === name)?.['id'];
+  const isPeer = (link: Readonly<Record<string, unknown>>): boolean => id !== undefined && link['link_netnsid'] === id;
+  const peers = (await list('link', 'show')).filter(isPeer).map(({ ifindex }) => ifindex);
   await deleteNetns(name, world.prefix);
-  const hasLinks = async (): Promise<boolean> => {
-    const links = parseList(await world.exec('ip', '-json', 'link', 'show'));
-    return id !== undefined && links.some((link) => link['link_netnsid'] === id);
-  };
-  while (await hasLinks()) await sleep(20);
+  while ((await list('link', 'show')).some(({ ifindex }) => peers.includes(ifindex))) await sleep(20);
 }
 
 /** iproute2 prints nothing for an empty answer. */

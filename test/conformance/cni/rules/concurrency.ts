@@ -7,6 +7,9 @@ const TOGETHER = 8;
 const KILLS = 12;
 const KILLED = 128 + 9;
 
+/** What an engine gives to DEL after an ADD without an answer. */
+const NO_RESULT = { config: { prevResult: undefined } };
+
 async function addPods(subject: Subject, count: number): Promise<Pod[]> {
   const pods: Pod[] = [];
   while (pods.length < count) pods.push(await subject.addPod());
@@ -53,9 +56,9 @@ export const CONCURRENCY_RULES: readonly Rule[] = [
   {
     id: 'killed-add-then-del',
     level: 'should',
-    title: `after an ADD that was killed, at any of ${KILLS} moments, DEL without prevResult leaves nothing`,
+    title: `after an ADD that was killed, at any of ${KILLS} moments, DEL leaves nothing`,
     source: SPEC.lifecycle,
-    check: (subject) => killThen(subject, async (pod) => pod.expect('DEL', { config: { prevResult: undefined } })),
+    check: (subject) => killThen(subject, (pod) => pod.expect('DEL', NO_RESULT)),
   },
   {
     id: 'killed-add-then-add',
@@ -64,7 +67,7 @@ export const CONCURRENCY_RULES: readonly Rule[] = [
     source: SPEC.lifecycle,
     check: (subject) =>
       killThen(subject, async (pod) => {
-        await pod.expect('DEL');
+        await pod.expect('DEL', NO_RESULT);
         await pod.add();
         await pod.expect('DEL');
       }),

@@ -34,10 +34,12 @@ export const GC_RULES: readonly Rule[] = [
       const pods = await addTwo(subject);
       const before = await Promise.all(pods.map((pod) => pod.state()));
       for (let round = 0; round < 2; round += 1) await collect(subject, pods[0], pods);
-      const problems = [];
-      for (const [index, pod] of pods.entries()) {
-        const [state] = before.slice(index);
-        if (state !== undefined) problems.push(...comparePods(state, await pod.state()));
+      const problems: string[] = [];
+      for (const [index, state] of before.entries()) {
+        const pod = pods[index];
+        if (pod !== undefined) problems.push(...comparePods(state, await pod.state()));
+      }
+      for (const pod of pods) {
         await pod.expect('CHECK');
         await pod.expect('DEL');
       }
@@ -53,19 +55,16 @@ export const GC_RULES: readonly Rule[] = [
       if (!hasGc(subject)) return NO_GC;
       await settle(subject);
       const [valid, stale] = [await subject.addPod(), await subject.addPod()];
-      const before = await stale.state();
       await valid.add();
-      const validOnly = await stale.state();
+      const before = await stale.state();
       await stale.add();
       await stale.removeNetns();
-      if ((await findLeftOnNode(stale, validOnly)).length === 0) {
-        await valid.expect('DEL');
-        return notApplicable('nothing of an attachment outlives its namespace');
-      }
+      const isTested = (await findLeftOnNode(stale, before)).length > 0;
       await collect(subject, valid, [valid]);
+      const left = await findLeftOnNode(stale, before);
       await valid.expect('CHECK');
       await valid.expect('DEL');
-      return findLeftOnNode(stale, before);
+      return isTested ? left : notApplicable('nothing of an attachment outlives its namespace');
     },
   },
   {
@@ -86,7 +85,7 @@ export const GC_RULES: readonly Rule[] = [
     },
   },
   {
-    id: 'gc-after-gc',
+    id: 'gc-then-del-and-add',
     level: 'must',
     title: 'DEL and ADD succeed for an attachment that GC removed',
     source: SPEC.gc,
