@@ -36,10 +36,10 @@ const fourTimes = (id: number): string => [id, id, id, id].join('\t');
 
 /** Its root, with every mount in it; of programs and libraries, only where they are. */
 async function expectRoot(proc: string): Promise<void> {
-  const found = await listBelow(`${proc}/root`, ['usr', 'share/rootfs', 'proc/self/fd']);
+  const found = await listBelow(`${proc}/root`, ['usr', 'share/rootfs-0', 'proc/self/fd']);
   expect(found).toEqual([
     ...['bin', 'dev', 'dev/null', 'dev/urandom', 'etc', 'etc/ld.so.cache', 'guest', 'guest/initrd', 'guest/kernel'],
-    ...['lib', 'lib64', 'proc', 'proc/self', 'proc/self/fd', 'sbin', 'share', 'share/rootfs', 'usr'],
+    ...['lib', 'lib64', 'proc', 'proc/self', 'proc/self/fd', 'sbin', 'share', 'share/rootfs-0', 'usr'],
   ]);
   const mounts = parseMountinfo(await readFile(`${proc}/mountinfo`, 'utf8'));
   const options = Object.fromEntries(mounts.map((mount) => [mount.mountPoint, mount.options.filter(isRestriction)]));
@@ -50,7 +50,7 @@ async function expectRoot(proc: string): Promise<void> {
     '/etc/ld.so.cache': data,
     '/guest/kernel': data,
     '/guest/initrd': data,
-    '/share/rootfs': data,
+    '/share/rootfs-0': data,
     '/proc/self/fd': data,
   });
   expect(mounts).toHaveLength(Object.keys(options).length);
@@ -74,7 +74,7 @@ async function expectDescriptors(proc: string): Promise<void> {
   const open = await Promise.all(
     fds.map(async (fd) => ({ path: await readlink(fd), isDirectory: (await stat(fd)).isDirectory() })),
   );
-  const handed = open.filter(({ path }) => path.startsWith('/') && !/^\/share\/rootfs(\/|$)/.test(path));
+  const handed = open.filter(({ path }) => path.startsWith('/') && !/^\/share\/rootfs-0(\/|$)/.test(path));
   expect(handed.filter(({ isDirectory }) => isDirectory)).toEqual([]);
   const volumes = join(lab.poolDirectory, 'volumes');
   const names = handed.map(({ path }) => (path.startsWith(volumes) ? basename(path) : path));
@@ -82,7 +82,8 @@ async function expectDescriptors(proc: string): Promise<void> {
   const { root } = guestManifestRecord.decode(await readFile(manifest, 'utf8'), manifest);
   expect([...new Set(names)].sort()).toEqual(
     [
-      ...['/dev/net/tun', '/dev/null', '/run/berth/pods/guarded/console.log', '/run/berth/pods/guarded/vmm.log'],
+      // Opened in a mount namespace of the VMM's own, from which /dev is gone.
+      ...['/net/tun', '/dev/null', '/run/berth/pods/guarded/console.log', '/run/berth/pods/guarded/vmm.log'],
       ...[VOLUME_FILES.image, VOLUME_FILES.lease, join(programs.guestDirectory, root.file)],
     ].sort(),
   );
