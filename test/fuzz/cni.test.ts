@@ -28,23 +28,74 @@ const variable = fc.option(
   { nil: undefined },
 );
 
+/** Configurations of all sorts that are well-formed, and that may go together or not. */
+const features = fc.record(
+  {
+    type: fc.constantFrom('berth', 'tc-redirect-tap'),
+    mode: fc.constantFrom('tc', 'macvtap'),
+    macvtapMode: fc.constantFrom('passthru', 'bridge', 'vepa', 'private'),
+    queues: fc.constantFrom(1, 2, 256),
+    dialect: fc.constantFrom('plain', 'tc-redirect-tap'),
+    allIps: fc.boolean(),
+    kataDanDir: fc.constant('/run/dans'),
+    tapOwner: fc.constantFrom(0, 54_321),
+    when: fc.constantFrom({ annotation: 'vm' }, { annotation: 'vm', value: 'yes' }),
+    runtimeConfig: fc.record(
+      {
+        'io.kubernetes.cri.pod-annotations': fc.constantFrom(null, {}, { vm: 'yes' }),
+        bandwidth: fc.constantFrom(
+          {},
+          { IngressRate: 8_000_000, IngressBurst: 80_000 },
+          { egressRate: 1, egressBurst: 1 },
+        ),
+        dns: fc.constantFrom({ Servers: ['10.0.0.7'], Searches: null }, {}),
+        mac: fc.constantFrom('', '02:00:00:00:00:01'),
+        ips: fc.constantFrom([], ['10.88.0.200']),
+      },
+      { requiredKeys: [] },
+    ),
+    'cni.dev/valid-attachments': fc.constantFrom(null, [], [{ containerID: 'pod', ifname: 'eth0' }]),
+  },
+  { requiredKeys: [] },
+);
+
+const plainConfig = () => ({
+  cniVersion: '1.0.0',
+  name: 'net',
+  type: 'berth',
+  runDir: '/run/berth',
+  logLevel: 'warn',
+  dns: { nameservers: ['10.0.0.1'], search: ['a'], options: [] },
+  prevResult: pod.prevResult,
+});
+
 function calls(): fc.Arbitrary<FuzzedCall> {
   const config = {
-    cniVersion: '1.0.0',
-    name: 'net',
-    type: 'berth',
-    runDir: '/run/berth',
-    logLevel: 'warn',
-    dns: { nameservers: ['10.0.0.1'], search: ['a'], options: [] },
-    prevResult: pod.prevResult,
+    ...plainConfig(),
+    mode: 'tc',
+    queues: 1,
+    dialect: 'plain',
+    when: { annotation: 'vm' },
+    runtimeConfig: {
+      'io.kubernetes.cri.pod-annotations': { vm: 'yes' },
+      bandwidth: { ingressRate: 8, ingressBurst: 8 },
+    },
+    args: { cni: { ips: [] } },
+    'cni.dev/valid-attachments': [{ containerID: 'pod', ifname: 'eth0' }],
   };
+  const featured = fc
+    .tuple(features, fc.constantFrom('0.3.0', '0.3.1', '0.4.0', '1.0.0', '1.1.0', '1.1.0'))
+    .map(([keys, cniVersion]) => JSON.stringify({ ...plainConfig(), ...keys, cniVersion }));
   const nested = fc
     .tuple(fc.constantFrom(['[', ']'], ['{"a":', '}']), fc.constantFrom(10, 90, 110, 2000, 5000, 20_000, 100_000))
     .map(([[open = '', close = ''], depth]) => `${open.repeat(depth)}0${close.repeat(depth)}`)
     .map((deep) => JSON.stringify(config).replace('"prevResult":{', `"prevResult":{"deep":${deep},`));
-  const plain = JSON.stringify(config);
+  const plain = JSON.stringify(plainConfig());
   return fc.record({
-    command: mostly('ADD', fc.constantFrom('ADD', 'DEL', 'DEL', 'CHECK', 'GC', 'STATUS', 'VERSION', 'add', '')),
+    command: fc.oneof(
+      { weight: 4, arbitrary: fc.constant('ADD') },
+      { weight: 4, arbitrary: fc.constantFrom('DEL', 'CHECK', 'GC', 'STATUS', 'VERSION', 'add', '') },
+    ),
     env: fc.record({
       CNI_CONTAINERID: mostly<string | undefined>('pod', variable, fc.constantFrom('c'.repeat(128), 'c'.repeat(129))),
       CNI_NETNS: mostly<string | undefined>(
@@ -57,11 +108,28 @@ function calls(): fc.Arbitrary<FuzzedCall> {
         variable,
         fc.constantFrom('lo', 'eth1', 'ü'.repeat(7), 'ü'.repeat(15)),
       ),
-      CNI_ARGS: mostly<string | undefined>(undefined, variable),
+      CNI_ARGS: mostly<string | undefined>(
+        undefined,
+        variable,
+        fc.constantFrom(
+          'IgnoreUnknown=1;K8S_POD_NAME=a',
+          'TC_REDIRECT_TAP_NAME=fc0',
+          'TC_REDIRECT_TAP_UID=54321',
+          'A;B',
+          ';',
+        ),
+      ),
+      TRACEPARENT: mostly<string | undefined>(
+        undefined,
+        variable,
+        fc.constant(`00-${'4'.repeat(32)}-${'7'.repeat(16)}-01`),
+      ),
       BERTH_TRACE: mostly<string | undefined>(undefined, variable, fc.constantFrom('netlink', 'record,netlink', 'all')),
     }),
     stdin: mostly<string | Uint8Array>(
       plain,
+      featured,
+      featured,
       brokenJson(config),
       brokenJson(config),
       nested,
@@ -78,8 +146,10 @@ function calls(): fc.Arbitrary<FuzzedCall> {
 /** Records go below the world's own /run, whatever the configuration says: the rest is the machine's. */
 function keepsToRun(stdin: string | Uint8Array): boolean {
   try {
-    const { runDir } = JSON.parse(typeof stdin === 'string' ? stdin : new TextDecoder().decode(stdin));
-    return typeof runDir !== 'string' || !runDir.startsWith('/') || /^\/run\/(?!.*\.\.)/.test(runDir);
+    const { runDir, kataDanDir } = JSON.parse(typeof stdin === 'string' ? stdin : new TextDecoder().decode(stdin));
+    return [runDir, kataDanDir].every(
+      (path) => typeof path !== 'string' || !path.startsWith('/') || /^\/run\/(?!.*\.\.)/.test(path),
+    );
   } catch {
     return true;
   }
@@ -87,13 +157,16 @@ function keepsToRun(stdin: string | Uint8Array): boolean {
 
 const LOOK = `
 ip -json -details link show; echo '#'
+ip -json address show dev eth0; echo '#'
 tc -json qdisc show; echo '#'
 tc -json filter show dev eth0 ingress; echo '#'
 find /run -not -path '/run/tmp/*' | sort`;
 
-/** Links, qdiscs, filters and files, as far as berth could change them. */
+/** Links, addresses, qdiscs, filters and files, as far as berth could change them. */
 async function lookAround() {
-  const [links = '', qdiscs = '', filters = '', files = ''] = (await pod.run('sh', '-c', LOOK)).split('#\n');
+  const [links = '', addresses = '', qdiscs = '', filters = '', files = ''] = (await pod.run('sh', '-c', LOOK)).split(
+    '#\n',
+  );
   const found = JSON.parse(links) as readonly { readonly flags: readonly string[]; readonly [key: string]: unknown }[];
   return {
     // Of the flags the carrier comes and goes by itself.
@@ -102,19 +175,29 @@ async function lookAround() {
       link['ifindex'],
       link['ifalias'],
       link['mtu'],
+      link['address'],
       flags.includes('UP'),
     ]),
+    addresses: readAddresses(addresses),
     qdiscs: JSON.parse(qdiscs) as unknown,
     filters: JSON.parse(filters || '[]') as unknown,
     // The directory of records stays once it is there.
-    files: files.split('\n').filter((path) => !/^\/run\/.*networks$|^\/run\/berth$/.test(path)),
+    files: files.split('\n').filter((path) => !/^\/run\/.*networks$|^\/run\/(berth|dans)$/.test(path)),
   };
 }
 
-/** Each answer is JSON, or nothing after a DEL; an error has code and message, and is none that nobody thought of. */
+/** The kernel's own link-local ones come and go with the interface. */
+function readAddresses(text: string): string[] {
+  const [eth0] = JSON.parse(text) as readonly { readonly addr_info: readonly { readonly local: string }[] }[];
+  return (eth0?.addr_info ?? []).map(({ local }) => local).filter((local) => !local.startsWith('fe80:'));
+}
+
+const SILENT = ['DEL', 'CHECK', 'GC', 'STATUS'];
+
+/** Each answer is JSON, or nothing after a verb that has nothing to say; an error has code and message, and is none that nobody thought of. */
 function expectAnswer(command: string, { exitCode, stdout, answer }: Called): void {
   if (exitCode === 0) {
-    if (command === 'DEL') expect(stdout).toBe('');
+    if (SILENT.includes(command)) expect(stdout).toBe('');
     else expect(answer).toBeTypeOf('object');
     return;
   }
@@ -150,7 +233,7 @@ describe('the CNI plugin answers in JSON whatever it is given', () => {
         const called = await pod.berth(command, change);
         expectAnswer(command, called);
         if (called.exitCode === 1) expect(await lookAround()).toEqual(wired);
-        else if (command === 'ADD' || command === 'DEL') wired = await wire();
+        else if (command === 'ADD' || command === 'DEL' || command === 'GC') wired = await wire();
       }),
       runs(120),
     );
