@@ -4,7 +4,7 @@ import { deleteVolume } from './controller/delete-volume.ts';
 import { controllerExpandVolume } from './controller/expand-volume.ts';
 import { getCapacity } from './controller/get-capacity.ts';
 import { controllerGetVolume } from './controller/get-volume.ts';
-import { listVolumes } from './controller/list-volumes.ts';
+import { createListVolumes } from './controller/list-volumes.ts';
 import { controllerModifyVolume } from './controller/modify-volume.ts';
 import {
   controllerPublishVolume,
@@ -39,7 +39,7 @@ export function createController(context: ControllerContext) {
     DeleteVolume: (request: messages.DeleteVolumeRequest) => deleteVolume(request, context),
     ValidateVolumeCapabilities: (request: messages.ValidateVolumeCapabilitiesRequest) =>
       validateVolumeCapabilities(request, context),
-    ListVolumes: (request: messages.ListVolumesRequest) => listVolumes(request, context),
+    ListVolumes: createListVolumes(context),
     ControllerGetVolume: (request: messages.ControllerGetVolumeRequest) => controllerGetVolume(request, context),
     GetCapacity: (request: messages.GetCapacityRequest) => getCapacity(request, context),
     ControllerExpandVolume: (request: messages.ControllerExpandVolumeRequest) =>

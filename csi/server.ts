@@ -8,6 +8,7 @@ import {
   ServerCredentials,
   type ServerUnaryCall,
   type ServerWritableStream,
+  type ServiceDefinition,
   type UntypedServiceImplementation,
 } from '@grpc/grpc-js';
 import { Fault } from '../proto/fault.ts';
@@ -16,6 +17,7 @@ import { ensureNoStaleSocket } from '../runtime/system/node/unix-socket.ts';
 import { within } from '../runtime/system/within.ts';
 import { loadProto } from './load-proto.ts';
 import type { RpcMetrics } from './metrics/rpc-metrics.ts';
+import { serializeOnce } from './serialize-once.ts';
 import { type Hall, serve } from './serve.ts';
 import { toServiceError } from './status.ts';
 import type { Call, CallContext, Service, StreamCall, StreamVerb, Verb } from './verb.ts';
@@ -54,7 +56,7 @@ export async function startServer(
       const isStream = definition[verb]?.responseStream ?? false;
       handlers[verb] = toHandler(verb, body, isStream, hall);
     }
-    server.addService(definition, handlers);
+    server.addService(withLists(definition), handlers);
   }
   await ensureNoStaleSocket(socketPath);
   try {
@@ -71,6 +73,18 @@ export async function startServer(
       return stopped;
     },
   };
+}
+
+/** Verbs whose replies are long, and the field of which they are long: what is in it stays the same objects. */
+const LISTS: Readonly<Record<string, string>> = { ListVolumes: 'entries' };
+
+function withLists(definition: ServiceDefinition): ServiceDefinition {
+  const methods = Object.entries(definition).map(([verb, method]) => {
+    const field = LISTS[verb];
+    if (field === undefined) return [verb, method];
+    return [verb, { ...method, responseSerialize: serializeOnce(method.responseSerialize, field) }];
+  });
+  return Object.fromEntries(methods);
 }
 
 /** csi.proto says which verbs stream; what a verb answers must agree with it. */

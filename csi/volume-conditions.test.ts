@@ -33,6 +33,14 @@ it('has the word of the last guest, and the file for a listing only now and then
   expect(await conditions.problemsOf([volume])).toEqual(['']);
 });
 
+it('is read once for listings that come at the same time', async () => {
+  const { world, conditions, volume } = setUp();
+  world.fs = { state: 'formatted', problem: 'needs a repair' };
+  const both = await Promise.all([conditions.problemsOf([volume]), conditions.problemsOf([volume])]);
+  expect(both).toEqual([['needs a repair'], ['needs a repair']]);
+  expect(world.reads).toBe(1);
+});
+
 it('tells of the disk beside what is on it', async () => {
   const { world, conditions, volume } = setUp();
   world.disk = 'the image is too long';

@@ -27,6 +27,7 @@ export class VolumeConditions {
   private readonly now: () => number;
   private readonly noted = new Map<VolumeId, Known>();
   private readonly read = new Map<VolumeId, Known>();
+  private readonly reading = new Map<VolumeId, Promise<string>>();
 
   constructor(now: () => number = () => performance.now()) {
     this.now = now;
@@ -51,14 +52,24 @@ export class VolumeConditions {
     return problem;
   }
 
-  /** As problemOf, of many: what was read a moment ago is not read again. */
+  /** As problemOf, of many: what was read a moment ago, or is being read for another listing, is not read again. */
   async problemsOf(volumes: readonly FoundVolume[]): Promise<string[]> {
-    return mapConcurrently(volumes, CONCURRENCY, async (volume) => {
-      const { volumeId } = volume.spec;
-      const noted = this.fresh(this.noted, volumeId, MAX_NOTE_AGE_MS);
-      const known = noted?.problem ? noted : this.fresh(this.read, volumeId, MAX_AGE_MS);
-      return known?.problem ?? this.problemOf(volume);
-    });
+    const known = volumes.map(({ spec }) => this.knownOf(spec.volumeId));
+    const unknown = volumes.filter((_, index) => known[index] === undefined);
+    const read = await mapConcurrently(unknown, CONCURRENCY, (volume) => this.readOnce(volume));
+    return known.map((problem) => problem ?? read.shift() ?? '');
+  }
+
+  private knownOf(volumeId: VolumeId): string | undefined {
+    const noted = this.fresh(this.noted, volumeId, MAX_NOTE_AGE_MS);
+    return noted?.problem || this.fresh(this.read, volumeId, MAX_AGE_MS)?.problem;
+  }
+
+  private readOnce(volume: FoundVolume): Promise<string> {
+    const { volumeId } = volume.spec;
+    const running = this.reading.get(volumeId) ?? this.problemOf(volume).finally(() => this.reading.delete(volumeId));
+    this.reading.set(volumeId, running);
+    return running;
   }
 
   private fresh(known: ReadonlyMap<VolumeId, Known>, volumeId: VolumeId, maxAgeMs: number): Known | undefined {
