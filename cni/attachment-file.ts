@@ -23,11 +23,15 @@ export function attachmentFile(
   const key = networkAttachmentKey({ network: config.network, ...attachment });
   const name = `${key}.json`;
   const file = recordFile(files, networkAttachmentRecord, `${networks}/${name}`, { durable: false });
+  let isPrepared = false;
   return {
     ...file,
     async save(record) {
-      await files.makeDirectory(networks, DIRECTORY_MODE);
-      await ensureNoTemporaryFiles(files, networks, name);
+      if (!isPrepared) {
+        await files.makeDirectory(networks, DIRECTORY_MODE);
+        await ensureNoTemporaryFiles(files, networks, name);
+        isPrepared = true;
+      }
       await file.save(record);
     },
     async remove() {

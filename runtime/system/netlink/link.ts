@@ -21,10 +21,13 @@ const IFLA = {
   LINKINFO: 18,
   IFALIAS: 20,
   AF_SPEC: 26,
+  EXT_MASK: 29,
   CARRIER: 33,
   PARENT_DEV_NAME: 56,
   PARENT_DEV_BUS_NAME: 57,
 } as const;
+/** Leaves out what is counted on an interface, which is most of what the kernel would say. */
+const RTEXT_FILTER_SKIP_STATS = 8;
 const IFLA_INFO_KIND = 1;
 const IFLA_INFO_DATA = 2;
 /** Of the kind `tun`. */
@@ -90,7 +93,8 @@ export interface LinkChange {
 }
 
 export function listLinks(netlink: Netlink): Link[] {
-  const request = { words: 'list interfaces', type: RTM_GETLINK, flags: 0, payload: header(0).finish() };
+  const payload = header(0).u32Attribute(IFLA.EXT_MASK, RTEXT_FILTER_SKIP_STATS).finish();
+  const request = { words: 'list interfaces', type: RTM_GETLINK, flags: 0, payload };
   return netlink.dump(request).map(({ payload }) => parseLink(payload));
 }
 

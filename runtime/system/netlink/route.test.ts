@@ -78,8 +78,9 @@ describe('listRoutes', () => {
 
   it('keeps to the interface, of every table but the one that the kernel fills', () => {
     const elsewhere = CONNECTED.replace('08000400 03000000', '08000400 09000000');
-    const inTable = (table: string) => CONNECTED.replace('08000f00 fe000000', `08000f00 ${table}`);
-    const found = listRoutes(answering(CONNECTED, elsewhere, inTable('ff000000'), inTable('64000000')), eth0);
+    const inTable = (table: string) =>
+      CONNECTED.replace('fe02fd01', `${table}02fd01`).replace('08000f00 fe000000', `08000f00 ${table}000000`);
+    const found = listRoutes(answering(CONNECTED, elsewhere, inTable('ff'), inTable('64')), eth0);
     expect(found.map(({ destination, table }) => [destination, table])).toEqual([
       ['10.1.1.0/24', 254],
       ['10.1.1.0/24', 100],

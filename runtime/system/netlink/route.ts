@@ -30,6 +30,8 @@ const RTM_F_CLONED = 0x200;
 /** `rtm_table` of a number that does not fit: RTA_TABLE has it. */
 const RT_TABLE_COMPAT = 252;
 
+/** Where the structure has the table. */
+const RTM_TABLE = 4;
 /** The kernel's own: it has one for each address. */
 const RT_TABLE_LOCAL = 255;
 /** In place of a family: all of them in one list. */
@@ -39,12 +41,15 @@ const AF_UNSPEC = 0;
 export function listRoutes(netlink: Netlink, link: LinkRef): NicRoute[] {
   const words = `list routes of ${link.name}`;
   const payload = new MessageBuilder().u8(AF_UNSPEC, 0, 0, 0, 0, 0, 0, 0).u32(0).finish();
-  return netlink
-    .dump({ words, type: RTM_GETROUTE, flags: 0, payload })
-    .flatMap((message) => parseRoute(message.payload) ?? [])
-    .filter(({ route }) => route.table !== RT_TABLE_LOCAL)
-    .filter(({ interfaces, route }) => leavesBy(interfaces, link, route))
-    .map(({ route }) => route);
+  return (
+    netlink
+      .dump({ words, type: RTM_GETROUTE, flags: 0, payload })
+      // Most are the kernel's own: not worth reading.
+      .filter(({ payload }) => payload[RTM_TABLE] !== RT_TABLE_LOCAL)
+      .flatMap((message) => parseRoute(message.payload) ?? [])
+      .filter(({ interfaces, route }) => leavesBy(interfaces, link, route))
+      .map(({ route }) => route)
+  );
 }
 
 /** Makes a route, or replaces the one of the same destination and metric. */
