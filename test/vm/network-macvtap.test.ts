@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { createLab, type Lab } from '../support/lab.ts';
 import { configList, createPodNetwork, type PodNetwork } from '../support/pod-network.ts';
+import { twoProcessors } from '../support/qemus.ts';
 import { type ShellPod, startShellPod } from '../support/shell-pod.ts';
 
 const list = (berth: object) =>
@@ -29,12 +30,10 @@ beforeAll(async () => {
   lab = await createLab();
   network = await createPodNetwork(lab);
   for (const { name, list } of PODS) addresses.set(name, await network.attach(name, list));
-  for (const { name, queues } of PODS) {
-    guests.set(
-      name,
-      await startShellPod(lab, name, { flags: ['--netns', `/run/netns/${name}`, '--cpus', `${queues}`] }),
-    );
-  }
+  const starting = PODS.map(({ name, queues }) =>
+    startShellPod(lab, name, { flags: ['--netns', `/run/netns/${name}`, ...(queues === 2 ? twoProcessors : [])] }),
+  );
+  for (const started of await Promise.all(starting)) guests.set(started.name, started);
 });
 afterAll(() => lab.close());
 

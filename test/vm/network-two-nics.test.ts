@@ -4,6 +4,7 @@ import { podPaths, runPaths } from '../../proto/paths.ts';
 import { sandboxRecord } from '../../proto/sandbox-record.ts';
 import { createLab, type Lab } from '../support/lab.ts';
 import { configList, createPodNetwork, type PodNetwork } from '../support/pod-network.ts';
+import { twoProcessors } from '../support/qemus.ts';
 import { type ShellPod, startShellPod } from '../support/shell-pod.ts';
 
 const MTU = 9000;
@@ -30,9 +31,10 @@ beforeAll(async () => {
   addresses['jumbo'] = await network.attach('two', jumbo);
   addresses['second'] = await network.attach('two', second, 'net1');
   addresses['six'] = await network.attach('six', six);
-  // Alone: of two processors, neither should wait for the host's while the kernel boots.
-  two = await startShellPod(lab, 'two', { flags: ['--netns', '/run/netns/two', '--cpus', '2'] });
-  only = await startShellPod(lab, 'six', { flags: ['--netns', '/run/netns/six'] });
+  [two, only] = await Promise.all([
+    startShellPod(lab, 'two', { flags: ['--netns', '/run/netns/two', ...twoProcessors] }),
+    startShellPod(lab, 'six', { flags: ['--netns', '/run/netns/six'] }),
+  ]);
 });
 afterAll(() => lab.close());
 
