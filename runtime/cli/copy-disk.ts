@@ -22,10 +22,15 @@ const BLOCKS: Record<DiskCopy['blocks'], readonly string[]> = {
 /** Copies a disk, and syncs the copy. The lease of whichever of the two is a volume's is held until cp has ended. */
 export async function copyDisk({ from, to, blocks }: DiskCopy, lease: FileHandle, signal: AbortSignal): Promise<void> {
   const args = [...BLOCKS[blocks], '--', from, to];
+  const checkWanted = (): void => {
+    if (signal.aborted) throw new Fault('exec', `interrupted while ${from} was copied to ${to}`);
+  };
+  checkWanted();
   const { exitCode, stderr } = await run({ file: 'cp', args, descriptors: [lease.fd], signal });
-  if (exitCode !== 0 && !signal.aborted) throw copyFault(from, to, new TextDecoder().decode(stderr).trim());
-  if (exitCode === 0) await syncFile(to);
-  if (signal.aborted) throw new Fault('exec', `interrupted while ${from} was copied to ${to}`);
+  checkWanted();
+  if (exitCode !== 0) throw copyFault(from, to, new TextDecoder().decode(stderr).trim());
+  await syncFile(to);
+  checkWanted();
 }
 
 function copyFault(from: string, to: string, said: string): Fault {

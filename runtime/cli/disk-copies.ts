@@ -1,10 +1,10 @@
-import { link, readdir, rename, rm, stat, truncate } from 'node:fs/promises';
+import { link, readdir, rename, rm, stat } from 'node:fs/promises';
 import { Fault } from '../../proto/fault.ts';
 import { VOLUME_FILES } from '../../proto/volume-spec.ts';
-import { exec } from '../system/node/exec.ts';
 import { abortable } from './abortable.ts';
 import { copyDisk, syncFile } from './copy-disk.ts';
 import { isCopyName, toCopyName } from './copy-name.ts';
+import { extendDisk } from './disk-size.ts';
 import { holdLease } from './hold-lease.ts';
 import type { VolumeView } from './list-volumes.ts';
 
@@ -20,7 +20,7 @@ export interface SavedDisk {
 export function saveDisk(volume: VolumeView): Promise<SavedDisk> {
   const { directory } = volume;
   return abortable((signal) =>
-    holdLease(volume, async (lease) => {
+    holdLease(volume, 'its disk is being copied, before a rescue', async (lease) => {
       await clearUp(directory);
       const image = `${directory}/${VOLUME_FILES.image}`;
       const path = `${directory}/${toCopyName(new Date())}`;
@@ -39,11 +39,11 @@ export function saveDisk(volume: VolumeView): Promise<SavedDisk> {
 
 /**
  * Puts the copy in the place of the disk, at one instant; what was the disk until then is a copy from now on, whose name
- * is answered. `note` is asked to record it before anybody can have the volume.
+ * is answered. `note` is asked to record it first: a volume that says too soon what is wrong with it harms nobody.
  */
 export function restoreDisk(volume: VolumeView, name: string, note: () => Promise<void>): Promise<string> {
-  const { volumeId, directory, spec } = volume;
-  return holdLease(volume, async () => {
+  const { volumeId, directory } = volume;
+  return holdLease(volume, 'its disk is being put back', async () => {
     await clearUp(directory);
     const copies = (await readdir(directory)).filter(isCopyName);
     if (!copies.includes(name)) {
@@ -51,21 +51,15 @@ export function restoreDisk(volume: VolumeView, name: string, note: () => Promis
       throw new Fault('not-found', `volume ${volumeId} has no copy ${name}: ${known}`, { fields: { volumeId } });
     }
     const [copy, image] = [`${directory}/${name}`, `${directory}/${VOLUME_FILES.image}`];
-    // The volume may have grown since, and its disk has the size that the record says.
-    await extend(copy, spec?.capacityBytes ?? 0, isThick(volume));
+    await extendDisk(copy, directory);
     await syncFile(copy);
+    await note();
     const setAside = toCopyName(new Date());
     await link(image, `${directory}/${setAside}`);
     await rename(copy, image);
-    await note();
     await syncFile(directory);
     return setAside;
   });
-}
-
-async function extend(path: string, sizeBytes: number, thick: boolean): Promise<void> {
-  if (thick) await exec('fallocate', ['--length', String(sizeBytes), path]);
-  else if ((await stat(path)).size < sizeBytes) await truncate(path, sizeBytes);
 }
 
 /** What was killed on the way left: half a copy, or a second name of the disk itself, which is no copy. */

@@ -14,11 +14,12 @@ export interface LeasedVolume {
 const PATIENCE_S = '0.25';
 
 /**
- * Keeps every VM, and berth-csi, from the volume while `body` works on it. The lock belongs to the open file: a program
- * that is given `lease.fd` holds it as well, should it outlive this one.
+ * Keeps every VM, and berth-csi, from the volume while `body` works on it, and tells them the purpose. The lock belongs to
+ * the open file: a program that is given `lease.fd` holds it as well, should it outlive this one.
  */
 export async function holdLease<T>(
   { volumeId, directory }: LeasedVolume,
+  purpose: string,
   body: (lease: FileHandle) => Promise<T>,
 ): Promise<T> {
   const path = `${directory}/${VOLUME_FILES.lease}`;
@@ -30,9 +31,9 @@ export async function holdLease<T>(
     // Node has no flock(2): util-linux takes it on the descriptor that it inherits.
     const args = ['--exclusive', '--wait', PATIENCE_S, '3'];
     const { exitCode } = await run({ file: 'flock', args, descriptors: [lease.fd] });
-    if (exitCode !== 0) throw heldFault(volumeId, path, await lease.readFile('utf8'));
+    if (exitCode !== 0) throw heldFault(volumeId, describeOwner(await lease.readFile('utf8'), path));
     await requireReachable(lease, path);
-    await writePurpose(lease);
+    await writePurpose(lease, purpose);
     return await body(lease);
   } finally {
     await lease.close();
@@ -46,23 +47,23 @@ async function requireReachable(lease: FileHandle, path: string): Promise<void> 
   throw new Fault('not-found', `the volume of ${path} was deleted`, { fields: { path } });
 }
 
-/** No VM has it: the name of one that had would be believed. */
-async function writePurpose(lease: FileHandle): Promise<void> {
-  const purpose = `berth volume is at work on it (process ${process.pid})`;
+/** In place, as the file is the lock; where there is no space for the words there are none. */
+async function writePurpose(lease: FileHandle, purpose: string): Promise<void> {
   await lease.truncate(0);
-  await lease.write(encodeLease({ purpose, takenAtMs: Date.now() }), 0);
+  await lease.write(encodeLease({ purpose, takenAtMs: Date.now() }), 0).catch(() => undefined);
 }
 
-function heldFault(volumeId: string, path: string, text: string): Fault {
-  const message = `volume ${volumeId} is in use${describeOwner(text, path)}; wait for its end, or end it`;
-  return new Fault('precondition', message, { fields: { volumeId } });
+function heldFault(volumeId: string, owner: string): Fault {
+  return new Fault('precondition', `volume ${volumeId} is in use${owner}`, { fields: { volumeId } });
 }
 
 /** Follows "in use". */
 function describeOwner(text: string, path: string): string {
   try {
     const owner = decodeLease(text, path);
-    return 'purpose' in owner ? `: ${owner.purpose}` : ` by pod ${owner.podUid} (sandbox ${owner.sandboxId})`;
+    return 'purpose' in owner
+      ? `: ${owner.purpose}`
+      : ` by pod ${owner.podUid} (sandbox ${owner.sandboxId}); end it first`;
   } catch {
     return ` by another program (lslocks shows who holds ${path})`;
   }

@@ -1,5 +1,4 @@
 import { existsSync } from 'node:fs';
-import { stat, truncate } from 'node:fs/promises';
 import type { CsiClient } from '../../deploy/demo/csi-client.ts';
 import { describeError, Fault } from '../../proto/fault.ts';
 import { decodeWith } from '../../proto/record.ts';
@@ -10,6 +9,7 @@ import { recordFile } from '../system/record-file.ts';
 import { abortable } from './abortable.ts';
 import { formatJson } from './command.ts';
 import { copyDisk, syncFile } from './copy-disk.ts';
+import { extendDisk } from './disk-size.ts';
 import { withDriver } from './driver.ts';
 import { holdLease } from './hold-lease.ts';
 import { type CreatedVolume, createReply, toPersistentVolume } from './persistent-volume.ts';
@@ -37,18 +37,12 @@ const toVolumeName = (name: string): string => `imported-${name}`;
 export async function importVolume(file: string, options: ImportOptions): Promise<number> {
   const image = await readImage(file, options.fsType);
   requirePool(options.pool);
-  const volume = await abortable((signal) =>
-    withDriver(options.socket, async (driver) => {
-      const made = await createVolume(driver, image, options);
-      await fillVolume(
-        driver,
-        made,
-        { file, directory: `${options.pool.directory}/volumes/${made.volume_id}` },
-        signal,
-      );
-      return made;
-    }),
-  );
+  const volume = await withDriver(options.socket, async (driver) => {
+    const made = await createVolume(driver, image, options);
+    const filling = { file, directory: `${options.pool.directory}/volumes/${made.volume_id}` };
+    await abortable((signal) => fillVolume(driver, made, filling, signal));
+    return made;
+  });
   process.stdout.write(formatJson(toPersistentVolume(volume, { name: options.name, fsType: image.fsType })));
   return 0;
 }
@@ -81,21 +75,20 @@ interface Filling {
 
 async function fillVolume(
   driver: CsiClient,
-  { volume_id: volumeId, capacity_bytes: capacityBytes }: CreatedVolume,
+  { volume_id: volumeId }: CreatedVolume,
   { file, directory }: Filling,
   signal: AbortSignal,
 ): Promise<void> {
   let isOurs = false;
   try {
-    await holdLease({ volumeId, directory }, async (lease) => {
+    await holdLease({ volumeId, directory }, 'an image is being imported to it', async (lease) => {
       const record = await openRecord(directory, volumeId);
       isOurs = true;
       await record.save({ state: 'formatting' });
       const disk = `${directory}/${VOLUME_FILES.image}`;
       await copyDisk({ from: file, to: disk, blocks: 'sparse' }, lease, signal);
-      // The image may be smaller than the volume; nothing is cut from one that has grown since it was looked at.
-      await requireSize(file, disk, capacityBytes);
-      await truncate(disk, capacityBytes);
+      // The image may be smaller than the volume, and the volume larger than it was made.
+      await extendDisk(disk, directory);
       await syncFile(disk);
       await record.save({ state: 'raw' });
     });
@@ -114,11 +107,6 @@ async function openRecord(directory: string, volumeId: string) {
   if (found.state === 'never' || found.state === 'formatting') return record;
   const message = `volume ${volumeId} is there already, and has been used; take another --name, or delete it first`;
   throw new Fault('exists', `${message} (berth volume delete)`, { fields: { volumeId } });
-}
-
-async function requireSize(file: string, disk: string, capacityBytes: number): Promise<void> {
-  if ((await stat(disk)).size <= capacityBytes) return;
-  throw new Fault('precondition', `${file} has grown while it was imported; end whatever writes to it, and try again`);
 }
 
 async function takeBack(driver: CsiClient, volumeId: string, failure: unknown): Promise<void> {

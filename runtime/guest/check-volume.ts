@@ -6,6 +6,7 @@ import type { System } from '../system/port.ts';
 import { ensureNoDirectory, ensureUnmounted } from './files.ts';
 import { type CheckStep, isWhole, planCheck, REPAIRS, type Repair, wordsOf } from './fsck.ts';
 import { ownOptions } from './mount-volume.ts';
+import { blkidCommand, isOfKind, parseSignature } from './signature.ts';
 import { runTool } from './tool.ts';
 
 const REPLAY_POINT = '/run/berth/replay';
@@ -25,12 +26,25 @@ export interface CheckResult {
 
 /** However long it takes: a person waits for it. */
 export async function checkFilesystem(system: System, { fsType, device, repair }: CheckTask): Promise<CheckResult> {
+  const plan = planCheck(fsType, device, parseRepair(repair));
+  if (repair !== 'none') await requireKind(system, device, fsType);
   const words: string[] = [];
-  for (const step of planCheck(fsType, device, parseRepair(repair))) {
+  for (const step of plan) {
     if (step === 'replay') words.push(...replayLog(fsType, device));
     else if (!(await take(system, step, words))) return { isClean: false, words: words.join('\n') };
   }
   return { isClean: true, words: words.join('\n') };
+}
+
+/**
+ * A raw disk may hold anything, whatever its volume was made for, and a repair that finds an old superblock deep in it
+ * would put that in the place of everything. No signature at all is what a damaged superblock leaves.
+ */
+async function requireKind(system: System, device: string, fsType: Filesystem): Promise<void> {
+  const found = parseSignature(device, await runTool(system, blkidCommand(device)));
+  if (found === undefined || isOfKind(found, fsType)) return;
+  const message = `the disk carries ${found}, and not the ${fsType} that its volume was made for; nothing was repaired`;
+  throw new Fault('precondition', message, { fields: { device, fsType } });
 }
 
 /** Whether it left a whole file system, and what it said. */

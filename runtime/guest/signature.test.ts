@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { parseSignature } from './signature.ts';
+import { isOfKind, parseSignature } from './signature.ts';
 
 const completed = (exitCode: number, stdout = '', stderr = '') => ({
   exitCode,
@@ -28,4 +28,17 @@ describe('parseSignature', () => {
       expect(() => parseSignature('/dev/vdb', answer)).toThrow('could not say');
     },
   );
+});
+
+it.each([
+  ['ext4', 'ext4', true],
+  ['ext3 labelled xfs', 'ext4', true],
+  ['xfs labelled photos', 'xfs', true],
+  ['btrfs', 'btrfs', true],
+  ['xfs', 'ext4', false],
+  ['ext4 labelled xfs', 'xfs', false],
+  ['partition table gpt', 'ext4', false],
+  ['several contradicting signatures', 'xfs', false],
+] as const)('%s is of kind %s: %s', (signature, fsType, isOne) => {
+  expect(isOfKind(signature, fsType)).toBe(isOne);
 });

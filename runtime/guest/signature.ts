@@ -1,4 +1,5 @@
 import { Fault } from '../../proto/fault.ts';
+import type { Filesystem } from '../../proto/volume-spec.ts';
 import type { Completed } from '../system/port.ts';
 
 /** blkid(8), EXIT STATUS: low-level probing found nothing; found several that contradict each other. */
@@ -8,6 +9,12 @@ const AMBIVALENT = 8;
 
 /** `-p` reads the device itself, past any cache; partition tables count as signatures. */
 export const blkidCommand = (device: string): readonly string[] => ['blkid', '-p', '-o', 'export', device];
+
+/** Whether what parseSignature says is the file system; the driver of ext4 mounts its ancestors too. */
+export function isOfKind(signature: string, fsType: Filesystem): boolean {
+  const [type = ''] = signature.split(' ');
+  return fsType === 'ext4' ? ['ext2', 'ext3', 'ext4'].includes(type) : type === fsType;
+}
 
 /** What is on a device, in a word or two; undefined if it carries no signature that blkid knows. */
 export function parseSignature(device: string, { exitCode, stdout, stderr }: Completed): string | undefined {

@@ -98,6 +98,11 @@ describe.each(FILESYSTEMS)('%s', (fsType, { sizeBytes, superblock }) => {
     await exec('cp', ['--sparse=always', disk.image, clone.image]);
     await boot(disk, clone);
     const check = (repair: string) => vm.agent.call('checkVolume', { serial: 'v', fsType, repair });
+    const mistaken = { serial: 'v', fsType: fsType === 'xfs' ? 'ext4' : 'xfs', repair: 'full' };
+    await expect(vm.agent.call('checkVolume', mistaken)).rejects.toMatchObject({
+      code: 'precondition',
+      message: expect.stringContaining(`carries ${fsType} labelled mine`),
+    });
     expect(await check('safe')).toMatchObject({ isClean: true });
     const content = 'sha256sum </data/big; cat /data/later';
     for (const serial of ['v', 'clone']) {
