@@ -11,6 +11,8 @@ import { createLab, type Finished, type Lab, programs } from '../support/lab.ts'
 import { firstChild, signalInWorld } from '../support/world.ts';
 
 const MIB = 2 ** 20;
+/** Hundreds of MiB are written and synced. */
+const PATIENCE_MS = 180_000;
 const SOCKET = '/run/csi.sock';
 
 let lab: Lab;
@@ -170,9 +172,9 @@ describe('berth volume import', () => {
     expect(performance.now() - startMs).toBeLessThan(5_000);
   });
 
-  it('leaves nothing when the pool is full half-way, or it is interrupted', async () => {
-    const large = await makeImage('large.raw', 'ext4', 300, 240);
-    await inWorld('fallocate', '--length', '780M', join(lab.poolDirectory, 'others'));
+  it('leaves nothing when the pool is full half-way, or it is interrupted', { timeout: PATIENCE_MS }, async () => {
+    const large = await makeImage('large.raw', 'ext4', 200, 150);
+    await inWorld('fallocate', '--length', '840M', join(lab.poolDirectory, 'others'));
     const full = await importImage(large, 'large');
     expect(full).toMatchObject({ exitCode: 1, stdout: '', stderr: expect.stringContaining('no space left') });
     expect(await volumes()).toEqual([]);
@@ -183,8 +185,8 @@ describe('berth volume import', () => {
     expect(await volumes()).toEqual([]);
   });
 
-  it('that was killed is begun anew by the same command, also with another image, or deleted', async () => {
-    const large = await makeImage('large.raw', 'ext4', 300, 240);
+  it('that was killed is begun anew by the same command, or deleted', { timeout: PATIENCE_MS }, async () => {
+    const large = await makeImage('large.raw', 'ext4', 200, 150);
     const { id } = await endHalfWay(large, 'large', 'SIGKILL');
     expect(await stateOf(id)).toBe('formatting');
     // What copies has outlived it, and holds the lease as long as it writes.
@@ -195,7 +197,7 @@ describe('berth volume import', () => {
 
     await endHalfWay(large, 'large', 'SIGKILL');
     await inWorld('flock', join(lab.poolDirectory, 'volumes', id, 'lease'), 'true');
-    const emptier = await makeImage('emptier.raw', 'ext4', 300, 1);
+    const emptier = await makeImage('emptier.raw', 'ext4', 200, 1);
     expect(handleOf(await importImage(emptier, 'large'))).toBe(id);
     await expectSame(id, emptier);
     expect(await deleteVolume(id, 'imported-large')).toMatchObject({ exitCode: 0 });
