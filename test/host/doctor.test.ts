@@ -82,9 +82,12 @@ const isAlive = ({ pid }: ProcessIdentity): Promise<boolean> =>
     () => false,
   );
 
-async function addWired(name: string): Promise<CniPod & { readonly tap: string }> {
+async function addWired(
+  name: string,
+  config: Readonly<Record<string, unknown>> = {},
+): Promise<CniPod & { readonly tap: string }> {
   const pod = await node.addPod(name);
-  expect(await pod.berth('ADD')).toMatchObject({ exitCode: 0 });
+  expect(await pod.berth('ADD', { config })).toMatchObject({ exitCode: 0 });
   return { ...pod, tap: recordedTap(await pod.record()).name };
 }
 
@@ -101,7 +104,7 @@ describe('berth doctor', () => {
     expect(findings.filter(({ status }) => status === 'missing' || status === 'orphan')).toEqual([]);
     expect(exitCode).toBe(0);
     const kernel = findings.filter(({ area }) => area === 'kernel').map(({ what }) => what);
-    expect(kernel).toContain('redirection of packets (mirred)');
+    expect(kernel).toContain('redirection of packets (u32, bpf or matchall with mirred)');
     expect(findings).toContainEqual(expect.objectContaining({ what: expect.stringMatching(/^QEMU \d+\.\d+/) }));
   });
 
@@ -138,7 +141,8 @@ describe('berth doctor', () => {
     await rm(outside(`${run().networks}/net:unrecorded:eth0.json`));
 
     // Last: the next namespace may get its inode, and then ADD clears the record of the former one.
-    await node.removeNetns(await addWired('gone'));
+    await node.removeNetns(await addWired('gone', { kataDanDir: '/run/dans' }));
+    expect(await node.run('ls', '/run/dans')).toBe('gone.json');
 
     const volumeId = parseVolumeId('pool.0123456789ab.data');
     const publication = volumeAttachmentRecord.encode({
@@ -165,7 +169,7 @@ describe('berth doctor', () => {
     const safe = [
       ['pod dead has no shim', 'berth stop dead'],
       ['net:gone:eth0: its namespace', 'CNI DEL of container gone'],
-      [`${unrecorded.tap} in ${unrecorded.netns} is the TAP of net:unrecorded:eth0`, 'CNI DEL of container unrecorded'],
+      [`${unrecorded.tap} (tun) in ${unrecorded.netns} is of net:unrecorded:eth0`, 'CNI DEL of container unrecorded'],
       [stale, `rm ${stale}`],
     ] as const;
     const unsafe = [
@@ -192,6 +196,7 @@ describe('berth doctor', () => {
 
     expect(await node.records()).toEqual(['net:tapless:eth0.json', 'net:well:eth0.json', young.split('/').at(-1)]);
     expect(await unrecorded.remains()).toEqual([]);
+    expect(await node.run('ls', '/run/dans')).toBe('');
     expect(await well.remains()).toEqual(expect.arrayContaining([`link ${well.tap}`]));
     expect(await Promise.all([unserved, stray].map(isAlive))).toEqual([true, true]);
     expect(await readFile(outside(publicationPath), 'utf8')).toBe(publication);

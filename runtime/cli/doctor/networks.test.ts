@@ -25,7 +25,8 @@ const well: NetworkFacts = {
   isOfThisBoot: true,
   netnsId: '4:100',
   livesElsewhere: false,
-  aliases: ['', ALIAS],
+  links: [{ ifname: 'eth0' }, { ifname: 'berth2', ifalias: ALIAS }],
+  isKataTold: true,
   ageMs: 1e6,
 };
 const wiring = { ...record, state: 'wiring' } as const;
@@ -34,7 +35,11 @@ const clear = async () => {};
 describe('a recorded attachment', () => {
   it.each<[string, Partial<NetworkFacts>]>([
     ['whose TAP is there', {}],
-    ['that is being wired', { record: wiring, ageMs: 50, aliases: [] }],
+    ['that is being wired', { record: wiring, ageMs: 50, links: [] }],
+    [
+      'whose VM needs no device of berth',
+      { record: { ...record, device: { kind: 'physical', pciId: '0' } }, links: [] },
+    ],
   ])('is well, %s', (_, change) => {
     expect(judgeNetwork({ ...well, ...change }, clear)).toEqual([]);
   });
@@ -49,7 +54,9 @@ describe('a recorded attachment', () => {
 
   it.each<[string, Partial<NetworkFacts>]>([
     ['whose namespace lives on elsewhere', { netnsId: undefined, livesElsewhere: true }],
-    ['whose TAP is gone', { aliases: [] }],
+    ['whose TAP is gone', { links: [] }],
+    ['whose macvtap is gone, though not its ifb', { links: [{ ifname: 'berth2-in', ifalias: ALIAS }] }],
+    ['of which Kata is not told', { isKataTold: false }],
     ['whose ADD was interrupted', { record: wiring }],
   ])('is found, and left alone, %s', (_, change) => {
     const findings = judgeNetwork({ ...well, ...change }, clear);
@@ -62,6 +69,7 @@ describe('a link with an alias', () => {
   const tap = (ifalias: string | undefined, ...flags: string[]) => ({
     ifname: 'berth2',
     flags: ['UP', ...flags],
+    linkinfo: { info_kind: 'tun' },
     ...(ifalias === undefined ? {} : { ifalias }),
   });
   const judge = (link: ReturnType<typeof tap>, keys: string[] = []) => judgeTap(link, '/run/netns/c1', keys, clear);
@@ -76,7 +84,8 @@ describe('a link with an alias', () => {
 
   it('is cleared without a record, unless a process has it open or the alias is not of our making', () => {
     expect(judge(tap(ALIAS))).toMatchObject([{ status: 'orphan', repair: { apply: clear } }]);
-    for (const link of [tap(ALIAS, 'LOWER_UP'), tap('berth:strange')]) {
+    const macvtap = { ...tap(ALIAS), linkinfo: { info_kind: 'macvtap' } };
+    for (const link of [tap(ALIAS, 'LOWER_UP'), tap('berth:strange'), macvtap]) {
       expect(judge(link)).toMatchObject([{ status: 'orphan' }]);
       expect(judge(link)[0]?.repair).toBeUndefined();
     }

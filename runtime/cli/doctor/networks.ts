@@ -1,4 +1,5 @@
 import { readdir, readFile, stat } from 'node:fs/promises';
+import * as v from 'valibot';
 import {
   describeDevice,
   isTap,
@@ -6,6 +7,7 @@ import {
   networkAttachmentKey,
   tapAlias,
 } from '../../../proto/network-attachment.ts';
+import { decodeWith } from '../../../proto/record.ts';
 import { iproute2, type Link } from '../../system/node/iproute2.ts';
 import type { System } from '../../system/port.ts';
 import { listNetworks } from '../list-attachments.ts';
@@ -26,8 +28,10 @@ export interface NetworkFacts {
   readonly netnsId: string | undefined;
   /** Whether anything still keeps the recorded namespace, if it is not the one at the path. */
   readonly livesElsewhere: boolean;
-  /** Aliases of the links at the path. */
-  readonly aliases: readonly string[];
+  /** Links at the path, none if it is another namespace. */
+  readonly links: readonly Pick<Link, 'ifname' | 'ifalias'>[];
+  /** Stock Kata's file, if the record names one, has the interface. */
+  readonly isKataTold: boolean;
   readonly ageMs: number;
 }
 
@@ -72,13 +76,14 @@ async function readFacts(path: string, record: NetworkAttachment, bootId: string
     isOfThisBoot: record.bootId === bootId,
     netnsId,
     livesElsewhere: !isHere && ((await findHolders(link)).length > 0 || (await isMounted(link))),
-    aliases: isHere ? (await listLinks(record.netnsPath)).map(({ ifalias }) => ifalias ?? '') : [],
+    links: isHere ? await listLinks(record.netnsPath) : [],
+    isKataTold: record.kataDan === undefined || (await isInDanFile(record.kataDan, record.ifName)),
     ageMs: Date.now() - (await stat(path).then(({ mtimeMs }) => mtimeMs, Date.now)),
   };
 }
 
 export function judgeNetwork(facts: NetworkFacts, clear: Repair['apply']): Finding[] {
-  const { record, isOfThisBoot, netnsId, livesElsewhere, aliases, ageMs } = facts;
+  const { record, isOfThisBoot, netnsId, livesElsewhere, links, isKataTold, ageMs } = facts;
   const key = networkAttachmentKey(record);
   const { containerId, ifName, netnsPath } = record;
   const orphan = {
@@ -103,13 +108,19 @@ export function judgeNetwork(facts: NetworkFacts, clear: Repair['apply']): Findi
     const what = `${key}: ADD was interrupted, or is at work since ${Math.round(ageMs / 1000)} s`;
     return ageMs < WIRING_FOR_MS ? [] : [{ ...orphan, what }];
   }
-  if (!isTap(record.device) || aliases.includes(tapAlias(key))) return [];
-  return [{ ...orphan, what: `${key}: its ${describeDevice(record.device)} is gone from ${netnsPath}` }];
+  const { device, kataDan } = record;
+  if (isTap(device) && !links.some(({ ifname, ifalias }) => ifname === device.name && ifalias === tapAlias(key))) {
+    return [{ ...orphan, what: `${key}: its ${describeDevice(device)} is gone from ${netnsPath}` }];
+  }
+  return isKataTold ? [] : [{ ...orphan, what: `${key}: ${kataDan} does not tell Kata of it any more` }];
 }
 
-/** A link that bears berth's mark and is in no record. One with a carrier is open in some VMM, and is left to it. */
+/**
+ * A link that bears berth's mark and is in no record. A TAP with a carrier is open in some VMM, and is left to it; of a
+ * macvtap the kernel does not tell.
+ */
 export function judgeTap(
-  { ifname, ifalias, flags }: Pick<Link, 'ifname' | 'ifalias' | 'flags'>,
+  { ifname, ifalias, flags, linkinfo }: Pick<Link, 'ifname' | 'ifalias' | 'flags' | 'linkinfo'>,
   netnsPath: string,
   keys: readonly string[],
   clear: Repair['apply'],
@@ -118,13 +129,15 @@ export function judgeTap(
   const key = ifalias.slice(tapAlias('').length);
   if (keys.includes(key)) return [];
   const parsed = parseAttachmentKey(key);
+  const kind = linkinfo?.info_kind ?? 'of no kind';
   const finding = {
     area: 'networks',
     status: 'orphan',
-    what: `${ifname} in ${netnsPath} is the TAP of ${key}, of which there is no record`,
+    what: `${ifname} (${kind}) in ${netnsPath} is of ${key}, of which there is no record`,
     mend: `nsenter --net=${netnsPath} ip link del ${ifname}`,
   } as const;
   if (parsed === undefined) return [finding];
+  if (kind !== 'tun') return [{ ...finding, what: `${finding.what}; whether a process has it open cannot be told` }];
   if (flags.includes('LOWER_UP')) return [{ ...finding, what: `${finding.what}; a process has it open` }];
   const proof = 'no process has the TAP open, and without a record no pod can be started on it';
   return [
@@ -138,6 +151,17 @@ export function judgeTap(
 
 const listNamedNamespaces = async (): Promise<string[]> =>
   (await readdir(NAMED_NAMESPACES).catch(() => [])).map((name) => `${NAMED_NAMESPACES}/${name}`);
+
+const danFile = v.object({ devices: v.array(v.object({ name: v.string() })) });
+
+async function isInDanFile(path: string, ifName: string): Promise<boolean> {
+  const text = await readFile(path, 'utf8').catch(() => '{}');
+  try {
+    return decodeWith(danFile, JSON.parse(text), path).devices.some(({ name }) => name === ifName);
+  } catch {
+    return false;
+  }
+}
 
 /** None of a path that is no namespace, or no more. */
 const listLinks = (netnsPath: string): Promise<Link[]> =>
