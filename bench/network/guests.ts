@@ -12,20 +12,21 @@ export interface Guests {
   readonly network: PodNetwork;
   /** Runs what is measured in the node's namespace. */
   readonly node: Launcher;
-  add(options: GuestOptions): Promise<Guest>;
-  close(): Promise<void>;
+  /** Answers the interfaces of a new VM, in the order of `wirings`. */
+  add(options: GuestOptions): Promise<readonly GuestInterface[]>;
 }
 
 export interface GuestOptions {
   readonly name: string;
   readonly vcpus: number;
-  /** Keys of berth's plugin. */
-  readonly wiring: Readonly<Record<string, unknown>>;
+  /** Keys of berth's plugin, for each interface. */
+  readonly wirings: readonly Readonly<Record<string, unknown>>[];
   /** Of a stream that the guest serves. */
   readonly mib: number;
 }
 
-export interface Guest {
+export interface GuestInterface {
+  readonly pod: string;
   readonly name: string;
   readonly address: string;
   readonly list: CniConfigList;
@@ -36,39 +37,31 @@ export async function openExperiment(
   context: BenchContext,
   prepare: (guests: Guests) => Promise<readonly Case[]>,
 ): Promise<OpenExperiment> {
-  const guests = await openGuests(context);
-  try {
-    return { cases: await prepare(guests), absent: [], close: () => guests.close() };
-  } catch (error) {
-    await guests.close();
-    throw error;
-  }
-}
-
-async function openGuests(context: BenchContext): Promise<Guests> {
   const lab = await createLab();
-  const network = await createPodNetwork(lab);
-  const node = openLauncher(context.launcher, [...lab.prefix, ...inNetns(PEER)]);
-  let count = 0;
-  return {
-    network,
-    node,
-    async add({ name, vcpus, wiring, mib }) {
+  try {
+    const network = await createPodNetwork(lab);
+    const node = openLauncher(context.launcher, [...lab.prefix, ...inNetns(PEER)]);
+    let count = 0;
+    const attach = async (pod: string, name: string, berth: GuestOptions['wirings'][number]) => {
       count += 1;
-      const list = configList({
-        name: `net${count}`,
-        main: { type: 'ptp' },
-        subnets: [`10.88.${count}.0/24`],
-        berth: wiring,
-      });
-      const [address = ''] = await network.attach(name, list);
-      const flags = ['--netns', netnsPath(name), '--cpus', String(vcpus)];
-      await serveStreams(await startShellPod(lab, name, { flags }), mib);
-      return { name, address, list };
-    },
-    async close() {
+      const list = configList({ name: `net${count}`, main: { type: 'ptp' }, subnets: [`10.88.${count}.0/24`], berth });
+      const [address = ''] = await network.attach(pod, list, name);
+      return { pod, name, address, list };
+    };
+    const add: Guests['add'] = async ({ name: pod, vcpus, wirings, mib }) => {
+      const interfaces: GuestInterface[] = [];
+      for (const [index, berth] of wirings.entries()) interfaces.push(await attach(pod, `eth${index}`, berth));
+      const flags = ['--netns', netnsPath(pod), '--cpus', String(vcpus)];
+      await serveStreams(await startShellPod(lab, pod, { flags }), mib);
+      return interfaces;
+    };
+    const close = async () => {
       await node.close();
       await lab.close();
-    },
-  };
+    };
+    return { cases: await prepare({ network, node, add }), absent: [], close };
+  } catch (error) {
+    await lab.close();
+    throw error;
+  }
 }

@@ -22,16 +22,17 @@ export const queues: Experiment = {
 };
 
 const SIZES = [
-  { name: 'two', title: '2 queues, 2 vCPUs', vcpus: 2, wiring: { queues: 2 } },
-  { name: 'idle', title: '1 queue, 2 vCPUs', vcpus: 2, wiring: {} },
-  { name: 'one', title: '1 queue, 1 vCPU', vcpus: 1, wiring: {} },
+  { name: 'two', title: '2 queues, 2 vCPUs', vcpus: 2, wirings: [{ queues: 2 }] },
+  { name: 'idle', title: '1 queue, 2 vCPUs', vcpus: 2, wirings: [{}] },
+  { name: 'one', title: '1 queue, 1 vCPU', vcpus: 1, wirings: [{}] },
 ] as const;
 
 async function prepare(guests: Guests): Promise<readonly Case[]> {
   const cases: Case[] = [];
   for (const { title, ...size } of SIZES) {
-    const { address } = await guests.add({ ...size, mib: MIB });
-    cases.push({ name: title, measure: () => measureStreams(guests.node, address, { mib: MIB, count: STREAMS }) });
+    for (const { address } of await guests.add({ ...size, mib: MIB })) {
+      cases.push({ name: title, measure: () => measureStreams(guests.node, address, { mib: MIB, count: STREAMS }) });
+    }
   }
   return cases;
 }

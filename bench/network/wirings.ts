@@ -1,5 +1,6 @@
+import { Fault } from '../../proto/fault.ts';
 import type { Case, Experiment } from '../core/suite.ts';
-import { type Guest, type Guests, openExperiment } from './guests.ts';
+import { type GuestInterface, type Guests, openExperiment } from './guests.ts';
 import { measurePing, measureStreams } from './streams.ts';
 
 const MIB = 256;
@@ -12,9 +13,9 @@ export const wirings: Experiment = {
   method:
     `A stream of ${MIB} MiB each way over one TCP connection between the guest (1 vCPU, emulated) and the other end of the ` +
     "pod's veth, from its opening until the reader has the last byte, and the mean of 500 pings that follow one another. " +
-    'tc and bridge are the same VM and the same TAP, wired anew before each sample: by the filters that berth made, and ' +
-    'as the second port of a bridge. macvtap is another VM, and no two VMs are the same. nc and dd of busybox are on both ' +
-    'sides. What the guest and QEMU do for a frame, which is most of it, is in every figure.',
+    'All are one VM with two NICs: a macvtap, and a TAP that is wired anew before each sample, by the filters that berth ' +
+    'made or as the second port of a bridge. nc and dd of busybox are on both sides. What the guest and QEMU do for a ' +
+    'frame, which is most of it, is in every figure.',
   measures: [
     { key: 'fromGuest', title: `${MIB} MiB from the guest`, unit: 's' },
     { key: 'toGuest', title: `${MIB} MiB to the guest`, unit: 's' },
@@ -26,10 +27,16 @@ export const wirings: Experiment = {
 };
 
 async function prepare(guests: Guests): Promise<readonly Case[]> {
-  const guest = await guests.add({ name: 'tap', vcpus: 1, wiring: {}, mib: MIB });
-  const other = await guests.add({ name: 'macvtap', vcpus: 1, wiring: { mode: 'macvtap' }, mib: MIB });
-  const tap = await readTap(guests, guest);
-  const measure = async ({ address }: Guest) => ({
+  const [tapped, macvtapped] = await guests.add({
+    name: 'pod',
+    vcpus: 1,
+    wirings: [{}, { mode: 'macvtap' }],
+    mib: MIB,
+  });
+  if (tapped === undefined || macvtapped === undefined)
+    throw new Fault('internal', 'a VM has the NICs that it was given');
+  const tap = await readTap(guests, tapped);
+  const measure = async ({ address }: GuestInterface) => ({
     ...(await measureStreams(guests.node, address, { mib: MIB, count: 1 })),
     ping: await measurePing(guests.node, address),
   });
@@ -38,18 +45,18 @@ async function prepare(guests: Guests): Promise<readonly Case[]> {
     {
       name: 'tc',
       async measure() {
-        if (isBridged) await unbridge(guests, guest, tap);
+        if (isBridged) await unbridge(guests, tapped, tap);
         isBridged = false;
-        return measure(guest);
+        return measure(tapped);
       },
     },
-    { name: 'macvtap', measure: () => measure(other) },
+    { name: 'macvtap', measure: () => measure(macvtapped) },
     {
       name: 'bridge and TAP',
       async measure() {
-        if (!isBridged) await bridge(guests, guest, tap);
+        if (!isBridged) await bridge(guests, tapped, tap);
         isBridged = true;
-        return measure(guest);
+        return measure(tapped);
       },
     },
   ];
@@ -61,26 +68,28 @@ interface Tap {
   readonly mac: string;
 }
 
-async function readTap({ network }: Guests, { name }: Guest): Promise<Tap> {
-  const links = JSON.parse(await network.inPod(name, 'ip', '-json', 'link')) as { ifname: string; address: string }[];
-  const find = (pattern: RegExp) => links.find(({ ifname }) => pattern.test(ifname));
-  return { name: find(/^berth/)?.ifname ?? '', mac: find(/^eth0$/)?.address ?? '' };
+async function readTap({ network }: Guests, { pod, name }: GuestInterface): Promise<Tap> {
+  const show = async (...which: string[]): Promise<{ ifname: string; address: string }> => {
+    const [link] = JSON.parse(await network.inPod(pod, 'ip', '-json', 'link', 'show', ...which));
+    return link;
+  };
+  return { name: (await show('type', 'tun')).ifname, mac: (await show('dev', name)).address };
 }
 
-async function bridge({ network }: Guests, { name }: Guest, tap: Tap): Promise<void> {
-  const ip = (words: string) => network.inPod(name, 'ip', ...words.split(' '));
-  for (const link of ['eth0', tap.name]) await network.inPod(name, 'tc', 'qdisc', 'delete', 'dev', link, 'ingress');
-  await ip(`link set eth0 address ${SPARE_MAC}`);
+async function bridge({ network }: Guests, { pod, name }: GuestInterface, tap: Tap): Promise<void> {
+  const ip = (words: string) => network.inPod(pod, 'ip', ...words.split(' '));
+  for (const link of [name, tap.name]) await network.inPod(pod, 'tc', 'qdisc', 'delete', 'dev', link, 'ingress');
+  await ip(`link set ${name} address ${SPARE_MAC}`);
   await ip('link add br0 type bridge');
-  // The address is still on eth0: without this the namespace's own stack would answer for it too.
+  // The pod's interface still has its address: without this the namespace's own stack would answer for it too.
   await ip('link set br0 arp off');
-  for (const link of ['eth0', tap.name]) await ip(`link set ${link} master br0`);
+  for (const link of [name, tap.name]) await ip(`link set ${link} master br0`);
   await ip('link set br0 up');
 }
 
 /** A repeated ADD makes whole what is missing. */
-async function unbridge({ network }: Guests, { name, list }: Guest, tap: Tap): Promise<void> {
-  await network.inPod(name, 'ip', 'link', 'delete', 'br0');
-  await network.inPod(name, 'ip', 'link', 'set', 'eth0', 'address', tap.mac);
-  await network.berth('ADD', name, list);
+async function unbridge({ network }: Guests, { pod, name, list }: GuestInterface, tap: Tap): Promise<void> {
+  await network.inPod(pod, 'ip', 'link', 'delete', 'br0');
+  await network.inPod(pod, 'ip', 'link', 'set', name, 'address', tap.mac);
+  await network.berth('ADD', pod, list, name);
 }
