@@ -43,7 +43,7 @@ const container = message({
 export type CreateContainer = MessageType<typeof container>;
 
 const create = message({
-  /** At least one. The first is the pod's main container, which an empty container id means below. */
+  /** At least one. The first is the pod's main container, which an empty id means in Start, Wait and Kill. */
   containers: messages(15, container),
   /** Network namespace of the pod; empty: the VM has no NIC. */
   netnsPath: string(2),
