@@ -14,7 +14,7 @@ import { variableFault } from './codes.ts';
 import type { CniResult } from './conf.ts';
 import { ifbName } from './device-names.ts';
 import type { PodAttachment } from './env.ts';
-import { findHeld } from './held.ts';
+import { findHeldHere } from './held.ts';
 import { hasDanDevice } from './kata-dan.ts';
 import { enterNetns } from './netns.ts';
 import type { Place } from './place.ts';
@@ -42,7 +42,7 @@ export async function check(call: CheckCall): Promise<void> {
     problems.push(`${kataDan} has no ${ifName}`);
   if (problems.length > 0) throw new Fault('precondition', `${key}: ${problems.join('; ')}: make the pod anew`);
   const device = facts.device?.link;
-  if (device !== undefined && findHeld([device]) === undefined)
+  if (device !== undefined && findHeldHere([device]) === undefined)
     log.info('no VMM has the device open', { device: device.name });
 }
 

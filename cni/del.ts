@@ -7,7 +7,7 @@ import { readBootId } from './add.ts';
 import { attachmentFile, loadIfReadable } from './attachment-file.ts';
 import type { NetworkConfig } from './conf.ts';
 import type { Attachment } from './env.ts';
-import { findHeld, inUseFault } from './held.ts';
+import { findHeldHere, inUseFault } from './held.ts';
 import { danPath, ensureNoDanDevice } from './kata-dan.ts';
 import { enterNetns } from './netns.ts';
 import { describesInterface } from './plan.ts';
@@ -56,7 +56,7 @@ export async function del({ files, log, attachment, config, kataDanDir }: DelCal
 async function findReleased(netlink: Netlink, wired: Wired): Promise<FoundWiring> {
   for (let trial = 1; ; trial += 1) {
     const found = findWiring(netlink, wired);
-    const held = findHeld(found.devices);
+    const held = findHeldHere(found.devices);
     if (held === undefined) return found;
     if (trial === RELEASE_TRIALS) throw inUseFault(held);
     await sleep(RELEASE_STEP_MS);

@@ -8,7 +8,7 @@ import { readBootId } from './add.ts';
 import { attachmentFile } from './attachment-file.ts';
 import { checkKeys, type JsonObject, keyFault } from './config-keys.ts';
 import type { Attachment } from './env.ts';
-import { findHeld, inUseFault } from './held.ts';
+import { findHeldHere, inUseFault } from './held.ts';
 import { ensureNoDanDevice } from './kata-dan.ts';
 import { enterNetns } from './netns.ts';
 import type { Place } from './place.ts';
@@ -94,7 +94,7 @@ async function clear({ files, config }: Place, attachment: Attachment, bootId: s
       const netlink = openNetlink();
       const wired = { key: networkAttachmentKey(record), ifName: record.ifName, record };
       const found = findWiring(netlink, wired);
-      const held = findHeld(found.devices);
+      const held = findHeldHere(found.devices);
       if (held !== undefined) throw inUseFault(held);
       await unwire(netlink, wired, found);
       netlink.close();

@@ -149,3 +149,9 @@ export const networkAttachmentKey = (a: { network: string; containerId: string; 
 
 /** `ifalias` that marks a TAP as berth's (at most 255 bytes, IFALIASZ). */
 export const tapAlias = (key: string): string => `berth:${key}`;
+
+/**
+ * Name of an abstract unix socket of the pod's network namespace, `@berth:NAME` in its /proc/net/unix, which berth's VMM
+ * holds for as long as it has the device open: of a macvtap the kernel does not tell whether anybody has.
+ */
+export const deviceClaim = (deviceName: string): string => `berth:${deviceName}`;

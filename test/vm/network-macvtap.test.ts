@@ -71,8 +71,14 @@ it('is one NIC with the queues that were asked for, and passthru leaves the podâ
   }
 });
 
-it('is in order by CHECK', async () => {
+it('is in order by CHECK, and is not taken from a VM that runs', async () => {
   for (const { name, list } of PODS) expect(await network.berth('CHECK', name, list)).toBe('');
+  const [{ name, list }] = PODS;
+  expect(JSON.parse(await network.berth('DEL', name, list))).toMatchObject({
+    code: 11,
+    msg: expect.stringMatching(/^a VMM has berth\d+ open; end the pod's virtual machine first/),
+  });
+  await guest(name).run('ping -c 1 10.92.0.1');
 });
 
 it('leaves nothing', async () => {
