@@ -62,6 +62,7 @@ export interface Pod {
   add(change?: CallChange): Promise<CniResult>;
   /** DEL or CHECK that must succeed. Throws Problem. */
   expect(verb: 'DEL' | 'CHECK', change?: CallChange): Promise<void>;
+  /** A command that fails where the plugin has not done what it said. Throws Problem. */
   run(...argv: string[]): Promise<string>;
   state(): Promise<PodState>;
   removeNetns(): Promise<void>;
@@ -204,7 +205,9 @@ function createPod(world: World, options: SubjectOptions, facts: PodFacts): Pod 
     },
     async run(...argv) {
       const [file = '', ...args] = [...inside, ...argv];
-      return (await execa(file, args)).stdout;
+      const { failed, stdout, stderr } = await execa(file, args, { reject: false });
+      if (failed) throw new Problem(`in the container, "${argv.join(' ')}" fails: ${stderr.trim()}`);
+      return stdout;
     },
     state: () => readPodState(world, containerId),
     removeNetns: () => removeNetns(world, containerId),
