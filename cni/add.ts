@@ -18,8 +18,9 @@ import { ensureNoFormerRecords } from './former-records.ts';
 import { currentNetnsId, enterNetns } from './netns.ts';
 import { type AddPlan, describesInterface, planAdd } from './plan.ts';
 import { describePodInterface } from './pod-interface.ts';
+import { describeReportedInterface } from './reported-interface.ts';
 import { addResult, convertResult } from './result.ts';
-import { describeSurroundings, readsTimeStamps } from './surroundings.ts';
+import { describeSurroundings, findReportedDevice, isElsewhere, readsTimeStamps } from './surroundings.ts';
 import type { WiringConfig } from './wiring-config.ts';
 
 const BOOT_ID = '/proc/sys/kernel/random/boot_id';
@@ -76,10 +77,13 @@ async function prepare(call: AddCall): Promise<Prepared> {
   };
   const netnsId = enterPodNetns(attachment.netnsPath);
   const netlink = openNetlink();
-  const pod = describePodInterface(netlink, attachment.ifName);
+  const reported = findReportedDevice(chain.prevResult, attachment.ifName);
+  const pod = describePodInterface(netlink, attachment.ifName, () =>
+    isElsewhere(reported) ? describeReportedInterface(chain.prevResult, attachment.ifName) : undefined,
+  );
   const { network } = config;
   const { ifName } = attachment;
-  const surroundings = describeSurroundings(wiring, chain.prevResult, pod, node);
+  const surroundings = describeSurroundings(wiring, chain.prevResult, pod, { ...node, reported });
   const request = { network, attachment, netnsId, bootId, dns: chain.dns, wiring, surroundings, kataDanDir };
   const plan = planAdd(request, pod, previous);
   refuseOtherIdentity(identity, { link: { ...pod.link, mac: plan.nic.mac }, addresses: plan.nic.addresses });

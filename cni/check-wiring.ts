@@ -35,10 +35,8 @@ export interface ExpectedWiring {
 export function judgeWiring(expected: ExpectedWiring, facts: WiringFacts): string[] {
   const { record } = expected;
   if (facts.pod === undefined) {
-    // A NIC that a VMM drives itself has left the namespace.
-    return record.device.kind === 'physical'
-      ? []
-      : [`${record.ifName} is gone, or another than the one that was wired`];
+    // What a VMM drives itself has left the namespace, or was never in it.
+    return isTap(record.device) ? [`${record.ifName} is gone, or another than the one that was wired`] : [];
   }
   const pod = facts.pod.link;
   const problems = judgePod(expected, pod, facts.addresses);

@@ -1,6 +1,7 @@
 import type { NetworkDevice } from '../proto/network-attachment.ts';
 import type { Link } from '../runtime/system/netlink/link.ts';
 import { tapName } from './device-names.ts';
+import { NO_INDEX } from './reported-interface.ts';
 import type { WiringConfig } from './wiring-config.ts';
 
 /** Of an interface in the result of the plugins before, what a VMM can take in place of a TAP. */
@@ -17,7 +18,7 @@ export function planDevice(wiring: WiringConfig, link: Link, reported: ReportedD
   const { mode, macvtapMode, queues } = wiring;
   if (reported.socketPath !== undefined) return { kind: 'vhost-user', socketPath: reported.socketPath };
   const name = wiring.tapName ?? tapName(link.index);
-  if (mode === 'macvtap') return { kind: 'macvtap', name, queues, mode: macvtapMode };
+  if (mode === 'macvtap' && link.index !== NO_INDEX) return { kind: 'macvtap', name, queues, mode: macvtapMode };
   const pciId =
     reported.pciId ?? (link.kind === undefined && link.parent?.bus === 'pci' ? link.parent.name : undefined);
   return pciId === undefined ? { kind: 'tap', name, queues } : { kind: 'physical', pciId };

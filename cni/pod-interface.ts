@@ -18,11 +18,20 @@ export interface PodInterface {
   readonly links: readonly Link[];
 }
 
-/** Reads only. Throws `not-found` if the namespace has no interface of that name. */
-export function describePodInterface(netlink: Netlink, ifName: string): PodInterface {
+/**
+ * Reads only. `reported` stands in for an interface that is not the kernel's. Throws `not-found` if there is neither it
+ * nor one of that name in the namespace.
+ */
+export function describePodInterface(
+  netlink: Netlink,
+  ifName: string,
+  reported: () => PodInterface | undefined,
+): PodInterface {
   const links = listLinks(netlink);
   const link = links.find(({ name }) => name === ifName);
   if (link === undefined) {
+    const other = reported();
+    if (other !== undefined) return other;
     const present = links.map(({ name }) => name).join(', ');
     throw new Fault('not-found', `CNI_IFNAME: the network namespace has no interface ${ifName}; it has ${present}`);
   }

@@ -33,7 +33,7 @@ export async function readsTimeStamps(files: Files, { mode }: WiringConfig): Pro
   return bytes !== undefined && new TextDecoder().decode(bytes).trim() === READS_TIME_STAMPS;
 }
 
-function findReportedDevice({ interfaces }: CniResult, ifName: IfName): ReportedDevice {
+export function findReportedDevice({ interfaces }: CniResult, ifName: IfName): ReportedDevice {
   const found = interfaces.find(({ name, sandbox }) => name === ifName && sandbox);
   return {
     ...(found?.socketPath ? { socketPath: found.socketPath } : {}),
@@ -41,16 +41,28 @@ function findReportedDevice({ interfaces }: CniResult, ifName: IfName): Reported
   };
 }
 
+/** Whether the interface may be no link of the pod's namespace. */
+export const isElsewhere = ({ socketPath, pciId }: ReportedDevice): boolean =>
+  socketPath !== undefined || pciId !== undefined;
+
+/** What is known of the plugin's own namespace, and of the result. */
+interface Known {
+  /** The plugin's own namespace; where bandwidth is asked for. */
+  readonly node: Netlink | undefined;
+  readonly readsTimeStamps: boolean;
+  readonly reported: ReportedDevice;
+}
+
 export function describeSurroundings(
   wiring: WiringConfig,
   prevResult: CniResult,
   pod: PodInterface,
-  { node, readsTimeStamps }: { readonly node: Netlink | undefined; readonly readsTimeStamps: boolean },
+  { node, readsTimeStamps, reported }: Known,
 ): Surroundings {
   const { link, qdiscs } = pod;
   const peer = node && findPeer(node, pod);
   return {
-    reported: findReportedDevice(prevResult, link.name as IfName),
+    reported,
     earlierShaper: wiring.bandwidth && findEarlierShaper({ prevResult, qdiscs, peer }),
     readsTimeStamps,
     hasIpv6: wiring.mode === 'macvtap' && wiring.macvtapMode !== 'passthru' && hasIpv6(link),

@@ -73,6 +73,34 @@ describe('ADD', () => {
     await pod.berth('DEL');
   });
 
+  it.each([
+    ['vhost-user', { socketPath: '/run/vpp/7.sock' }, { socketPath: '/run/vpp/7.sock' }],
+    ['physical', { pciID: '0000:01:00.1' }, { pciId: '0000:01:00.1' }],
+  ])('records what needs no TAP, and need not be in the namespace: %s', async (kind, reported, device) => {
+    const pod = await node.addPod(kind);
+    await pod.tools.ip('link', 'delete', 'eth0');
+    const mac = '02:00:00:00:00:0a';
+    const prevResult = {
+      cniVersion: '1.1.0',
+      interfaces: [{ name: 'eth0', sandbox: pod.netns, mac, mtu: 9000, ...reported }],
+      ips: [{ address: '10.1.1.2/24', gateway: '10.1.1.1', interface: 0 }],
+      routes: [{ dst: '0.0.0.0/0' }],
+    };
+    const change = { config: { cniVersion: '1.1.0', prevResult } };
+    for (let time = 0; time < 2; time += 1) {
+      expect(await pod.berth('ADD', change)).toMatchObject({ exitCode: 0, answer: prevResult });
+    }
+    expect(await pod.record()).toMatchObject({
+      state: 'ready',
+      device: { kind, ...device },
+      nic: { mac, mtu: 9000, addresses: [{ address: '10.1.1.2/24' }], routes: [{ gateway: '10.1.1.1' }] },
+    });
+    expect((await pod.tools.links()).map(({ ifname }) => ifname)).toEqual(['lo']);
+    expect(await pod.berth('CHECK', change)).toMatchObject({ exitCode: 0 });
+    expect(await pod.berth('DEL', change)).toMatchObject({ exitCode: 0 });
+    expect(await pod.remains()).toEqual([]);
+  });
+
   it('of 200 pods at once succeeds for each, and DEL leaves nothing of any', { timeout: 120_000 }, async () => {
     const count = 200;
     const forEachPod = (script: string) =>

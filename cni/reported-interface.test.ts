@@ -1,0 +1,35 @@
+import { describe, expect, it } from 'vitest';
+import { parseIfName } from '../proto/ids.ts';
+import { describeReportedInterface } from './reported-interface.ts';
+
+const eth0 = parseIfName('eth0');
+const result = {
+  interfaces: [
+    { name: 'vpp-7' },
+    { name: 'eth0', sandbox: '/run/netns/pod', mac: '02:00:00:00:00:0A', mtu: 9000, socketPath: '/run/vpp/7.sock' },
+  ],
+  ips: [
+    { address: '10.1.1.2/24', gateway: '10.1.1.1', interface: 1 },
+    { address: 'fd00::2/64', interface: 1 },
+    { address: '10.9.0.1/24', interface: 0 },
+  ],
+  routes: [{ dst: '0.0.0.0/0' }, { dst: 'fd00:9::/64', gw: 'fd00::1', priority: 7 }, { dst: 'fd00:8::/64' }],
+};
+
+describe('an interface that is not the kernel’s', () => {
+  it('is what the plugins before say', () => {
+    const { link, addresses, routes } = describeReportedInterface(result, eth0);
+    expect(link).toMatchObject({ index: 0, name: 'eth0', mac: '02:00:00:00:00:0a', mtu: 9000, up: true });
+    expect(addresses.map(({ address }) => address)).toEqual(['10.1.1.2/24', 'fd00::2/64']);
+    expect(routes.map(({ family, destination, gateway, metric }) => [family, destination, gateway, metric])).toEqual([
+      [4, '0.0.0.0/0', '10.1.1.1', undefined],
+      [6, 'fd00:9::/64', 'fd00::1', 7],
+      [6, 'fd00:8::/64', undefined, undefined],
+    ]);
+  });
+
+  it('must have a MAC', () => {
+    const interfaces = [{ name: 'eth0', sandbox: '/run/netns/pod', socketPath: '/run/vpp/7.sock' }];
+    expect(() => describeReportedInterface({ interfaces }, eth0)).toThrow('has no mac that the guest could take over');
+  });
+});

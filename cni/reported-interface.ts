@@ -1,0 +1,78 @@
+import * as v from 'valibot';
+import { Fault } from '../proto/fault.ts';
+import type { IfName } from '../proto/ids.ts';
+import type { NicRoute } from '../proto/network-attachment.ts';
+import { decodeWith } from '../proto/record.ts';
+import { ARPHRD_ETHER } from '../runtime/system/netlink/link.ts';
+import type { CniResult } from './conf.ts';
+import type { PodInterface } from './pod-interface.ts';
+
+/** Of an interface that is not the kernel's: no interface has this index. */
+export const NO_INDEX = 0;
+const DEFAULT_MTU = 1500;
+/** RTN_UNICAST, RTPROT_STATIC, RT_TABLE_MAIN, and the scopes of a route with a gateway and of one without. */
+const STATIC_ROUTE = { type: 1, protocol: 4, table: 254, onlink: false } as const;
+const RT_SCOPE_UNIVERSE = 0;
+const RT_SCOPE_LINK = 253;
+
+const schema = () => {
+  const text = v.optional(v.string());
+  const count = v.optional(v.pipe(v.number(), v.integer(), v.minValue(0)));
+  return v.looseObject({
+    interfaces: v.array(v.looseObject({ name: v.string(), sandbox: text, mac: text, mtu: count })),
+    ips: v.optional(v.array(v.looseObject({ address: v.string(), interface: count, gateway: text })), []),
+    routes: v.optional(
+      v.array(v.looseObject({ dst: v.string(), gw: text, mtu: count, priority: count, table: count })),
+      [],
+    ),
+  });
+};
+
+/**
+ * The pod's interface as the plugins before describe it, where the kernel has none: behind a vhost-user socket, or of a
+ * function that its driver has let go. Throws `invalid` if they do not say what a guest must know.
+ */
+export function describeReportedInterface(prevResult: CniResult, ifName: IfName): PodInterface {
+  const { interfaces, ips, routes } = decodeWith(schema(), prevResult, 'prevResult');
+  const index = interfaces.findIndex(({ name, sandbox }) => name === ifName && Boolean(sandbox));
+  const { mac, mtu = DEFAULT_MTU } = interfaces[index] ?? {};
+  if (!mac) {
+    const message = `prevResult: interface ${ifName} is not the kernel's, and has no mac that the guest could take over`;
+    throw new Fault('invalid', message, { fields: { key: 'prevResult.interfaces' } });
+  }
+  const link = { index: NO_INDEX, name: ifName, hardwareType: ARPHRD_ETHER, up: true, mtu, mac: mac.toLowerCase() };
+  const own = ips.filter((ip) => ip.interface === undefined || ip.interface === index);
+  const gateways = own.flatMap(({ gateway }) => gateway ?? []);
+  return {
+    link: { ...link, hasCarrier: true },
+    addresses: own.map(({ address }) => ({ address, scope: 0 })),
+    routes: routes.map((route) => toRoute(route, gateways)),
+    neighbours: [],
+    qdiscs: {},
+    links: [],
+  };
+}
+
+interface ReportedRoute {
+  readonly dst: string;
+  readonly gw?: string | undefined;
+  readonly mtu?: number | undefined;
+  readonly priority?: number | undefined;
+  readonly table?: number | undefined;
+}
+
+/** A route without a gateway goes by that of an address of its family (CNI 1.1.0, section 5, "Result Types"). */
+function toRoute({ dst, gw, mtu, priority, table }: ReportedRoute, gateways: readonly string[]): NicRoute {
+  const isIpv6 = dst.includes(':');
+  const gateway = gw ?? gateways.find((one) => one.includes(':') === isIpv6);
+  return {
+    ...STATIC_ROUTE,
+    family: isIpv6 ? 6 : 4,
+    destination: dst,
+    ...(gateway === undefined ? {} : { gateway }),
+    scope: gateway === undefined && !isIpv6 ? RT_SCOPE_LINK : RT_SCOPE_UNIVERSE,
+    ...(table === undefined ? {} : { table }),
+    ...(priority === undefined ? {} : { metric: priority }),
+    ...(mtu === undefined ? {} : { mtu }),
+  };
+}
