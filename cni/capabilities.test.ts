@@ -10,6 +10,8 @@ describe('capabilities', () => {
   it.each([
     [{}, {}],
     [{ runtimeConfig: {} }, {}],
+    [{ runtimeConfig: null, args: null }, {}],
+    [{ runtimeConfig: { mac: null, ips: null, dns: null, bandwidth: null }, args: { cni: null } }, {}],
     [{ args: { cni: {} }, runtimeConfig: { portMappings: [{}] } }, {}],
     [{ runtimeConfig: { bandwidth: { ingressRate: 8_000_000, ingressBurst: 80_000 } } }, { bandwidth: FULL }],
     [

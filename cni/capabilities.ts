@@ -31,36 +31,37 @@ export interface AskedIdentity {
 
 const NONE: Capabilities = { bandwidth: undefined, dns: undefined, identity: [], annotations: undefined };
 
+/** Null is what Go writes for what is not there. */
 const schema = () => {
   const texts = v.nullish(v.array(v.string()));
   const bits = v.optional(count, 0);
-  const identity = { mac: v.optional(v.string()), ips: texts };
+  const identity = { mac: v.nullish(v.string()), ips: texts };
   return v.looseObject({
-    runtimeConfig: v.optional(
+    runtimeConfig: v.nullish(
       v.looseObject({
         ...identity,
-        bandwidth: v.optional(
+        bandwidth: v.nullish(
           v.looseObject({ ingressRate: bits, ingressBurst: bits, egressRate: bits, egressBurst: bits }),
         ),
-        dns: v.optional(v.looseObject({ servers: texts, searches: texts, options: texts })),
+        dns: v.nullish(v.looseObject({ servers: texts, searches: texts, options: texts })),
         [POD_ANNOTATIONS]: v.optional(v.nullable(v.looseObject({}))),
       }),
     ),
-    args: v.optional(v.looseObject({ cni: v.optional(v.looseObject(identity)) })),
+    args: v.nullish(v.looseObject({ cni: v.nullish(v.looseObject(identity)) })),
   });
 };
 
 /** Throws `invalid` naming the key. */
 export function parseCapabilities(json: JsonObject): Capabilities {
   if (json['runtimeConfig'] === undefined && json['args'] === undefined) return NONE;
-  const { runtimeConfig = {}, args } = checkKeys(schema(), { ...json, runtimeConfig: readAsGo(json['runtimeConfig']) });
-  const { bandwidth, dns, [POD_ANNOTATIONS]: annotations } = runtimeConfig;
+  const { runtimeConfig, args } = checkKeys(schema(), { ...json, runtimeConfig: readAsGo(json['runtimeConfig']) });
+  const { bandwidth, dns, [POD_ANNOTATIONS]: annotations } = runtimeConfig ?? {};
   return {
-    bandwidth: bandwidth && checkBandwidth(bandwidth),
+    bandwidth: bandwidth ? checkBandwidth(bandwidth) : undefined,
     dns: dns?.servers?.length
       ? { nameservers: dns.servers, search: dns.searches ?? [], options: dns.options ?? [] }
       : undefined,
-    identity: [...toIdentity(runtimeConfig, 'runtimeConfig'), ...toIdentity(args?.cni ?? {}, 'args.cni')],
+    identity: [...toIdentity(runtimeConfig ?? {}, 'runtimeConfig'), ...toIdentity(args?.cni ?? {}, 'args.cni')],
     annotations: annotations === null ? {} : annotations,
   };
 }
@@ -116,7 +117,7 @@ function checkBandwidth(bandwidth: Bandwidth): Bandwidth | undefined {
 
 /** An empty MAC is none, as engines that fill in a template write it. */
 function toIdentity(
-  from: { mac?: string | undefined; ips?: string[] | null | undefined },
+  from: { mac?: string | null | undefined; ips?: string[] | null | undefined },
   place: string,
 ): AskedIdentity[] {
   const ips = (from.ips ?? []).map((value): AskedIdentity => ({ kind: 'ips', key: `${place}.ips`, value }));
