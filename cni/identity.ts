@@ -1,11 +1,12 @@
 import type { NetworkAttachment, NicAddress, NicConfig } from '../proto/network-attachment.ts';
 import { ensureAddress, ensureNoAddress, listAddresses } from '../runtime/system/netlink/address.ts';
-import type { Netlink } from '../runtime/system/netlink/connection.ts';
+import { forgiving, type Netlink } from '../runtime/system/netlink/connection.ts';
 import { changeLink, type LinkRef } from '../runtime/system/netlink/link.ts';
 import { replaceNeighbour } from '../runtime/system/netlink/neighbour.ts';
 import { replaceRoute } from '../runtime/system/netlink/route.ts';
 import { hasIpv6, switchIpv6 } from './silence.ts';
 
+const NO_WAY = ['ENETDOWN', 'ENETUNREACH', 'EHOSTUNREACH', 'EINVAL'];
 /** RTPROT_KERNEL: a route that came with an address. */
 const RTPROT_KERNEL = 2;
 
@@ -24,8 +25,9 @@ export function restoreIdentity(netlink: Netlink, link: LinkRef, { nic, gaveUp }
   for (const address of nic.addresses) {
     ensureAddress(netlink, link, address, { withRoute: hadRoute(nic, address) });
   }
-  for (const route of nic.routes) replaceRoute(netlink, link, route);
-  for (const neighbour of nic.neighbours) replaceNeighbour(netlink, link, neighbour);
+  // A pod that others are taking down too may have no place for them any more: its interface is down.
+  for (const route of nic.routes) forgiving(NO_WAY, () => replaceRoute(netlink, link, route));
+  for (const neighbour of nic.neighbours) forgiving(NO_WAY, () => replaceNeighbour(netlink, link, neighbour));
 }
 
 /** Whether the kernel had made the route of an address's subnet; it makes none for a lone IPv4 address. */

@@ -83,6 +83,16 @@ describe.each(['bridge', 'vepa', 'private'])('mode %s', (mode) => {
   });
 });
 
+it('is deleted though the interface is down, where routes have no place', async () => {
+  const pod = await node.addPod('taken-down', 'bridge, dual-stack');
+  expect(await pod.berth('ADD', macvtap('bridge'))).toMatchObject(SUCCESS);
+  const { nic } = (await pod.record()) ?? {};
+  await pod.tools.ip('link', 'set', 'eth0', 'down');
+  expect(await pod.berth('DEL')).toMatchObject(SUCCESS);
+  expect((await pod.tools.link('eth0'))?.address).toBe(nic?.mac);
+  expect(await pod.remains()).toEqual([]);
+});
+
 it('leaves IPv6 off where it was off', async () => {
   const pod = await node.addPod('no-ipv6', 'bridge');
   const setting = '/proc/sys/net/ipv6/conf/eth0/disable_ipv6';
