@@ -1,8 +1,9 @@
-import { readdir, readFile } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { asFault, Fault } from '../../../proto/fault.ts';
 import type { RecordCodec } from '../../../proto/record.ts';
 import { VOLUME_FILES } from '../../../proto/volume-spec.ts';
 import type { Log } from '../../../runtime/system/log.ts';
+import { readWhole } from '../../../runtime/system/node/read-whole.ts';
 import { mapConcurrently } from '../../map-concurrently.ts';
 import { type ImageFacts, imageFacts } from './image.ts';
 
@@ -31,7 +32,7 @@ export async function loadRecords<T>(
     const path = `${parent}/${name}/${file}`;
     try {
       images.set(name, await imageFacts(`${parent}/${name}/${VOLUME_FILES.image}`));
-      const record = codec.decode(await readFile(path, 'utf8'), path);
+      const record = codec.decode((await readWhole(path)).toString(), path);
       if (idOf(record) !== name) throw new Fault('malformed', `${path} is the record of ${idOf(record)}`);
       records.push(record);
     } catch (error) {
