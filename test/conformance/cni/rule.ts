@@ -23,9 +23,6 @@ export interface NotApplicable {
 
 export const notApplicable = (reason: string): NotApplicable => ({ notApplicable: reason });
 
-/** The plugin did something that keeps a rule from being looked at any further. */
-export class Problem extends Error {}
-
 export const SPEC = {
   config: 'CNI 1.1.0, section 1',
   parameters: 'CNI 1.1.0, section 2, Parameters',

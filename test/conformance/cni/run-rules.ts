@@ -1,6 +1,7 @@
 import { Fault } from '../../../proto/fault.ts';
+import { Problem } from './problem.ts';
 import type { Report, RuleReport } from './report.ts';
-import { Problem, type Rule } from './rule.ts';
+import type { Rule } from './rule.ts';
 import { RULES } from './rules.ts';
 import { createSubject, type Subject, type SubjectOptions } from './subject.ts';
 

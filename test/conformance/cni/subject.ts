@@ -5,8 +5,8 @@ import { addNetns, deleteNetns, inNetns, netnsPath } from '../../../deploy/demo/
 import { createWorld, type World } from '../../support/world.ts';
 import { type Called, callPlugin, describeCall } from './called.ts';
 import { compareStates, type NetworkState, readNetworkState } from './network-state.ts';
+import { Problem } from './problem.ts';
 import { type CniResult, readResult } from './result-shape.ts';
-import { Problem } from './rule.ts';
 import { fillTemplate, fillText, type JsonObject } from './template.ts';
 import { type CniVersion, isKnownVersion, sorted } from './versions.ts';
 
@@ -214,6 +214,9 @@ function createPod(world: World, options: SubjectOptions, facts: PodFacts): Pod 
   };
 }
 
+/** A process of the plugin's may hold the namespace for longer: its links are a finding then. */
+const GONE_AFTER_MS = 5000;
+
 /** Also waits for the other ends of its links: the kernel takes a deleted namespace apart at its leisure. */
 async function removeNetns(world: World, name: string): Promise<void> {
   const list = async (...argv: string[]) => parseList(await world.exec('ip', '-json', ...argv));
@@ -221,7 +224,9 @@ async function removeNetns(world: World, name: string): Promise<void> {
   const isPeer = (link: Readonly<Record<string, unknown>>): boolean => id !== undefined && link['link_netnsid'] === id;
   const peers = (await list('link', 'show')).filter(isPeer).map(({ ifindex }) => ifindex);
   await deleteNetns(name, world.prefix);
-  while ((await list('link', 'show')).some(({ ifindex }) => peers.includes(ifindex))) await sleep(20);
+  const end = Date.now() + GONE_AFTER_MS;
+  const hasPeers = async () => (await list('link', 'show')).some(({ ifindex }) => peers.includes(ifindex));
+  while ((await hasPeers()) && Date.now() < end) await sleep(20);
 }
 
 /** iproute2 prints nothing for an empty answer. */

@@ -1,5 +1,6 @@
 import { describeCall } from '../called.ts';
-import { notApplicable, Problem, type Rule, SPEC } from '../rule.ts';
+import { Problem } from '../problem.ts';
+import { notApplicable, type Rule, SPEC } from '../rule.ts';
 import { findLeftOnNode, settle } from '../settle.ts';
 import { comparePods, NETWORK, type Pod, type Subject } from '../subject.ts';
 import { isAtLeast } from '../versions.ts';

@@ -1,0 +1,2 @@
+/** The plugin did something that keeps a rule from being looked at any further. */
+export class Problem extends Error {}
