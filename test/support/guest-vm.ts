@@ -65,7 +65,11 @@ export async function bootGuestVm(directory: string, disks: readonly GuestDisk[]
   const qemu = spawn('qemu-system-x86_64', command, { stdio: ['pipe', 'ignore', 'inherit'] });
   const exited = once(qemu, 'exit');
   const deadline = { timeoutMs: BOOT_LIMIT_MS, atMs: createNodeSystem().now() + BOOT_LIMIT_MS };
-  const connect = (name: string) => connectWhenThere(qemu, { name, socket: socket(name) }, deadline);
+  const connect = (name: string) =>
+    connectWhenThere(qemu, { name, socket: socket(name) }, deadline).catch((error: unknown) => {
+      qemu.kill('SIGKILL');
+      throw error;
+    });
   const agent = createAgent(await connect(CONTROL_PORT));
   const mux = new StdioMux();
   mux.attach(await connect(STDIO_PORT)).catch(() => {});
@@ -149,7 +153,7 @@ async function connectWhenThere(
     try {
       return await connectChannel(system, port, deadline);
     } catch (error) {
-      const isComing = error instanceof Fault && errorCode(error.cause) === 'ENOENT';
+      const isComing = error instanceof Fault && ['ENOENT', 'ECONNREFUSED'].includes(errorCode(error.cause) ?? '');
       if (!isComing || qemu.exitCode !== null) throw error;
     }
     await setTimeout(20);
