@@ -64,10 +64,11 @@ export function restoreDisk(volume: VolumeView, name: string, note: () => Promis
 
 /** What was killed on the way left: half a copy, or a second name of the disk itself, which is no copy. */
 async function clearUp(directory: string): Promise<void> {
+  const { ino: disk } = await stat(`${directory}/${VOLUME_FILES.image}`);
   for (const name of await readdir(directory)) {
     const path = `${directory}/${name}`;
     const isHalf = name.endsWith(`.raw${PARTIAL}`);
-    const isSecondName = isCopyName(name) && (await stat(path)).nlink > 1;
+    const isSecondName = isCopyName(name) && (await stat(path)).ino === disk;
     if (isHalf || isSecondName) await rm(path);
   }
 }

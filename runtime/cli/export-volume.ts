@@ -4,6 +4,7 @@ import { dirname } from 'node:path';
 import { Fault } from '../../proto/fault.ts';
 import { VOLUME_FILES } from '../../proto/volume-spec.ts';
 import { run } from '../system/node/exec.ts';
+import { requireNoForeignUse } from './foreign-use.ts';
 import type { VolumeView } from './list-volumes.ts';
 
 const HELD = 75;
@@ -12,7 +13,9 @@ const HELD = 75;
  * Copies the disk to a new file, which is there as a whole or not at all. The lease is shared with VMs that only read; no
  * VM can write while it is held, and none is disturbed.
  */
-export async function exportVolume({ volumeId, directory, usedBy }: VolumeView, file: string): Promise<number> {
+export async function exportVolume(volume: VolumeView, file: string): Promise<number> {
+  requireNoForeignUse(volume);
+  const { volumeId, directory, usedBy } = volume;
   if (existsSync(file)) throw new Fault('exists', `${file} is there already; name a new file`, { fields: { file } });
   const [lease, image] = [`${directory}/${VOLUME_FILES.lease}`, `${directory}/${VOLUME_FILES.image}`];
   const partial = `${file}.berth-partial`;

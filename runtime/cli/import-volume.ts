@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs';
+import { stat } from 'node:fs/promises';
 import type { CsiClient } from '../../deploy/demo/csi-client.ts';
 import { describeError, Fault } from '../../proto/fault.ts';
 import { decodeWith } from '../../proto/record.ts';
@@ -39,7 +40,11 @@ export async function importVolume(file: string, options: ImportOptions): Promis
   requirePool(options.pool);
   const volume = await withDriver(options.socket, async (driver) => {
     const made = await createVolume(driver, image, options);
-    const filling = { file, directory: `${options.pool.directory}/volumes/${made.volume_id}` };
+    const filling = {
+      file,
+      sizeBytes: image.sizeBytes,
+      directory: `${options.pool.directory}/volumes/${made.volume_id}`,
+    };
     await abortable((signal) => fillVolume(driver, made, filling, signal));
     return made;
   });
@@ -69,6 +74,7 @@ async function createVolume(
 
 interface Filling {
   readonly file: string;
+  readonly sizeBytes: number;
   /** Of the volume. */
   readonly directory: string;
 }
@@ -76,7 +82,7 @@ interface Filling {
 async function fillVolume(
   driver: CsiClient,
   { volume_id: volumeId }: CreatedVolume,
-  { file, directory }: Filling,
+  { file, sizeBytes, directory }: Filling,
   signal: AbortSignal,
 ): Promise<void> {
   let isOurs = false;
@@ -87,6 +93,7 @@ async function fillVolume(
       await record.save({ state: 'formatting' });
       const disk = `${directory}/${VOLUME_FILES.image}`;
       await copyDisk({ from: file, to: disk, blocks: 'sparse' }, lease, signal);
+      if ((await stat(disk)).size !== sizeBytes) throw changedFault(file);
       // The image may be smaller than the volume, and the volume larger than it was made.
       await extendDisk(disk, directory);
       await syncFile(disk);
@@ -96,6 +103,11 @@ async function fillVolume(
     if (isOurs) await takeBack(driver, volumeId, error);
     throw error;
   }
+}
+
+function changedFault(file: string): Fault {
+  const message = `${file} was changed while it was imported; end whatever writes to it, and try again`;
+  return new Fault('precondition', message, { fields: { file } });
 }
 
 /** A volume of that name may have been there before: what it holds is not overwritten. */

@@ -3,6 +3,7 @@ import type { AcceleratorWish } from '../../proto/accelerator.ts';
 import type { MaintainedVolume } from '../../proto/shim.ts';
 import { silentLog } from '../system/log.ts';
 import { withUndo } from '../system/undo.ts';
+import { requireNoForeignUse } from './foreign-use.ts';
 import { formatSize } from './format-volumes.ts';
 import { Interruption } from './interruption.ts';
 import type { VolumeView } from './list-volumes.ts';
@@ -57,11 +58,8 @@ interface Task {
 }
 
 /** In a VM of its own, with the volume's lease. Whatever interrupts it, nothing of the VM is left. */
-export async function maintain(
-  { directory }: VolumeView,
-  task: Task,
-  options: MaintenanceOptions,
-): Promise<MaintainedVolume> {
+export async function maintain(volume: VolumeView, task: Task, options: MaintenanceOptions): Promise<MaintainedVolume> {
+  requireNoForeignUse(volume);
   const programs = findPrograms();
   const id = `${task.task}-${randomBytes(4).toString('hex')}`;
   const command = { program: programs.shim, id, bundle: '/', runDirectory: options.runDirectory };
@@ -73,7 +71,12 @@ export async function maintain(
       undo.defer('shim', () => stopPod(shim, STOP_TIMEOUT_MS));
       interruption.endsPod(() => stopPod(shim, 0));
       const guestDirectory = options.guestDirectory ?? programs.guestDirectory;
-      const done = await shim.call('maintain', { ...options, ...task, volumeDirectory: directory, guestDirectory });
+      const done = await shim.call('maintain', {
+        ...options,
+        ...task,
+        volumeDirectory: volume.directory,
+        guestDirectory,
+      });
       await shim.closed;
       for (const notice of done.notices) process.stderr.write(`berth: ${notice}\n`);
       return done;

@@ -5,6 +5,7 @@ import { VOLUME_FILES } from '../../proto/volume-spec.ts';
 import { createNodeSystem } from '../system/node/system.ts';
 import { recordFile } from '../system/record-file.ts';
 import { restoreDisk, saveDisk } from './disk-copies.ts';
+import { requireNoForeignUse } from './foreign-use.ts';
 import type { VolumeView } from './list-volumes.ts';
 import { type MaintenanceOptions, maintain } from './maintain-volume.ts';
 
@@ -18,6 +19,7 @@ export interface RescueOptions extends MaintenanceOptions {
 /** Repairs whatever it takes, in a VM, after a copy of the disk; says what was done, and how to go back. */
 export async function rescueVolume(volume: VolumeView, rescue: RescueOptions): Promise<number> {
   const { zeroLog, makesCopy, ...options } = rescue;
+  requireNoForeignUse(volume);
   requireRescuable(volume, zeroLog);
   const saved = makesCopy ? await saveDisk(volume) : undefined;
   // At once: whatever becomes of the repair, there is a way back.
@@ -37,6 +39,7 @@ export async function rescueVolume(volume: VolumeView, rescue: RescueOptions): P
 
 /** The disk as it was when the copy was made, in place of what it is. */
 export async function goBackTo(volume: VolumeView, name: string): Promise<number> {
+  requireNoForeignUse(volume);
   const setAside = await restoreDisk(volume, name, () => noteProblem(volume, name));
   process.stdout.write(`the disk is ${name} again; what it was until now is ${setAside}\n`);
   return 0;
