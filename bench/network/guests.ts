@@ -19,6 +19,8 @@ export interface Guests {
 export interface GuestOptions {
   readonly name: string;
   readonly vcpus: number;
+  /** Undefined: the machine's. */
+  readonly qemu?: string;
   /** Keys of berth's plugin, for each interface. */
   readonly wirings: readonly Readonly<Record<string, unknown>>[];
   /** Of a stream that the guest serves. */
@@ -48,10 +50,16 @@ export async function openExperiment(
       const [address = ''] = await network.attach(pod, list, name);
       return { pod, name, address, list };
     };
-    const add: Guests['add'] = async ({ name: pod, vcpus, wirings, mib }) => {
+    const add: Guests['add'] = async ({ name: pod, vcpus, qemu, wirings, mib }) => {
       const interfaces: GuestInterface[] = [];
       for (const [index, berth] of wirings.entries()) interfaces.push(await attach(pod, `eth${index}`, berth));
-      const flags = ['--netns', netnsPath(pod), '--cpus', String(vcpus)];
+      const flags = [
+        '--netns',
+        netnsPath(pod),
+        '--cpus',
+        String(vcpus),
+        ...(qemu === undefined ? [] : ['--qemu', qemu]),
+      ];
       await serveStreams(await startShellPod(lab, pod, { flags }), mib);
       return interfaces;
     };
