@@ -40,8 +40,8 @@ const VERBS: Record<Verb, (call: Call) => Promise<unknown>> = {
   },
   DEL: async (call) => {
     const attachment = parseDelVariables(call.variables);
-    const kataDanDir = parseKataDanDir(call.json, { mode: 'tc' });
-    return del({ ...openPlace('DEL', call), attachment, kataDanDir });
+    const place = openPlace('DEL', call);
+    return del({ ...place, attachment, kataDanDir: parseKataDanDir(call.json, { mode: 'tc' }) });
   },
   CHECK: async (call) => {
     const attachment = parsePodVariables(call.variables, 'CHECK');

@@ -36,19 +36,19 @@ export function parseNetworkRequest(json: JsonObject): NetworkRequest {
   };
 }
 
-/** `cniArgs` is the variable CNI_ARGS. */
+/** `cniArgs` is the variable CNI_ARGS, which a pod that is no VM may have for others alone. */
 export function parsePodRequest(json: JsonObject, cniArgs: string | undefined): PodRequest {
   const capabilities = parseCapabilities(json);
-  const chain = parseChainInput(json, capabilities.dns);
-  const wiring = parseWiringConfig(json, parseCniArgs(cniArgs), capabilities.bandwidth);
   const when = parseWhen(json);
+  const isVm = isChosen(when, capabilities);
+  const wiring = parseWiringConfig(json, isVm ? parseCniArgs(cniArgs) : {}, capabilities.bandwidth);
   return {
     wiring,
     dialect: parseDialect(json, wiring),
     kataDanDir: parseKataDanDir(json, wiring),
     when,
-    chain,
+    chain: parseChainInput(json, capabilities.dns),
     identity: capabilities.identity,
-    isVm: isChosen(when, capabilities),
+    isVm,
   };
 }
