@@ -100,7 +100,7 @@ describe('registration with kubelet', () => {
     });
     const refusal = { plugin_registered: false, error: 'a name that is taken' };
     expect((await call(socket, 'Registration', 'NotifyRegistrationStatus', refusal)).code).toBe(status.OK);
-    expect(driver.log.join('\n')).toContain('a name that is taken');
+    await expect.poll(() => driver.log.join('\n'), { timeout: 10_000 }).toContain('a name that is taken');
   });
 
   it('is offered again by a server that follows a killed one', async () => {
