@@ -178,7 +178,7 @@ export const INPUT_RULES: readonly Rule[] = [
   {
     id: 'refused-changes-nothing',
     level: 'must',
-    title: 'an ADD that is refused leaves the network and the plugin’s files as they were',
+    title: "an ADD that is refused leaves the network and the plugin's files as they were",
     source: SPEC.add,
     async check(subject) {
       const pod = await subject.addPod();
