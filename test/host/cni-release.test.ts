@@ -1,11 +1,14 @@
-import { chmod, mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
+import { chmod, copyFile, mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { execa } from 'execa';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { addNetns, netnsPath } from '../../deploy/demo/netns.ts';
 import { packCni } from '../../deploy/setup/pack-cni.ts';
 import { findPrograms } from '../../runtime/cli/programs.ts';
 import { type CniNode, type CniPod, createCniNode } from '../support/cni-node.ts';
+import { needGoTool } from '../support/go-tool.ts';
+import { createWorld } from '../support/world.ts';
 
 const plugin = join(findPrograms().cniDirectory, 'berth');
 let node: CniNode;
@@ -57,7 +60,38 @@ describe('the released plugin', () => {
   });
 });
 
+/** By what their plugins need of the node beside. */
+const RUNNABLE: Readonly<Record<string, string>> = {
+  bridge: 'true',
+  ptp: 'true',
+  macvlan: 'ip link add eth0 type veth peer name uplink && ip link set eth0 up && ip link set uplink up',
+};
+
 describe('its examples', () => {
+  it.for(Object.keys(RUNNABLE))('%s works as it is, run by libcni', async (name, context) => {
+    const cnitool = await needGoTool('cnitool', context);
+    const path = [dirname(await needGoTool('ptp', context)), dirname(plugin)].join(':');
+    const world = await createWorld();
+    try {
+      await world.exec('sh', '-c', `mkdir -p /var/lib/cni && mount -t tmpfs cni /var/lib/cni; ${RUNNABLE[name]}`);
+      await addNetns('vm', world.prefix);
+      const lists = join(world.scratch, 'net.d');
+      await mkdir(lists);
+      await copyFile(`deploy/cni/${name}.conflist`, join(lists, `10-${name}.conflist`));
+      const env = ['env', `CNI_PATH=${path}`, `NETCONFPATH=${lists}`];
+      const cni = (verb: string) => world.exec(...env, cnitool, verb, name, netnsPath('vm'));
+      const { interfaces } = JSON.parse(await cni('add')) as {
+        readonly interfaces: readonly { readonly name: string }[];
+      };
+      expect(interfaces.at(-1)?.name).toMatch(/^berth\d+$/);
+      await cni('check');
+      await cni('del');
+      expect(await world.exec('ls', `${world.runDirectory}/networks`)).toBe('');
+    } finally {
+      await world.close();
+    }
+  });
+
   it.each(['aws-vpc', 'bridge', 'calico', 'cilium', 'macvlan', 'ptp'])('%s has the plugin last', async (name) => {
     const list = JSON.parse(await readFile(`deploy/cni/${name}.conflist`, 'utf8'));
     expect(list).toMatchObject({ cniVersion: expect.any(String), name: expect.any(String) });
