@@ -25,9 +25,9 @@ describe('plan of ADD', () => {
     expect(planAdd(REQUEST, pod(), undefined).steps).toEqual([
       { do: 'record-wiring' },
       { do: 'make-tap', tap: 'berth3', spec: { alias: ALIAS, mtu: 1400, queues: 1, owner: undefined } },
+      { do: 'add-ingress', to: 'berth3' },
       { do: 'raise', link: 'berth3' },
       { do: 'add-ingress', to: 'eth0' },
-      { do: 'add-ingress', to: 'berth3' },
       { do: 'redirect', from: 'berth3', to: 'eth0', isFirst: true },
       { do: 'redirect', from: 'eth0', to: 'berth3', isFirst: true },
       { do: 'record-ready' },

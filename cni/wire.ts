@@ -79,9 +79,10 @@ function wireTap(
     { do: 'make-tap', tap, spec: { alias, mtu, queues, owner: wanted.owner } },
     ...limit(tap, toGuest),
     ...(toGuest === undefined && readsTimeStamps ? [{ do: 'queue', on: tap } as const] : []),
+    // While it is down: of an interface that is up the kernel first waits until nobody uses its queues.
+    { do: 'add-ingress', to: tap },
     { do: 'raise', link: tap },
     ...(ownsIngress ? [{ do: 'add-ingress', to: name } as const] : []),
-    { do: 'add-ingress', to: tap },
     ...limit(name, bucketOf(wanted, 'egress', mtu)),
     { do: 'redirect', from: tap, to: name, isFirst: !hasDevice },
     { do: 'redirect', from: name, to: tap, isFirst: pod.qdiscs.ingress === undefined },
