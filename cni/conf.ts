@@ -20,38 +20,41 @@ export interface NetworkConfig {
   readonly logLevel: LogLevel;
 }
 
-// Shared where they are alike: to make them is part of the start of every verb.
-const text = v.string();
-const optionalText = v.optional(text);
-const optionalTexts = v.optional(v.array(text));
-
-const dns = v.looseObject({
-  nameservers: optionalTexts,
-  domain: optionalText,
-  search: optionalTexts,
-  options: optionalTexts,
-});
-const optionalDns = v.optional(dns);
-export type CniDns = v.InferOutput<typeof dns>;
-
-/** What is read of a result, in all versions from 0.3.0 to 1.1.0; all else passes through untouched. */
-const result = v.looseObject({
-  cniVersion: v.optional(v.picklist(SUPPORTED_VERSIONS)),
-  interfaces: v.optional(
-    v.array(v.looseObject({ name: text, sandbox: optionalText, socketPath: optionalText, pciID: optionalText })),
-    [],
-  ),
-  ips: v.optional(v.array(v.looseObject({ address: text, interface: v.optional(v.number()) }))),
-  dns: optionalDns,
-});
-export type CniResult = v.InferOutput<typeof result>;
+/** What the plugins before have left. Made for the verbs that read it. */
+const chainInput = () => {
+  // Shared where they are alike: to make them takes time too.
+  const text = v.string();
+  const optionalText = v.optional(text);
+  const optionalTexts = v.optional(v.array(text));
+  const dns = v.optional(
+    v.looseObject({
+      nameservers: optionalTexts,
+      domain: optionalText,
+      search: optionalTexts,
+      options: optionalTexts,
+    }),
+  );
+  /** What is read of a result, in all versions from 0.3.0 to 1.1.0; all else passes through untouched. */
+  const prevResult = v.looseObject({
+    cniVersion: v.optional(v.picklist(SUPPORTED_VERSIONS)),
+    interfaces: v.optional(
+      v.array(v.looseObject({ name: text, sandbox: optionalText, socketPath: optionalText, pciID: optionalText })),
+      [],
+    ),
+    ips: v.optional(v.array(v.looseObject({ address: text, interface: v.optional(v.number()) }))),
+    dns,
+  });
+  return v.looseObject({ prevResult, dns });
+};
+type Chain = v.InferOutput<ReturnType<typeof chainInput>>;
+export type CniResult = Chain['prevResult'];
+export type CniDns = NonNullable<Chain['dns']>;
 
 const networkConfig = v.looseObject({
   name: id((name) => parseNetworkName(name, 'the value')),
   runDir: v.optional(absolutePath, DEFAULT_RUN_DIRECTORY),
   logLevel: v.optional(v.picklist(LOG_LEVELS), 'warn'),
 });
-const chainInput = v.looseObject({ prevResult: result, dns: optionalDns });
 
 /** Writing JSON takes more of the stack than reading it: what ADD reads, it must be able to write into its result. */
 const MAX_NESTING = 100;
@@ -102,7 +105,7 @@ export function parseChainInput(json: JsonObject, asked?: CniDns): ChainInput {
   }
   // To a schema of objects, a list is one.
   if (Array.isArray(json['prevResult'])) throw keyFault('prevResult: must be an object', 'prevResult');
-  const { prevResult, dns } = checkKeys(chainInput, json);
+  const { prevResult, dns } = checkKeys(chainInput(), json);
   const reported = prevResult.dns?.nameservers?.length ? prevResult.dns : (dns ?? prevResult.dns);
   return { prevResult, dns: asked ?? reported };
 }

@@ -22,9 +22,10 @@ type OwnKey = (typeof OWN_KEYS)[number];
 
 /** Unknown keys are for others, unless they look like ours: `rundir` would silently leave the records elsewhere. */
 export function refuseMisspeltKeys(json: JsonObject): void {
+  const bareOwn = OWN_KEYS.map((own) => own.toLowerCase());
   for (const key of Object.keys(json)) {
-    const own = OWN_KEYS.find((known) => known !== key && plain(known) === plain(key));
-    if (own !== undefined) throw keyFault(`${key}: unknown key; it is spelt ${own}`, key);
+    const own = OWN_KEYS[bareOwn.indexOf(key.toLowerCase().replaceAll(/[-_]/g, ''))];
+    if (own !== undefined && own !== key) throw keyFault(`${key}: unknown key; it is spelt ${own}`, key);
   }
 }
 
@@ -43,5 +44,3 @@ export function checkKeys<S extends v.GenericSchema>(schema: S, json: JsonObject
 /** `message` begins with the key. */
 export const keyFault = (message: string, key: string): Fault =>
   new Fault('invalid', `network configuration: ${message}`, { fields: { key } });
-
-const plain = (key: string): string => key.toLowerCase().replaceAll(/[-_]/g, '');
