@@ -1,5 +1,5 @@
 import { Fault } from '../proto/fault.ts';
-import { networkAttachmentKey } from '../proto/network-attachment.ts';
+import { networkAttachmentKey, tapAlias } from '../proto/network-attachment.ts';
 import type { NetworkFeature } from '../proto/network-capabilities.ts';
 import { runPaths } from '../proto/paths.ts';
 import type { Log } from '../runtime/system/log.ts';
@@ -15,6 +15,7 @@ import type { ChainInput, CniResult, NetworkConfig } from './conf.ts';
 import { addGuestEnd, type Dialect } from './dialect.ts';
 import type { PodAttachment } from './env.ts';
 import { ensureNoFormerRecords } from './former-records.ts';
+import { findHeldHere } from './held.ts';
 import { currentNetnsId, enterNetns } from './netns.ts';
 import { type AddPlan, describesInterface, planAdd } from './plan.ts';
 import { describePodInterface } from './pod-interface.ts';
@@ -54,7 +55,9 @@ export async function add(call: AddCall): Promise<CniResult> {
     return addGuestEnd(result, dialect.allIps, { ...attachment, mac: plan.nic.mac });
   };
   // What a VMM has open is not taken from it because an ADD that was repeated has failed.
-  return plan.isInUse ? wire(new Undo(call.log)) : withUndo(call.log, wire);
+  const alias = tapAlias(place.earlier.key);
+  const inUse = findHeldHere(place.links.filter((link) => link.alias === alias));
+  return inUse === undefined ? withUndo(call.log, wire) : wire(new Undo(call.log));
 }
 
 /** What ADD would do; nothing is changed. */

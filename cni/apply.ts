@@ -8,6 +8,7 @@ import { ensureNoRedirect, ensureRedirect, listIngressFilters } from '../runtime
 import type { Files } from '../runtime/system/port.ts';
 import type { RecordFile } from '../runtime/system/record-file.ts';
 import type { Undo } from '../runtime/system/undo.ts';
+import { findHeldHere, inUseFault } from './held.ts';
 import { giveUpIdentity, restoreIdentity } from './identity.ts';
 import { ensureDanDevice, ensureNoDanDevice } from './kata-dan.ts';
 import { ensureIfb, ensureMacvtap } from './macvtap.ts';
@@ -15,7 +16,7 @@ import type { AddPlan } from './plan.ts';
 import { retryBusy } from './retry-busy.ts';
 import { sleep } from './sleep.ts';
 import { ensureTap } from './tap.ts';
-import { ensureNoOwnRoot, unwire, type Wired } from './unwire.ts';
+import { ensureNoOwnRoot, findWiring, unwire, type Wired } from './unwire.ts';
 import type { Step } from './wire.ts';
 
 export interface Workplace {
@@ -69,11 +70,15 @@ async function applyStep(step: Step, plan: AddPlan, links: Links, workplace: Wor
   const { wiring, nic } = plan;
   const ingressOf = (name: string) => wiring.ownsIngress && name === wiring.ifName;
   switch (step.do) {
-    case 'unwire':
-      await unwire(netlink, workplace.earlier);
+    case 'unwire': {
+      const found = findWiring(netlink, workplace.earlier);
+      const inUse = findHeldHere(found.devices);
+      if (inUse !== undefined) throw inUseFault(inUse);
+      await unwire(netlink, workplace.earlier, found);
       links.clear();
       for (const link of listLinks(netlink)) links.set(link.name, link);
       return;
+    }
     case 'record-wiring':
       undo.defer('record', async () => {
         await file.remove();

@@ -38,8 +38,6 @@ export interface AddPlan {
   readonly wiring: NetworkAttachment;
   readonly nic: NicConfig;
   readonly steps: readonly Step[];
-  /** A VMM has the device open: whatever fails, it keeps it. */
-  readonly isInUse: boolean;
 }
 
 /** Of a netkit in L3 mode, which calls itself Ethernet. */
@@ -104,7 +102,6 @@ export function planAdd(request: AddRequest, found: PodInterface, previous: Netw
       ...(kataDan === undefined ? [] : [{ do: 'tell-kata', path: kataDan } as const]),
       { do: 'record-ready' },
     ],
-    isInUse: inUse !== undefined,
   };
 }
 

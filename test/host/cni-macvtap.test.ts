@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type CniNode, type CniPod, createCniNode, recordedTap } from '../support/cni-node.ts';
+import { claimMacvtap } from '../support/tap-holder.ts';
 
 let node: CniNode;
 beforeAll(async () => {
@@ -153,6 +154,27 @@ it('of the fixed name that CNI_ARGS say, also of several queues', async () => {
   expect(await pod.berth('DEL', { config: { prevResult: undefined } })).toMatchObject(SUCCESS);
   expect(await pod.remains()).toEqual([]);
   expect(await pod.tools.link('tap7')).toBeUndefined();
+});
+
+it('is not taken from a VMM that has it open', async () => {
+  const pod = await node.addPod('claimed');
+  await pod.berth('ADD', macvtap('bridge'));
+  const { name } = recordedTap(await pod.record());
+  const before = await identityOf(pod);
+  const holder = await claimMacvtap(pod.prefix, name);
+  const refused = { exitCode: 1, answer: { code: 11, msg: expect.stringContaining(`a VMM has ${name} open`) } };
+  try {
+    for (const change of [{}, macvtap(), macvtap('vepa')])
+      expect(await pod.berth('ADD', change)).toMatchObject(refused);
+    expect(await pod.berth('ADD', macvtap('bridge'))).toMatchObject(SUCCESS);
+    expect(await pod.berth('DEL')).toMatchObject(refused);
+    expect(await identityOf(pod)).toEqual(before);
+    expect(await pod.record()).toMatchObject({ state: 'ready', device: { mode: 'bridge' } });
+  } finally {
+    await holder.release();
+  }
+  expect(await pod.berth('DEL')).toMatchObject(SUCCESS);
+  expect(await pod.remains()).toEqual([]);
 });
 
 it('says of two namespaces with equal indexes where each device is', async () => {
