@@ -18,7 +18,8 @@ export const nicCommand: Command = {
 Usage: berth nic ls [FLAGS]
 
 One line for each record of the plugin: which interface of which container leads to which device of a VM, with how many
-queues, a macvtap in which mode, and the addresses that the guest takes over. STATE is "wiring" while ADD is at work, or since it was killed; then DEL, and ADD again.
+queues, a macvtap in which mode, and the addresses that the guest takes over. STATE is "wiring" while ADD is at work, or
+since it was killed; then DEL, and ADD again.
 
   --json         the records themselves, as a JSON array
   --run-dir DIR  default ${DEFAULT_RUN_DIRECTORY}
