@@ -3,7 +3,7 @@ import type { MACVTAP_MODES } from '../proto/network-attachment.ts';
 import type { Netlink } from '../runtime/system/netlink/connection.ts';
 import { addIfb, addMacvtap, changeLink, findLink, type Link, type LinkRef } from '../runtime/system/netlink/link.ts';
 import { tapName } from './device-names.ts';
-import { silenceLink, unaddressed } from './silence.ts';
+import { lowerForIpv6, silenceLink, unaddressed } from './silence.ts';
 import type { MacvtapSpec } from './wire.ts';
 
 /** MACVLAN_MODE_*, linux/if_link.h. */
@@ -30,8 +30,9 @@ export function ensureMacvtap(
     addMacvtap(netlink, { name: unmarked, lower: pod, mode: MACVLAN_MODES[mode], mac });
     present = lookUp(netlink, unmarked);
   }
+  lowerForIpv6(netlink, present, mtu);
   const rename = present.name === name ? {} : { name };
-  changeLink(netlink, present, { ...rename, alias, mtu, ...unaddressed() });
+  changeLink(netlink, present, { ...rename, alias, mtu, ...unaddressed(mtu) });
   const macvtap = { ...present, name };
   silenceLink(macvtap);
   return macvtap;
@@ -44,7 +45,7 @@ export function ensureIfb(netlink: Netlink, name: string, alias: string, present
     addIfb(netlink, name);
     ifb = lookUp(netlink, name);
   }
-  changeLink(netlink, ifb, { alias, ...unaddressed() });
+  changeLink(netlink, ifb, { alias, ...unaddressed(ifb.mtu) });
   silenceLink(ifb);
   return ifb;
 }

@@ -4,7 +4,7 @@ import { attempt, isErrno } from '../runtime/system/native/errors.ts';
 import { O, sys } from '../runtime/system/native/sys.ts';
 import type { Netlink } from '../runtime/system/netlink/connection.ts';
 import { changeLink, findLink, type Link } from '../runtime/system/netlink/link.ts';
-import { silenceLink, unaddressed } from './silence.ts';
+import { lowerForIpv6, silenceLink, unaddressed } from './silence.ts';
 import type { TapSpec } from './wire.ts';
 
 const DEVICE = '/dev/net/tun';
@@ -28,7 +28,8 @@ const IFREQ_FLAGS_OFFSET = 16;
  */
 export function ensureTap(netlink: Netlink, name: string, spec: TapSpec, present: Link | undefined): Link {
   if (present === undefined) return makeTap(netlink, name, spec);
-  changeLink(netlink, present, { mtu: spec.mtu, ...unaddressed() });
+  lowerForIpv6(netlink, present, spec.mtu);
+  changeLink(netlink, present, { mtu: spec.mtu, ...unaddressed(spec.mtu) });
   silenceLink(present);
   return present;
 }
@@ -46,7 +47,7 @@ function makeTap(netlink: Netlink, name: string, { alias, mtu, queues, owner }: 
       if (uid !== undefined) sys.ioctl(fd, TUNSETOWNER, uid);
       if (gid !== undefined) sys.ioctl(fd, TUNSETGROUP, gid);
     });
-    changeLink(netlink, tap, { alias, mtu, ...unaddressed() });
+    changeLink(netlink, tap, { alias, mtu, ...unaddressed(mtu) });
     silenceLink(tap);
     attempt(`could not make the TAP ${name} persistent`, () => sys.ioctl(fd, TUNSETPERSIST, 1));
     failpoint('tap.persisted');

@@ -40,16 +40,27 @@ describe('ADD', () => {
     expect(await pod.remains()).toEqual([]);
   });
 
-  it('that is repeated follows the MTU of the interface, also up', async () => {
-    const pod = await node.addPod('mtu', 'bridge');
-    for (const mtu of [1400, 1500, 1280]) {
+  it.each(['tc', 'macvtap'])('that is repeated follows the MTU of the interface, also up: mode %s', async (mode) => {
+    const pod = await node.addPod(`mtu-${mode}`, 'bridge');
+    const config = { mode };
+    for (const mtu of [1400, 1500, 1280, 1279, 1500]) {
       await pod.tools.ip('link', 'set', 'eth0', 'mtu', String(mtu));
-      await pod.berth('ADD');
+      expect(await pod.berth('ADD', { config })).toMatchObject({ exitCode: 0 });
       const record = await pod.record();
       expect(record?.nic?.mtu).toBe(mtu);
       expect((await pod.tools.link(recordedTap(record).name))?.mtu).toBe(mtu);
+      expect(await pod.tools.addresses(recordedTap(record).name)).toEqual([]);
     }
     await pod.berth('DEL');
+  });
+
+  it.each(['tc', 'macvtap'])('in mode %s wires an interface whose MTU leaves no place for IPv6', async (mode) => {
+    const pod = await node.addPod(`small-${mode}`, 'bridge');
+    await pod.tools.ip('link', 'set', 'eth0', 'mtu', '1279');
+    for (const verb of ['ADD', 'ADD', 'CHECK', 'DEL']) {
+      expect(await pod.berth(verb, { config: { mode } }), verb).toMatchObject({ exitCode: 0 });
+    }
+    expect(await pod.remains()).toEqual([]);
   });
 
   it('tells an IPv6-only pod with a gateway of the link from what the kernel knows', async () => {
