@@ -29,7 +29,14 @@ describe('a macvtap that takes the MAC', () => {
     const earlier = { ...planAdd(request, pod({ addresses }), undefined).wiring, state: 'ready' as const };
     const { steps, nic } = planAdd(request, pod({ ...bare, links: [bare.link, made] }), earlier);
     expect(nic).toMatchObject({ mac: LINK.mac, addresses });
-    expect(steps.map((step) => step.do)).toEqual(['record-wiring', 'make-macvtap', 'raise', 'record-ready']);
+    expect(steps).toContainEqual({ do: 'give-up-identity', spareMac: bare.link.mac });
+    expect(steps.map((step) => step.do)).toEqual([
+      'record-wiring',
+      'give-up-identity',
+      'make-macvtap',
+      'raise',
+      'record-ready',
+    ]);
   });
 
   it('is made anew where an ADD was broken off, so that all comes from the record', () => {

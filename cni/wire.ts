@@ -92,7 +92,7 @@ function wireTap(
 function wireMacvtap(
   wanted: Wanted,
   { name: tap, mode }: Extract<NetworkDevice, { readonly kind: 'macvtap' }>,
-  { pod, alias, mac, ownsIngress, hasDevice }: Places,
+  { pod, alias, mac, ownsIngress }: Places,
 ): Step[] {
   const { index, mtu } = pod.link;
   const name = pod.link.name as IfName;
@@ -101,7 +101,8 @@ function wireMacvtap(
   const toGuest = bucketOf(wanted, 'ingress', mtu);
   const ifb = ifbName(index);
   return [
-    ...(takesMac && !hasDevice ? [{ do: 'give-up-identity', spareMac: toSpareMac(mac) } as const] : []),
+    // Also where it has given them up: an ADD that fails takes the device away, and has to give them back.
+    ...(takesMac ? [{ do: 'give-up-identity', spareMac: toSpareMac(mac) } as const] : []),
     { do: 'make-macvtap', tap, spec: { alias, mtu, mode, mac: takesMac ? mac : undefined } },
     { do: 'raise', link: tap },
     ...limit(name, fromGuest),

@@ -145,6 +145,21 @@ it('gives everything back when ADD fails', async () => {
   }
 });
 
+it('gives everything back when ADD fails that is repeated', async () => {
+  const pod = await node.addPod('failing-again');
+  const before = await identityOf(pod);
+  const bandwidth = { ingressRate: 1e6, ingressBurst: 1e6 };
+  const change = { config: { mode: 'macvtap', macvtapMode: 'bridge', runtimeConfig: { bandwidth } } };
+  expect(await pod.berth('ADD', change)).toMatchObject(SUCCESS);
+  const filters = ['filter', 'replace', 'dev', 'eth0', 'ingress', 'protocol', 'all', 'pref', '49153', 'u32'];
+  const toLo = ['action', 'mirred', 'egress', 'redirect', 'dev', 'lo'];
+  await pod.run('tc', 'filter', 'delete', 'dev', 'eth0', 'ingress');
+  await pod.run('tc', ...filters, 'match', 'u8', '0', '0', ...toLo);
+  expect(await pod.berth('ADD', change)).toMatchObject({ exitCode: 1, answer: { code: 101 } });
+  expect(await identityOf(pod)).toEqual(before);
+  expect(await pod.remains()).toEqual(['filter of priority 49153']);
+});
+
 it('of the fixed name that CNI_ARGS say, also of several queues', async () => {
   const pod = await node.addPod('named');
   const change = { config: { mode: 'macvtap', queues: 4 }, env: { CNI_ARGS: 'TC_REDIRECT_TAP_NAME=tap7' } };
