@@ -1,5 +1,6 @@
 import type { NetworkDevice } from '../proto/network-attachment.ts';
 import type { Link } from '../runtime/system/netlink/link.ts';
+import { fieldFault } from './codes.ts';
 import { tapName } from './device-names.ts';
 import { NO_INDEX } from './reported-interface.ts';
 import type { WiringConfig } from './wiring-config.ts';
@@ -18,8 +19,17 @@ export function planDevice(wiring: WiringConfig, link: Link, reported: ReportedD
   const { mode, macvtapMode, queues } = wiring;
   if (reported.socketPath !== undefined) return { kind: 'vhost-user', socketPath: reported.socketPath };
   const name = wiring.tapName ?? tapName(link.index);
-  if (mode === 'macvtap' && link.index !== NO_INDEX) return { kind: 'macvtap', name, queues, mode: macvtapMode };
+  if (mode === 'macvtap' && link.index !== NO_INDEX) {
+    refuseMacvlan(link);
+    return { kind: 'macvtap', name, queues, mode: macvtapMode };
+  }
   const pciId =
     reported.pciId ?? (link.kind === undefined && link.parent?.bus === 'pci' ? link.parent.name : undefined);
   return pciId === undefined ? { kind: 'tap', name, queues } : { kind: 'physical', pciId };
+}
+
+/** The kernel has no macvtap on a macvlan: it would put one beside it, on the interface of the node that lies beneath. */
+function refuseMacvlan({ name, kind = '' }: Link): void {
+  if (kind !== 'macvlan' && kind !== 'macvtap') return;
+  throw fieldFault('mode', 'macvtap', `on ${name}, which is a ${kind}: use mode "tc"`);
 }

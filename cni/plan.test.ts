@@ -118,6 +118,13 @@ describe('plan of ADD', () => {
     expect(() => planAdd(request, pod({ links: elsewhere }), undefined)).toThrow('interface berth3 is there already');
   });
 
+  it.each(['macvlan', 'macvtap'])('refuses a macvtap on a %s', (kind) => {
+    const link = { ...LINK, kind };
+    const request = { ...REQUEST, wiring: { ...WIRING, mode: 'macvtap' as const } };
+    expect(() => planAdd(request, pod({ link, links: [link] }), undefined)).toThrow(`on eth0, which is a ${kind}`);
+    expect(planAdd(REQUEST, pod({ link, links: [link] }), undefined).wiring.device).toMatchObject({ kind: 'tap' });
+  });
+
   it.each([
     ['no TAP', { ...TAP, kind: 'dummy' }],
     ["nobody's", { ...TAP, alias: undefined }],
