@@ -8,6 +8,9 @@ export interface Netns {
   readonly id: string;
 }
 
+/** A path that leads nowhere, or to what is no namespace. */
+const NO_NAMESPACE = ['ENOENT', 'ENOTDIR', 'ELOOP', 'ENAMETOOLONG', 'ENXIO', 'EINVAL'];
+
 /**
  * Moves the process into the network namespace at `path`; undefined if there is none (any more): no such file, or one
  * that no namespace is mounted on, or another than `wantedId`. Only the network changes: paths of files mean what they
@@ -15,7 +18,7 @@ export interface Netns {
  */
 export function enterNetns(path: string, wantedId?: string): Netns | undefined {
   return attempt(`could not enter the network namespace ${path}`, () =>
-    forgive(['ENOENT', 'ENOTDIR', 'EINVAL'], undefined, () => {
+    forgive(NO_NAMESPACE, undefined, () => {
       // NONBLOCK: a FIFO would hold the open until somebody writes.
       const fd = sys.open(path, O.RDONLY | O.NONBLOCK);
       try {

@@ -47,12 +47,13 @@ export function findWiring(netlink: Netlink, wired: Wired): FoundWiring {
 export async function unwire(netlink: Netlink, wired: Wired, found = findWiring(netlink, wired)): Promise<void> {
   const { pod, filters, devices } = found;
   const { record } = wired;
-  if (pod !== undefined && (devices.length > 0 || record !== undefined)) {
+  if (pod !== undefined) {
     const targets = devices.map(({ index }) => index);
     const ownsIngress = record?.ownsIngress === true;
     await retryBusy(sleep, () => ensureNoRedirect(netlink, pod, { targets, ownsIngress }, filters));
-    // Who has the record knows whether there is one to look for.
-    if (record === undefined || record.bandwidth !== undefined) ensureNoOwnRoot(netlink, pod);
+    // Who has the record knows whether there is one to look for; without one, the root may be another network's.
+    const mayLimit = record === undefined ? devices.length > 0 : record.bandwidth !== undefined;
+    if (mayLimit) ensureNoOwnRoot(netlink, pod);
   }
   for (const device of devices) ensureNoLink(netlink, device);
   if (pod !== undefined && record !== undefined) restoreIdentity(netlink, pod, record);

@@ -38,6 +38,7 @@ describe('DEL', () => {
     ['CNI_NETNS, which the record knows', { env: { CNI_NETNS: undefined } }],
     ['a CNI_NETNS that is there', { env: { CNI_NETNS: '/run/netns/nowhere' } }],
     ['a CNI_NETNS that is a namespace', { env: { CNI_NETNS: '/etc/hostname' } }],
+    ['a CNI_NETNS that can be', { env: { CNI_NETNS: `/${'a'.repeat(256)}` } }],
   ])('does without %s', async (what, change) => {
     const pod = await addWired(`without-${what.replaceAll(/\W+/g, '-')}`);
     expect(await pod.berth('DEL', change)).toMatchObject(SUCCESS);
@@ -75,6 +76,14 @@ describe('DEL', () => {
     expect(await pod.berth('DEL')).toMatchObject(SUCCESS);
     expect(await pod.remains()).toEqual([]);
     expect(await ingressOf(pod)).toEqual([]);
+  });
+
+  it('does so without a record too', async () => {
+    const pod = await addWired('no-tap-no-record');
+    await pod.tools.ip('link', 'delete', pod.tap);
+    await rm(recordPath(pod));
+    expect(await pod.berth('DEL')).toMatchObject(SUCCESS);
+    expect(await pod.remains()).toEqual([]);
   });
 
   it.each([
