@@ -13,6 +13,9 @@ const NAME = 'TC_REDIRECT_TAP_NAME';
 const UID = 'TC_REDIRECT_TAP_UID';
 const GID = 'TC_REDIRECT_TAP_GID';
 
+/** A pattern for names that the kernel makes up, and its names for the settings of all interfaces. */
+const KERNELS_OWN = /%|^(all|default)$/;
+
 /** (uid_t) -1 is no id. */
 export const MAX_ID = 0xfffffffe;
 
@@ -40,6 +43,9 @@ function parsePair(pair: string): [key: string, value: string] {
 }
 
 function parseTapName(value: string): IfName {
+  if (KERNELS_OWN.test(value)) {
+    throw variableFault(`CNI_ARGS: ${NAME} is ${JSON.stringify(value)}, which the kernel gives no interface`);
+  }
   try {
     return parseIfName(value, NAME);
   } catch (error) {
