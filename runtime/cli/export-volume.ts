@@ -25,7 +25,8 @@ export async function exportVolume(volume: VolumeView, file: string): Promise<nu
     const { exitCode, stderr } = await run({ file: 'flock', args });
     if (exitCode === HELD) {
       const owner = usedBy.length === 0 ? 'a program' : `pod ${usedBy.join(', ')}`;
-      throw new Fault('precondition', `volume ${volumeId} is written by ${owner}; end it first, or export a snapshot`);
+      const way = 'end it first, or export a volume that is made of a snapshot';
+      throw new Fault('precondition', `volume ${volumeId} is written by ${owner}; ${way}`);
     }
     if (exitCode !== 0) {
       throw new Fault('io', `volume ${volumeId} could not be copied to ${file}`, {

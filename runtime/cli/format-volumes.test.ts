@@ -4,7 +4,7 @@ import { DEFAULT_CLASS, NO_LIMITS } from '../../proto/volume-class.ts';
 import { volumeSpecRecord } from '../../proto/volume-spec.ts';
 import { formatSize, formatVolume, formatVolumes } from './format-volumes.ts';
 import type { VolumeView } from './list-volumes.ts';
-import { parsePoolFlag } from './pool-flag.ts';
+import { parsePoolFlag, requirePool } from './pool-flag.ts';
 
 const ID = parseVolumeId('pool.node.data');
 const view: VolumeView = {
@@ -124,8 +124,21 @@ describe('volumes', () => {
 describe('--pool', () => {
   it('is what berth-csi takes', () => {
     expect(parsePoolFlag('fast=image-file:/srv/a')).toEqual({ name: 'fast', directory: '/srv/a' });
+    expect(parsePoolFlag('fast=image-file:/srv/a,overcommit=2')).toEqual({ name: 'fast', directory: '/srv/a' });
   });
-  it.each(['fast', 'fast=/srv', '=image-file:/srv', 'fast=zfs:/srv', 'fast=image-file:'])('refuses %s', (value) => {
+  it('is not taken for empty where there is no pool', () => {
+    expect(() => requirePool({ name: 'fast', directory: '/proc' })).toThrow(
+      '/proc is no pool of berth-csi; --pool fast',
+    );
+  });
+  it.each([
+    'fast',
+    'fast=/srv',
+    '=image-file:/srv',
+    'fast=zfs:/srv',
+    'fast=image-file:',
+    'fast=image-file:,overcommit=2',
+  ])('refuses %s', (value) => {
     expect(() => parsePoolFlag(value)).toThrow('--pool');
   });
 });

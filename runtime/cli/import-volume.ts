@@ -1,4 +1,3 @@
-import { existsSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import type { CsiClient } from '../../deploy/demo/csi-client.ts';
 import { describeError, Fault } from '../../proto/fault.ts';
@@ -14,7 +13,7 @@ import { extendDisk } from './disk-size.ts';
 import { withDriver } from './driver.ts';
 import { holdLease } from './hold-lease.ts';
 import { type CreatedVolume, createReply, toPersistentVolume } from './persistent-volume.ts';
-import type { PoolFlag } from './pool-flag.ts';
+import { type PoolFlag, requirePool } from './pool-flag.ts';
 import { type ImageFacts, readImage } from './read-image.ts';
 
 export interface ImportOptions {
@@ -37,7 +36,7 @@ const toVolumeName = (name: string): string => `imported-${name}`;
  */
 export async function importVolume(file: string, options: ImportOptions): Promise<number> {
   const image = await readImage(file, options.fsType);
-  requirePool(options.pool);
+  requirePool(options.pool); // Before there is a volume: berth-csi knows its pools by name alone.
   const volume = await withDriver(options.socket, async (driver) => {
     const made = await createVolume(driver, image, options);
     const filling = {
@@ -50,12 +49,6 @@ export async function importVolume(file: string, options: ImportOptions): Promis
   });
   process.stdout.write(formatJson(toPersistentVolume(volume, { name: options.name, fsType: image.fsType })));
   return 0;
-}
-
-/** Before there is a volume: berth-csi knows its pools by name alone. */
-function requirePool({ name, directory }: PoolFlag): void {
-  if (existsSync(`${directory}/volumes`)) return;
-  throw new Fault('not-found', `${directory} is no pool of berth-csi; --pool ${name} must name its directory`);
 }
 
 async function createVolume(

@@ -5,7 +5,8 @@ import type { Records } from './read-records.ts';
 export function parseSubcommand<V extends string>(verb: string, known: readonly V[]): V {
   const found = known.find((one) => one === verb);
   if (found !== undefined) return found;
-  throw new Fault('invalid', `"${verb}" is no verb of this command; there is ${known.join(', ')}`);
+  const problem = verb === '' ? 'a verb is missing' : `"${verb}" is no verb of this command`;
+  throw new Fault('invalid', `${problem}; there is ${known.join(', ')}`);
 }
 
 /** Names on standard error what a list had to leave out. Answers the exit status. */

@@ -4,6 +4,7 @@ import { volumeCommand } from './volume.ts';
 const POOL = ['--pool', 'fast=image-file:/srv/berth'];
 
 it.each([
+  [[], /a verb is missing; there is ls/],
   [['paint', 'v'], /"paint"/],
   [['fsck'], /VOLUME is missing/],
   [['fsck', 'v', '--repair', 'full'], /must be one of none, safe/],

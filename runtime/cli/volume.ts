@@ -18,7 +18,7 @@ import { type ImportOptions, importVolume } from './import-volume.ts';
 import { listVolumes, type VolumePlaces, type VolumeView } from './list-volumes.ts';
 import { fsckVolume, type MaintenanceOptions, trimVolume } from './maintain-volume.ts';
 import { isObjectName } from './object-name.ts';
-import { POOL_FLAG, parsePoolFlag } from './pool-flag.ts';
+import { POOL_FLAG, parsePoolFlag, requirePool } from './pool-flag.ts';
 import { goBackTo, rescueVolume } from './rescue-volume.ts';
 import { parseAccelerator } from './run-options.ts';
 import { parseSubcommand, reportUnreadable } from './subcommand.ts';
@@ -154,6 +154,7 @@ function takeOperands(given: readonly string[], names: readonly string[]): reado
 }
 
 async function list(places: VolumePlaces, asJson: boolean): Promise<number> {
+  places.pools.forEach(requirePool);
   const { volumes, unreadable } = await listVolumes(createNodeSystem(), places);
   process.stdout.write(asJson ? formatJson(volumes) : formatVolumes(volumes));
   return reportUnreadable(unreadable);
@@ -166,6 +167,7 @@ function onVolume(
   body: (volume: VolumeView) => Promise<number> | number,
 ): Prepared {
   return async () => {
+    places.pools.forEach(requirePool);
     const { volumes, unreadable } = await listVolumes(createNodeSystem(), places);
     const unread = reportUnreadable(unreadable);
     const volume = volumes.find((one) => one.volumeId === volumeId);
