@@ -1,4 +1,4 @@
-import { Client, credentials, Metadata, type ServiceError } from '@grpc/grpc-js';
+import { Client, credentials, Metadata, type ServiceError, status } from '@grpc/grpc-js';
 import { loadSync, type PackageDefinition, type ServiceDefinition } from '@grpc/proto-loader';
 import { Fault } from '../../proto/fault.ts';
 import { faultOfStatus } from '../../proto/status.ts';
@@ -42,7 +42,7 @@ export function createCsiClient(socket: string, protoPath: string): CsiClient {
       return new Promise((resolve, reject) => {
         const settle = (error: ServiceError | null, reply?: object) => {
           if (error === null && reply !== undefined) resolve(reply);
-          else reject(faultOfStatus(error?.code ?? 13, `${verb}: ${error?.details ?? 'no answer'}`));
+          else reject(toFault(verb, error));
         };
         const { path, requestSerialize, responseDeserialize } = method;
         if (!method.responseStream) {
@@ -67,6 +67,11 @@ export function createCsiClient(socket: string, protoPath: string): CsiClient {
       }),
     close: () => client.close(),
   };
+}
+
+function toFault(verb: string, error: ServiceError | null): Fault {
+  const code = error?.code ?? status.INTERNAL;
+  return faultOfStatus(code, `${verb} answered ${status[code]}: ${error?.details ?? 'nothing'}`);
 }
 
 function findService(definition: PackageDefinition, service: CsiService): ServiceDefinition {
