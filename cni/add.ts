@@ -1,7 +1,7 @@
-import { Fault } from '../proto/fault.ts';
 import { networkAttachmentKey, tapAlias } from '../proto/network-attachment.ts';
 import type { NetworkFeature } from '../proto/network-capabilities.ts';
 import { runPaths } from '../proto/paths.ts';
+import { readBootId } from '../runtime/system/boot-id.ts';
 import type { Log } from '../runtime/system/log.ts';
 import { openNetlink } from '../runtime/system/netlink/socket.ts';
 import type { Files } from '../runtime/system/port.ts';
@@ -23,8 +23,6 @@ import { describeReportedInterface } from './reported-interface.ts';
 import { addResult, convertResult } from './result.ts';
 import { describeSurroundings, findReportedDevice, isElsewhere, readsTimeStamps } from './surroundings.ts';
 import type { WiringConfig } from './wiring-config.ts';
-
-const BOOT_ID = '/proc/sys/kernel/random/boot_id';
 
 export interface AddCall {
   readonly files: Files;
@@ -109,10 +107,4 @@ function enterPodNetns(path: string): string {
     );
   }
   return netns.id;
-}
-
-export async function readBootId(files: Files): Promise<string> {
-  const bytes = await files.readFile(BOOT_ID);
-  if (bytes === undefined) throw new Fault('environment', `${BOOT_ID} is not there: mount /proc`);
-  return new TextDecoder().decode(bytes).trim();
 }

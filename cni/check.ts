@@ -1,12 +1,12 @@
 import { Fault } from '../proto/fault.ts';
 import { isTap, type NetworkAttachment, networkAttachmentKey, tapAlias } from '../proto/network-attachment.ts';
+import { readBootId } from '../runtime/system/boot-id.ts';
 import { listAddresses } from '../runtime/system/netlink/address.ts';
 import type { Netlink } from '../runtime/system/netlink/connection.ts';
 import { type Link, listLinks } from '../runtime/system/netlink/link.ts';
 import { findQdiscs } from '../runtime/system/netlink/qdisc.ts';
 import { listIngressFilters, toRedirect } from '../runtime/system/netlink/redirect.ts';
 import { openNetlink } from '../runtime/system/netlink/socket.ts';
-import { readBootId } from './add.ts';
 import { attachmentFile } from './attachment-file.ts';
 import { parseAskedAddress, withoutPrefix } from './capabilities.ts';
 import { judgeWiring, type WiredLink, type WiringFacts } from './check-wiring.ts';

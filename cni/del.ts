@@ -1,9 +1,9 @@
 import { networkAttachmentKey } from '../proto/network-attachment.ts';
+import { readBootId } from '../runtime/system/boot-id.ts';
 import type { Log } from '../runtime/system/log.ts';
 import type { Netlink } from '../runtime/system/netlink/connection.ts';
 import { openNetlink } from '../runtime/system/netlink/socket.ts';
 import type { Files } from '../runtime/system/port.ts';
-import { readBootId } from './add.ts';
 import { attachmentFile, loadIfReadable } from './attachment-file.ts';
 import type { NetworkConfig } from './conf.ts';
 import type { Attachment } from './env.ts';

@@ -1,5 +1,5 @@
 import { NETWORK_FEATURES } from '../proto/network-capabilities.ts';
-import { readBootId } from './add.ts';
+import { readBootId } from '../runtime/system/boot-id.ts';
 import { listLacks } from './capabilities-file.ts';
 import { notAvailableFault } from './codes.ts';
 import type { Place } from './place.ts';

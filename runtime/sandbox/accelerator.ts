@@ -2,12 +2,12 @@ import { type AcceleratorRecord, type AcceleratorWish, acceleratorRecord } from 
 import { Fault } from '../../proto/fault.ts';
 import type { RunPaths } from '../../proto/paths.ts';
 import { ACCELERATOR, type AcceleratorChoice, type Plan, type PlanFacts } from '../plan/types.ts';
+import { readBootId } from '../system/boot-id.ts';
 import { type RecordFile, recordFile } from '../system/record-file.ts';
 import type { VmmCapabilities, VmmDriver } from '../vmm/port.ts';
 import { tryAccelerator } from './accelerator-trial.ts';
 import type { HeldLease, SandboxHost } from './host.ts';
 
-const BOOT_ID = '/proc/sys/kernel/random/boot_id';
 const LOOK_AGAIN_MS = 50;
 
 export interface AcceleratorSources {
@@ -61,11 +61,9 @@ export function noticesOf(wish: string, choices: Plan['choices']): readonly stri
 type Key = Omit<AcceleratorRecord, keyof AcceleratorChoice | 'triedAtMs'>;
 
 async function readKey({ system }: Host, { vmm, capabilities, guest }: AcceleratorSources): Promise<Key> {
-  const bootId = await system.readFile(BOOT_ID);
-  if (bootId === undefined) throw new Fault('environment', `there is no ${BOOT_ID}; mount /proc`);
   const { kernel, initrd, root } = guest.manifest;
   return {
-    bootId: new TextDecoder().decode(bootId).trim(),
+    bootId: await readBootId(system),
     vmm: `${vmm ?? 'the first of the PATH'}, ${capabilities.version}`,
     kernel: kernel.sha256,
     initrd: initrd.sha256,
