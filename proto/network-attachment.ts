@@ -57,6 +57,7 @@ const nicConfig = () =>
     mac: filled,
     mtu: count,
     addresses: v.array(address()),
+    /** In an order in which they can be made: what a gateway is reached by comes before. */
     routes: v.array(route()),
     neighbours: v.array(neighbour()),
     dns: dns(),

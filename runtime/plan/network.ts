@@ -6,7 +6,6 @@ import {
   type NetworkAttachment,
   type NicConfig,
   type NicDns,
-  type NicRoute,
   networkAttachmentKey,
   type TapDevice,
 } from '../../proto/network-attachment.ts';
@@ -103,7 +102,7 @@ function toAgentInterface(name: string, nic: NicConfig): AgentInterface {
       broadcast,
       deprecated,
     })),
-    routes: inOrder(nic.routes).map(({ gateway = '', source = '', metric = 0, mtu = 0, ...route }) => ({
+    routes: nic.routes.map(({ gateway = '', source = '', metric = 0, mtu = 0, ...route }) => ({
       ...route,
       gateway,
       source,
@@ -112,10 +111,4 @@ function toAgentInterface(name: string, nic: NicConfig): AgentInterface {
     })),
     neighbours: nic.neighbours,
   };
-}
-
-/** The kernel refuses a gateway that no route reaches yet: what is directly connected goes first. */
-function inOrder(routes: readonly NicRoute[]): readonly NicRoute[] {
-  const isDirect = ({ gateway }: NicRoute) => gateway === undefined;
-  return [...routes.filter(isDirect), ...routes.filter((route) => !isDirect(route))];
 }
