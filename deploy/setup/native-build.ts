@@ -6,6 +6,7 @@ import { build } from 'esbuild';
 import { Fault } from '../../proto/fault.ts';
 import { type Constants, RELEASE } from './constants.ts';
 import { contentHash } from './content-hash.ts';
+import { ENGINE_FILE } from './engine.ts';
 import { ensureNativeHost, type NativeHost } from './native-host.ts';
 import { runInToolchain } from './toolchain.ts';
 
@@ -105,7 +106,7 @@ async function linkProgram(
   await copyFile(APP_ASSEMBLY, join(directory, 'app.S'));
   for (const name of await readdir(host.directory)) await copyFile(join(host.directory, name), join(directory, name));
   // -u: main comes out of the archive, with all that it refers to.
-  const link = `gcc ${host.linkFlags.join(' ')} -o program app.S -u main host.a ${host.engineLibrary} -lm`;
+  const link = `${host.linker.join(' ')} -o program app.S -u main host.a ${ENGINE_FILE} -lm`;
   await runInToolchain(toolchain, directory, [
     'sh',
     '-ec',

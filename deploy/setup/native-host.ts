@@ -2,10 +2,12 @@ import { copyFile, readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Fault } from '../../proto/fault.ts';
 import { ensureCached } from './cache.ts';
+import { queryPackages } from './dpkg-query.ts';
+import { ENGINE_FILE, ensureEngine } from './engine.ts';
 import { runInToolchain } from './toolchain.ts';
 
-/** The static engine library of Debian's package libquickjs, inside the toolchain chroot. */
-const ENGINE_LIBRARY = '/usr/lib/x86_64-linux-gnu/quickjs/libquickjs.a';
+/** The static engine library of Debian's package libquickjs, inside the toolchain chroot: it makes the bytecode. */
+const DEBIAN_ENGINE = '/usr/lib/x86_64-linux-gnu/quickjs/libquickjs.a';
 
 /** Below the root of the repository, where all commands and tests run. */
 const SOURCES = 'runtime/engine';
@@ -15,70 +17,81 @@ const FLAGS = [
 ];
 
 export interface NativeHost {
-  /** host.a, which is the C host without a program, compile, which makes bytecode, and an engine that was built for it. */
+  /** host.a, which is the C host without a program, compile, which makes bytecode, and ENGINE_FILE. */
   readonly directory: string;
   readonly engineVersion: string;
-  /** gcc's arguments that make a program of host.a. */
-  readonly linkFlags: readonly string[];
-  readonly engineLibrary: string;
+  /** Compiler and arguments that make a program of host.a and the engine. */
+  readonly linker: readonly string[];
 }
 
-/** What the C parts are compiled with. */
+/** What engine and host are compiled with. */
 export interface HostVariant {
-  /** Of the cache entry. */
+  /** Of the cache entries. */
   readonly name: string;
+  /** Behind "native host (C)", for a person. */
   readonly title: string;
-  /** gcc's arguments beside the usual ones. */
-  readonly flags: readonly string[];
+  /** Compiler and its arguments beside the usual ones. */
+  readonly compiler: readonly string[];
+  readonly libc: { readonly name: string; readonly debianPackage: string };
   readonly linkFlags: readonly string[];
   /** C files beside the host's. */
   readonly sources?: readonly string[];
-  /** Directory of the cache with an ENGINE_FILE of the same version; without it, the engine is Debian's. */
-  readonly engine?: string;
 }
 
-/** The engine's library that a variant brings. */
-export const ENGINE_FILE = 'engine.a';
-
+/**
+ * musl, and not glibc, which asks the processor about its caches before main(): each question leaves a virtual machine
+ * for its host, and all of them take longer there than a CNI verb's own work. The kernel's headers come last, as musl
+ * has none.
+ */
 const PRODUCT: HostVariant = {
-  name: 'native-host',
-  title: 'native host (C)',
-  flags: [],
+  name: 'native',
+  title: '',
+  compiler: ['musl-gcc', '-O2', '-idirafter', '/usr/include', '-idirafter', '/usr/include/x86_64-linux-gnu'],
+  libc: { name: 'musl', debianPackage: 'musl' },
   linkFlags: ['-static', '-s'],
 };
 
 /** The C parts of every static binary, compiled once for each content of their sources and each engine. */
 export async function ensureNativeHost(toolchain: string, variant: HostVariant = PRODUCT): Promise<NativeHost> {
-  const { name, title, engine, linkFlags } = variant;
+  const { name, title, compiler, libc, linkFlags } = variant;
+  const engine = await ensureEngine(toolchain, {
+    name: `${name}-engine`,
+    title: `engine (QuickJS, from source) ${title}`.trim(),
+    compiler,
+  });
   const engineVersion = await readEngineVersion(toolchain);
-  const engineLibrary = engine === undefined ? ENGINE_LIBRARY : ENGINE_FILE;
+  const libcVersion = `${libc.name} ${await readVersion(toolchain, libc.debianPackage)}`;
   const sources = (await readSources(variant.sources ?? [])).flat();
-  const script = compileScript(engineVersion, variant.flags);
+  const script = compileScript({ ENGINE_VERSION: engineVersion, LIBC_VERSION: libcVersion }, compiler);
   const directory = await ensureCached({
-    name,
-    title,
-    inputs: [toolchain, engine ?? '', script, linkFlags.join(' '), ...sources],
+    name: `${name}-host`,
+    title: `native host (C) ${title}`.trim(),
+    inputs: [toolchain, engine, script, linkFlags.join(' '), ...sources],
     fill: async (partial) => {
-      if (engine !== undefined) await copyFile(join(engine, ENGINE_FILE), join(partial, ENGINE_FILE));
+      await copyFile(join(engine, ENGINE_FILE), join(partial, ENGINE_FILE));
       await runInToolchain(toolchain, partial, ['sh', '-ec', script, 'sh', ...sources]);
     },
   });
-  return { directory, engineVersion, linkFlags, engineLibrary };
+  return { directory, engineVersion, linker: [...compiler, ...linkFlags] };
 }
 
 /**
  * Takes pairs of file name and content as arguments, so that what is compiled is exactly what was hashed. The maker of
  * bytecode is always Debian's engine: bytecode depends on the version alone.
  */
-function compileScript(engineVersion: string, flags: readonly string[]): string {
-  const gcc = ['gcc', ...FLAGS].join(' ');
-  const define = `-DENGINE_VERSION='"${engineVersion}"'`;
+function compileScript(texts: Readonly<Record<string, string>>, compiler: readonly string[]): string {
+  const [program = '', ...args] = compiler;
+  const compile = [program, ...FLAGS, ...args].join(' ');
+  const defines = Object.entries(texts).map(([name, text]) => `-D${name}='"${text}"'`);
   return [
     'mkdir source',
     'while [ $# -gt 0 ]; do printf %s "$2" >"source/$1"; shift 2; done',
-    `${gcc} source/compile.c -o compile ${ENGINE_LIBRARY} -lm`,
+    `gcc ${FLAGS.join(' ')} source/compile.c -o compile ${DEBIAN_ENGINE} -lm`,
     'rm source/compile.c',
-    `(cd source && ${gcc} ${flags.join(' ')} ${define} -c *.c)`,
+    // Names of error numbers, which no C library but glibc has.
+    `echo '#include <errno.h>' | ${compiler.join(' ')} -E -dM - |`,
+    "  sed -n 's/^#define \\(E[A-Z0-9]*\\) [0-9]*$/X(\\1)/p' >source/errno-names.h",
+    `(cd source && ${compile} ${defines.join(' ')} -c *.c)`,
     'ar rcs host.a source/*.o',
     'rm -r source',
   ].join('\n');
@@ -93,14 +106,13 @@ async function readSources(more: readonly string[]): Promise<[name: string, text
 
 /** `quickjs 2025-04-26`, of Debian's version 2025.04.26-1: the library itself does not say. */
 async function readEngineVersion(toolchain: string): Promise<string> {
-  const status = await readFile(join(toolchain, 'var/lib/dpkg/status'), 'utf8');
-  const entry = status.split('\n\n').find((text) => text.startsWith('Package: libquickjs\n'));
-  const version = /^Version: (\d+)\.(\d+)\.(\d+)/m.exec(entry ?? '');
-  if (version === null) {
-    throw new Fault(
-      'environment',
-      `the toolchain ${toolchain} has no libquickjs; remove it and run npm run setup again`,
-    );
-  }
-  return `quickjs ${version.slice(1, 4).join('-')}`;
+  return `quickjs ${(await readVersion(toolchain, 'libquickjs')).replaceAll('.', '-')}`;
+}
+
+/** Upstream's part of a package's version. */
+async function readVersion(toolchain: string, name: string): Promise<string> {
+  const [[found = ''] = []] = await queryPackages(['Version'], [name], join(toolchain, 'var/lib/dpkg'));
+  const version = /^\d+(\.\d+)+/.exec(found)?.[0];
+  if (version !== undefined) return version;
+  throw new Fault('environment', `the toolchain ${toolchain} has no ${name}; remove it and run npm run setup again`);
 }

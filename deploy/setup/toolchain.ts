@@ -11,7 +11,7 @@ export const TOOLCHAIN_WORK = '/work';
 
 const TREE: DebianTree = {
   variant: 'apt',
-  packages: ['erofs-utils', 'gcc', 'kmod', 'libc6-dev', 'libquickjs', 'xz-utils', 'zstd'],
+  packages: ['erofs-utils', 'gcc', 'kmod', 'libc6-dev', 'libquickjs', 'musl-tools', 'xz-utils', 'zstd'],
   excludedPaths: DOCUMENTATION_PATHS,
 };
 

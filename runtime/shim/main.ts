@@ -30,7 +30,7 @@ async function run(invocation: Invocation): Promise<void> {
     }
     case 'version': {
       const { engine, libc } = sys.versions();
-      return writeStdout(`containerd-shim-berth-v2: ${engine}, glibc ${libc}\n`);
+      return writeStdout(`containerd-shim-berth-v2: ${engine}, ${libc}\n`);
     }
     default:
       return assertNever(invocation);

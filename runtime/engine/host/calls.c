@@ -3,6 +3,7 @@
 #include <grp.h>
 #include <linux/capability.h>
 #include <linux/filter.h>
+#include <linux/mount.h>
 #include <linux/openat2.h>
 #include <linux/seccomp.h>
 #include <sched.h>
@@ -23,7 +24,7 @@
 #define LONG(i) (a.numbers[i])
 #define TEXT(i) (a.texts[i])
 #define ADDRESS (const struct sockaddr *)a.bytes, (socklen_t)a.byte_count
-#define RETRY TEMP_FAILURE_RETRY  // of EINTR
+#define RETRY RETRY_INTERRUPTED
 
 // On Linux the descriptor is free whatever close() answers: EINTR must not be repeated.
 static int close_fd(JSContext *ctx, int fd) {
@@ -46,7 +47,7 @@ static int open_beneath(int directory, const char *path, int flags, int64_t reso
 
 static int set_mount_attributes(const char *path, int flags, int64_t attributes) {
   struct mount_attr change = {.attr_set = (uint64_t)attributes};
-  return mount_setattr(AT_FDCWD, path, (unsigned)flags, &change, sizeof change);
+  return (int)syscall(SYS_mount_setattr, AT_FDCWD, path, (unsigned)flags, &change, sizeof change);
 }
 
 // Effective, permitted and inheritable: what is in `mask`, and nothing else.

@@ -1,7 +1,6 @@
 // Descriptors, files and directories, beyond single calls.
 #include <dirent.h>
 #include <fcntl.h>
-#include <fts.h>
 #include <limits.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -32,10 +31,10 @@ SYS_VERB(sys_receive) {
   if (!get_arguments(ctx, argv, "i", &a)) return JS_EXCEPTION;
   int fd = (int)a.numbers[0];
   // MSG_TRUNC: the whole length, whatever would fit.
-  ssize_t length = TEMP_FAILURE_RETRY(recv(fd, NULL, 0, MSG_PEEK | MSG_TRUNC));
+  ssize_t length = RETRY_INTERRUPTED(recv(fd, NULL, 0, MSG_PEEK | MSG_TRUNC));
   if (length < 0) return answer_io(ctx, "recv", NULL, length);
   uint8_t *data = checked_realloc(NULL, (size_t)length, 1);
-  length = TEMP_FAILURE_RETRY(recv(fd, data, (size_t)length, 0));
+  length = RETRY_INTERRUPTED(recv(fd, data, (size_t)length, 0));
   if (length >= 0) return adopt_bytes(ctx, data, (size_t)length);
   int number = errno;
   free(data);
@@ -45,13 +44,13 @@ SYS_VERB(sys_receive) {
 SYS_VERB(sys_read_file) {
   ARGUMENTS(a);
   if (!get_arguments(ctx, argv, "s", &a)) return JS_EXCEPTION;
-  int fd = TEMP_FAILURE_RETRY(open(a.texts[0], O_RDONLY | O_CLOEXEC));
+  int fd = RETRY_INTERRUPTED(open(a.texts[0], O_RDONLY | O_CLOEXEC));
   if (fd < 0) return throw_errno(ctx, "open", a.texts[0], errno);
   // The size of files in /proc is 0: read until the end, whatever stat says.
   size_t capacity = 8192, length = 0;
   uint8_t *data = checked_realloc(NULL, capacity, 1);
   ssize_t count;
-  while ((count = TEMP_FAILURE_RETRY(read(fd, data + length, capacity - length))) > 0) {
+  while ((count = RETRY_INTERRUPTED(read(fd, data + length, capacity - length))) > 0) {
     length += (size_t)count;
     if (length == capacity) data = checked_realloc(data, capacity *= 2, 1);
   }
@@ -90,36 +89,53 @@ SYS_VERB(sys_readdir) {
   return throw_errno(ctx, "readdir", a.texts[0], number);
 }
 
-static int give_entry(const char *path, const struct stat *status, gid_t group) {
+static int give_entry(int parent, const char *name, const struct stat *status, gid_t group) {
   bool is_directory = S_ISDIR(status->st_mode), is_given = status->st_gid == group;
-  if (!is_given && lchown(path, (uid_t)-1, group) < 0) return -1;
+  if (!is_given && fchownat(parent, name, (uid_t)-1, group, AT_SYMLINK_NOFOLLOW) < 0) return -1;
   if (S_ISLNK(status->st_mode)) return 0;
   mode_t mode = status->st_mode & 07777, wanted = mode | (is_directory ? 02770 : 0660);
   // A program loses its set-ID bits with the change of its group: they are given back.
-  return is_given && mode == wanted ? 0 : chmod(path, wanted);
+  return is_given && mode == wanted ? 0 : fchmodat(parent, name, wanted, 0);
+}
+
+static int give_tree(int parent, const char *name, dev_t device, gid_t group);
+
+static int give_children(int fd, dev_t device, gid_t group) {
+  DIR *directory = fdopendir(fd);
+  if (!directory) {
+    close(fd);
+    return -1;
+  }
+  int result = 0;
+  struct dirent *entry;
+  while (result == 0 && (errno = 0, entry = readdir(directory)) != NULL) {
+    if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0) continue;
+    result = give_tree(dirfd(directory), entry->d_name, device, group);
+  }
+  int number = errno;
+  closedir(directory);
+  errno = number;
+  return number == 0 ? 0 : -1;
+}
+
+// What is mounted below is not of the tree. A directory comes after all below it: the root is the last.
+static int give_tree(int parent, const char *name, dev_t device, gid_t group) {
+  struct stat status;
+  if (fstatat(parent, name, &status, AT_SYMLINK_NOFOLLOW) < 0) return -1;
+  if (device != 0 && status.st_dev != device) return 0;
+  if (S_ISDIR(status.st_mode)) {
+    int fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (fd < 0 || give_children(fd, status.st_dev, group) < 0) return -1;
+  }
+  return give_entry(parent, name, &status, group);
 }
 
 // A tree in one call: its names are bytes, which need not be text, and there may be very many.
 SYS_VERB(sys_give_to_group) {
   ARGUMENTS(a);
   if (!get_arguments(ctx, argv, "si", &a)) return JS_EXCEPTION;
-  char *roots[] = {(char *)a.texts[0], NULL};
-  FTS *tree = fts_open(roots, FTS_PHYSICAL | FTS_XDEV, NULL);
-  int number = tree ? 0 : errno;
-  FTSENT *entry;
-  while (number == 0 && (errno = 0, entry = fts_read(tree)) != NULL) {
-    switch (entry->fts_info) {
-      case FTS_D: break;  // comes again when all below it is done: the root is the last
-      case FTS_DNR:
-      case FTS_ERR:
-      case FTS_NS: number = entry->fts_errno; break;
-      default:
-        if (give_entry(entry->fts_accpath, entry->fts_statp, (gid_t)a.numbers[1]) < 0) number = errno;
-    }
-  }
-  if (number == 0) number = errno;
-  if (tree) fts_close(tree);
-  return number ? throw_errno(ctx, "giveToGroup", a.texts[0], number) : JS_UNDEFINED;
+  int result = give_tree(AT_FDCWD, a.texts[0], 0, (gid_t)a.numbers[1]);
+  return result < 0 ? throw_errno(ctx, "giveToGroup", a.texts[0], errno) : JS_UNDEFINED;
 }
 
 VERBS(file_verbs, SYS_ENTRY("pipe", sys_pipe), SYS_ENTRY("getsockopt", sys_getsockopt),

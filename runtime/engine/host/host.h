@@ -10,6 +10,15 @@
 
 #include "quickjs.h"
 
+// A call again that a signal interrupted.
+#define RETRY_INTERRUPTED(call)                     \
+  ({                                                \
+    __typeof__(call) result_;                       \
+    do result_ = (call);                            \
+    while (result_ == -1 && errno == EINTR);        \
+    result_;                                        \
+  })
+
 // ---- Verbs of `sys`, a table in each file
 
 #define ARGUMENTS_MAX 5
@@ -26,6 +35,8 @@ typedef struct VerbTable {
 #define VERBS(table, ...)                                      \
   static const JSCFunctionListEntry entries[] = {__VA_ARGS__}; \
   const VerbTable table = {entries, sizeof entries / sizeof *entries};
+
+extern const JSMallocFunctions allocator;
 
 extern const VerbTable watch_verbs, timer_verbs, call_verbs, file_verbs, stat_verbs, ioctl_verbs;
 extern const VerbTable spawn_verbs, process_verbs, self_verbs;

@@ -36,7 +36,11 @@ static void forget_bytecode(void) {
 int main(int argc, char **argv) {
   set_program_arguments(argc, argv);
   signal(SIGPIPE, SIG_IGN);  // a peer that is gone is an EPIPE
-  JSRuntime *runtime = JS_NewRuntime();
+#ifdef __SANITIZE_ADDRESS__
+  JSRuntime *runtime = JS_NewRuntime();  // each block is to be seen by itself
+#else
+  JSRuntime *runtime = JS_NewRuntime2(&allocator, NULL);
+#endif
   JSContext *ctx = runtime ? JS_NewContext(runtime) : NULL;
   if (!ctx) die("out of memory");
   JS_SetMaxStackSize(runtime, STACK_SIZE);

@@ -10,7 +10,7 @@ SYS_VERB(sys_waitpid) {
   int status = 0;
   if (!get_arguments(ctx, argv, "ii", &a)) return JS_EXCEPTION;
   pid_t pid = (pid_t)a.numbers[0];
-  pid_t ended = TEMP_FAILURE_RETRY(waitpid(pid, &status, (int)a.numbers[1]));
+  pid_t ended = RETRY_INTERRUPTED(waitpid(pid, &status, (int)a.numbers[1]));
   if (ended == 0 || (ended < 0 && errno == ECHILD)) return JS_NULL;
   if (ended < 0) return throw_errno(ctx, "waitpid", NULL, errno);
   JSValue exit = new_object(ctx);

@@ -1,6 +1,4 @@
 // What the program knows of itself, and its text.
-#include <gnu/libc-version.h>
-#include <malloc.h>
 #include <sys/random.h>
 
 #include "host.h"
@@ -52,7 +50,6 @@ SYS_VERB(sys_getrandom) {
 
 SYS_VERB(sys_gc) {
   JS_RunGC(JS_GetRuntime(ctx));
-  malloc_trim(0);  // glibc keeps freed pages without it
   return JS_UNDEFINED;
 }
 
@@ -74,7 +71,7 @@ SYS_VERB(sys_strerror) {
 SYS_VERB(sys_versions) {
   JSValue object = new_object(ctx);
   set_value(ctx, object, "engine", JS_NewString(ctx, ENGINE_VERSION));
-  set_value(ctx, object, "libc", JS_NewString(ctx, gnu_get_libc_version()));
+  set_value(ctx, object, "libc", JS_NewString(ctx, LIBC_VERSION));
   return object;
 }
 

@@ -4,9 +4,11 @@
 // same without a child.
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/close_range.h>
 #include <sched.h>
 #include <signal.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 
 #include "host.h"
@@ -38,7 +40,7 @@ static bool place_descriptors(const Spawn *spawn) {
     if (dup2(spawn->moved[i], i) < 0) return false;
   }
   // Descriptors that we inherited ourselves may lack the flag.
-  return close_range((unsigned)spawn->fd_count, UINT_MAX, CLOSE_RANGE_CLOEXEC) == 0;
+  return syscall(SYS_close_range, (unsigned)spawn->fd_count, UINT_MAX, CLOSE_RANGE_CLOEXEC) == 0;
 }
 
 // AddressSanitizer does not know the child's stack.
@@ -83,7 +85,7 @@ static JSValue start_child(JSContext *ctx, Spawn *spawn) {
   sigprocmask(SIG_SETMASK, &before, NULL);
   if (pid < 0) return throw_errno(ctx, "clone", NULL, number);
   if (!spawn->failed_call) return JS_NewInt32(ctx, pid);
-  (void)TEMP_FAILURE_RETRY(waitpid(pid, NULL, 0));
+  (void)RETRY_INTERRUPTED(waitpid(pid, NULL, 0));
   bool is_cwd = strcmp(spawn->failed_call, "chdir") == 0;
   return throw_errno(ctx, spawn->failed_call, is_cwd ? spawn->cwd : spawn->file, spawn->failure);
 }

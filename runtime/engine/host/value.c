@@ -50,9 +50,16 @@ void *checked_realloc(void *old, size_t count, size_t size) {
   return memory;
 }
 
+// The build makes errno-names.h of errno.h: X(ENOENT), X(EPERM) ...
+#define X(name) [name] = #name,
+static const char *const errno_names[] = {
+#include "errno-names.h"
+};
+#undef X
+
 const char *errno_name(int number) {
-  const char *name = strerrorname_np(number);
-  return name ? name : "EUNKNOWN";
+  bool is_known = number > 0 && number < (int)(sizeof errno_names / sizeof *errno_names);
+  return is_known && errno_names[number] ? errno_names[number] : "EUNKNOWN";
 }
 
 JSValue throw_errno(JSContext *ctx, const char *syscall, const char *subject, int number) {

@@ -246,7 +246,7 @@ nativeTest('sys: text is UTF-8, both ways and for names', async (directory) => {
 
 nativeTest('sys: the program knows itself', () => {
   expectEqual(sys.versions().engine, 'quickjs 2025-04-26');
-  expect(/^2\.\d+$/.test(sys.versions().libc), 'the C library has a version');
+  expect(/^(musl|glibc) \d/.test(sys.versions().libc), 'the C library has a version');
   expect(Object.keys(sys.env()).includes('PATH'), 'the environment has a PATH');
   expectEqual(sys.getrandom(5).length, 5);
   sys.gc();
