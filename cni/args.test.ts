@@ -24,6 +24,7 @@ describe('CNI_ARGS', () => {
     ['TC_REDIRECT_TAP_NAME=', 'TC_REDIRECT_TAP_NAME is ""'],
     ['TC_REDIRECT_TAP_NAME=sixteen-letters-', 'TC_REDIRECT_TAP_NAME is "sixteen-letters-"'],
     ['TC_REDIRECT_TAP_NAME=tap%d', 'TC_REDIRECT_TAP_NAME is "tap%d"'],
+    ['TC_REDIRECT_TAP_NAME=berth3-in', 'TC_REDIRECT_TAP_NAME is "berth3-in"'],
     ['TC_REDIRECT_TAP_NAME=all', 'TC_REDIRECT_TAP_NAME is "all"'],
     ['TC_REDIRECT_TAP_UID=root', 'TC_REDIRECT_TAP_UID is "root"'],
     ['TC_REDIRECT_TAP_UID=-1', 'TC_REDIRECT_TAP_UID is "-1"'],

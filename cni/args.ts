@@ -13,8 +13,11 @@ const NAME = 'TC_REDIRECT_TAP_NAME';
 const UID = 'TC_REDIRECT_TAP_UID';
 const GID = 'TC_REDIRECT_TAP_GID';
 
-/** A pattern for names that the kernel makes up, and its names for the settings of all interfaces. */
-const KERNELS_OWN = /%|^(all|default)$/;
+/**
+ * A pattern for names that the kernel makes up, its names for the settings of all interfaces, and ours for what queues the
+ * incoming packets of one.
+ */
+const NOT_A_TAP = /%|^(all|default|berth\d+-in)$/;
 
 /** (uid_t) -1 is no id. */
 export const MAX_ID = 0xfffffffe;
@@ -43,8 +46,8 @@ function parsePair(pair: string): [key: string, value: string] {
 }
 
 function parseTapName(value: string): IfName {
-  if (KERNELS_OWN.test(value)) {
-    throw variableFault(`CNI_ARGS: ${NAME} is ${JSON.stringify(value)}, which the kernel gives no interface`);
+  if (NOT_A_TAP.test(value)) {
+    throw variableFault(`CNI_ARGS: ${NAME} is ${JSON.stringify(value)}, which no TAP can be called`);
   }
   try {
     return parseIfName(value, NAME);
