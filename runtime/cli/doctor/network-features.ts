@@ -1,4 +1,3 @@
-import { readFile } from 'node:fs/promises';
 import { Fault } from '../../../proto/fault.ts';
 import {
   type NetworkCapabilities,
@@ -7,6 +6,7 @@ import {
   noteFeature,
 } from '../../../proto/network-capabilities.ts';
 import { runPaths } from '../../../proto/paths.ts';
+import { readBootId } from '../../system/boot-id.ts';
 import type { System } from '../../system/port.ts';
 import { recordFile } from '../../system/record-file.ts';
 
@@ -21,7 +21,7 @@ export async function recordNetworkFeatures(
 ): Promise<void> {
   const path = runPaths(runDirectory).networkCapabilities;
   const file = recordFile(system, networkCapabilitiesRecord, path, { durable: false });
-  const bootId = (await readFile('/proc/sys/kernel/random/boot_id', 'utf8')).trim();
+  const bootId = await readBootId(system);
   const nowMs = Date.now();
   let record: NetworkCapabilities | undefined = await file.load().catch(forgiveUnreadable);
   for (const [feature, isPresent] of Object.entries(features) as [NetworkFeature, boolean][]) {

@@ -8,6 +8,7 @@ import {
   tapAlias,
 } from '../../../proto/network-attachment.ts';
 import { decodeWith } from '../../../proto/record.ts';
+import { readBootId } from '../../system/boot-id.ts';
 import { iproute2, type Link } from '../../system/node/iproute2.ts';
 import type { System } from '../../system/port.ts';
 import { listNetworks } from '../list-attachments.ts';
@@ -37,7 +38,7 @@ export interface NetworkFacts {
 
 export async function examineNetworks(system: System, runDirectory: string, plugin: string): Promise<Finding[]> {
   const { found, unreadable } = await listNetworks(system, runDirectory);
-  const bootId = (await readFile('/proc/sys/kernel/random/boot_id', 'utf8')).trim();
+  const bootId = await readBootId(system);
   const findings: Finding[] = unreadable.map(({ path, problem }) => ({
     area: 'networks',
     status: 'orphan',
