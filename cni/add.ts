@@ -68,7 +68,7 @@ interface Prepared extends Omit<Workplace, 'undo'> {
 }
 
 async function prepare(call: AddCall): Promise<Prepared> {
-  const { files, log, attachment, config, chain, wiring, identity, kataDanDir } = call;
+  const { files, log, attachment, config, chain, wiring, identity, dialect, kataDanDir } = call;
   const file = attachmentFile(files, config, attachment);
   const previous = await loadIfReadable(file, log);
   const bootId = await readBootId(files);
@@ -78,7 +78,8 @@ async function prepare(call: AddCall): Promise<Prepared> {
   };
   const netnsId = enterPodNetns(attachment.netnsPath);
   const netlink = openNetlink();
-  const reported = findReportedDevice(chain.prevResult, attachment.ifName);
+  // Firecracker opens TAPs alone, whatever else the guest could have.
+  const reported = dialect.kind === 'plain' ? findReportedDevice(chain.prevResult, attachment.ifName) : undefined;
   const pod = describePodInterface(netlink, attachment.ifName, () =>
     isElsewhere(reported) ? describeReportedInterface(chain.prevResult, attachment.ifName) : undefined,
   );

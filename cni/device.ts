@@ -13,18 +13,19 @@ export interface ReportedDevice {
 
 /**
  * What the VMM will open. A NIC of the host needs no TAP: the guest can have the device itself. Mode `macvtap` makes one
- * all the same.
+ * all the same, and so does who takes nothing but a TAP: nothing is `reported` then.
  */
-export function planDevice(wiring: WiringConfig, link: Link, reported: ReportedDevice): NetworkDevice {
+export function planDevice(wiring: WiringConfig, link: Link, reported: ReportedDevice | undefined): NetworkDevice {
   const { mode, macvtapMode, queues } = wiring;
-  if (reported.socketPath !== undefined) return { kind: 'vhost-user', socketPath: reported.socketPath };
+  if (reported?.socketPath !== undefined) return { kind: 'vhost-user', socketPath: reported.socketPath };
   const name = wiring.tapName ?? tapName(link.index);
   if (mode === 'macvtap' && link.index !== NO_INDEX) {
     refuseMacvlan(link);
     return { kind: 'macvtap', name, queues, mode: macvtapMode };
   }
-  const pciId =
-    reported.pciId ?? (link.kind === undefined && link.parent?.bus === 'pci' ? link.parent.name : undefined);
+  if (reported === undefined) return { kind: 'tap', name, queues };
+  const isOnPci = link.kind === undefined && link.parent?.bus === 'pci';
+  const pciId = reported.pciId ?? (isOnPci ? link.parent?.name : undefined);
   return pciId === undefined ? { kind: 'tap', name, queues } : { kind: 'physical', pciId };
 }
 

@@ -16,8 +16,8 @@ const READS_TIME_STAMPS = 'fq';
 
 /** What the pod's namespace does not tell. */
 export interface Surroundings {
-  /** Of the pod's interface, in the result of the plugins before. */
-  readonly reported: ReportedDevice;
+  /** Of the pod's interface, in the result of the plugins before. Undefined where a VMM takes nothing but a TAP. */
+  readonly reported: ReportedDevice | undefined;
   /** In words; looked for where bandwidth is asked for. */
   readonly earlierShaper: string | undefined;
   /** A new interface would get a qdisc that orders packets by their time stamps. */
@@ -42,15 +42,15 @@ export function findReportedDevice({ interfaces }: CniResult, ifName: IfName): R
 }
 
 /** Whether the interface may be no link of the pod's namespace. */
-export const isElsewhere = ({ socketPath, pciId }: ReportedDevice): boolean =>
-  socketPath !== undefined || pciId !== undefined;
+export const isElsewhere = (reported: ReportedDevice | undefined): boolean =>
+  reported?.socketPath !== undefined || reported?.pciId !== undefined;
 
 /** What is known of the plugin's own namespace, and of the result. */
 interface Known {
   /** The plugin's own namespace; where bandwidth is asked for. */
   readonly node: Netlink | undefined;
   readonly readsTimeStamps: boolean;
-  readonly reported: ReportedDevice;
+  readonly reported: Surroundings['reported'];
 }
 
 export function describeSurroundings(

@@ -133,6 +133,11 @@ describe('what needs no TAP', () => {
     expect(deviceOf(nic, {}, { mode: 'macvtap' }).device.kind).toBe('macvtap');
   });
 
+  it('gets a TAP where a VMM takes nothing else', () => {
+    const request = { ...REQUEST, surroundings: { ...REQUEST.surroundings, reported: undefined } };
+    expect(planAdd(request, pod({ link: nic, links: [nic] }), undefined).wiring.device.kind).toBe('tap');
+  });
+
   it('is not hardware of another bus, which a VMM could not be given', () => {
     expect(deviceOf({ ...nic, parent: { bus: 'virtio', name: 'virtio0' } }).device.kind).toBe('tap');
   });

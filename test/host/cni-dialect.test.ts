@@ -80,6 +80,21 @@ describe('dialect tc-redirect-tap', () => {
     expect(await pod.tools.link('fc0')).toBeUndefined();
   });
 
+  it('has a TAP though the plugins before report a device that other VMMs could take', async () => {
+    const pod = await node.addPod('reported');
+    const { interfaces, ...rest } = resultOf(pod.prevResult);
+    const reported = interfaces.map((each) => (each['name'] === 'eth0' ? { ...each, pciID: '0000:00:1f.6' } : each));
+    const prevResult = { ...rest, interfaces: reported };
+    const { answer } = await pod.berth('ADD', { config: { dialect: 'tc-redirect-tap', prevResult } });
+    const { name } = recordedTap(await pod.record());
+    expect(resultOf(answer).interfaces.slice(-2)).toMatchObject([
+      { name, sandbox: pod.netns },
+      { name, sandbox: 'reported' },
+    ]);
+    await pod.berth('DEL');
+    expect(await pod.remains()).toEqual([]);
+  });
+
   it('refuses a pod without IPv4 and leaves nothing', async () => {
     const pod = await node.addPod('six', 'ptp, dual-stack');
     const prevResult = { ...(pod.prevResult as object), ips: [{ address: 'fd00:88::2/64' }] };
