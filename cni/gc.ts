@@ -1,7 +1,7 @@
 import * as v from 'valibot';
 import { asFault, Fault } from '../proto/fault.ts';
 import { parseCniContainerId, parseIfName } from '../proto/ids.ts';
-import { networkAttachmentKey } from '../proto/network-attachment.ts';
+import { type NetworkAttachment, networkAttachmentKey } from '../proto/network-attachment.ts';
 import { runPaths } from '../proto/paths.ts';
 import { readBootId } from '../runtime/system/boot-id.ts';
 import { openNetlink } from '../runtime/system/netlink/socket.ts';
@@ -84,22 +84,29 @@ async function listStale({ files, config }: Place, valid: ValidAttachments): Pro
   return [...stale.values()];
 }
 
-/** Throws `busy` while a VMM has the device open. */
 async function clear({ files, config }: Place, attachment: Attachment, bootId: string): Promise<void> {
   const file = attachmentFile(files, config, attachment);
   const record = await file.load();
   if (record !== undefined) {
     const { netnsPath, netnsId, kataDan } = record;
     if (describesInterface(record, { netnsId, bootId }) && enterNetns(netnsPath, netnsId) !== undefined) {
-      const netlink = openNetlink();
-      const wired = { key: networkAttachmentKey(record), ifName: record.ifName, record };
-      const found = findWiring(netlink, wired);
-      const held = findHeldHere(found.devices);
-      if (held !== undefined) throw inUseFault(held);
-      await unwire(netlink, wired, found);
-      netlink.close();
+      await clearNetns(record);
     }
     if (kataDan !== undefined) await ensureNoDanDevice(files, kataDan, record.ifName);
   }
   await file.remove();
+}
+
+/** Of the namespace that the process is in. Throws `busy` while a VMM has the device open. */
+async function clearNetns(record: NetworkAttachment): Promise<void> {
+  const netlink = openNetlink();
+  try {
+    const wired = { key: networkAttachmentKey(record), ifName: record.ifName, record };
+    const found = findWiring(netlink, wired);
+    const held = findHeldHere(found.devices);
+    if (held !== undefined) throw inUseFault(held);
+    await unwire(netlink, wired, found);
+  } finally {
+    netlink.close();
+  }
 }

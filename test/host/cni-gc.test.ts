@@ -1,9 +1,12 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { networkAttachmentRecord } from '../../proto/network-attachment.ts';
+import { findPrograms } from '../../runtime/cli/programs.ts';
 import { type CniNode, type CniPod, createCniNode, recordedTap } from '../support/cni-node.ts';
 import { holdTap } from '../support/tap-holder.ts';
 
+const program = join(findPrograms().cniDirectory, 'berth');
 let node: CniNode;
 beforeAll(async () => {
   node = await createCniNode();
@@ -133,6 +136,24 @@ describe('GC', () => {
     }
     expect(await gc(held, [])).toMatchObject(SUCCESS);
     expect(await held.remains()).toEqual([]);
+  });
+
+  it('needs no more descriptors for many that a VMM has', async () => {
+    const names = ['held-1', 'held-2', 'held-3'];
+    const pods = await Promise.all(names.map(addWired));
+    const holders = await Promise.all(
+      pods.map(async (pod) => holdTap(pod.prefix, recordedTap(await pod.record()).name, 1)),
+    );
+    try {
+      const input = JSON.stringify({ cniVersion: '1.1.0', name: 'net', 'cni.dev/valid-attachments': [] });
+      const script = `ulimit -n 5; printf %s '${input}' | CNI_COMMAND=GC ${program} || true`;
+      const { code, msg } = JSON.parse(await node.run('sh', '-c', script)) as { code: number; msg: string };
+      expect(code, msg).toBe(11);
+      for (const name of names) expect(msg).toContain(`net:${name}:eth0: a VMM has berth2 open`);
+    } finally {
+      for (const holder of holders) await holder.release();
+    }
+    expect(await gc(pods[0] as CniPod, [])).toMatchObject(SUCCESS);
   });
 
   it('removes what a killed ADD was writing', async () => {
