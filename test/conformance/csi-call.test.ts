@@ -43,13 +43,16 @@ describe('a call by hand', () => {
       { block_metadata_type: 'VARIABLE_LENGTH', volume_capacity_bytes: 1 << 20, block_metadata: [] },
     ]);
     const none = await call(driver.socket, 'SnapshotMetadata/GetMetadataAllocated', '{"snapshot_id":"none"}');
-    expect(none).toMatchObject({ exitCode: 1, stderr: 'GetMetadataAllocated: there is no snapshot none' });
+    expect(none).toMatchObject({
+      exitCode: 1,
+      stderr: 'GetMetadataAllocated answered NOT_FOUND: there is no snapshot none',
+    });
   });
 
   it('prints what the driver says against it', async () => {
     const { exitCode, stderr } = await call(driver.socket, 'Controller/DeleteVolume', '{"volume_id":""}');
     expect(exitCode).toBe(1);
-    expect(stderr).toBe('DeleteVolume: volume_id is required');
+    expect(stderr).toBe('DeleteVolume answered INVALID_ARGUMENT: volume_id is required');
   });
 
   it.each([
