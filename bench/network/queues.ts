@@ -11,8 +11,8 @@ export const queues: Experiment = {
   title: 'Queues of a VM’s NIC',
   method:
     `${STREAMS} streams of ${MIB} MiB at once, each way, until both have ended, as in the other experiment: a VM with two ` +
-    'vCPUs and two queues, one with two vCPUs and one queue, and one with one of each, all on QEMU 10. Both vCPUs, the thread of QEMU that ' +
-    "serves the queues and the node's end share the processors of the machine.",
+    'vCPUs and two queues, one with two vCPUs and one queue, and one with one of each, all on QEMU 10. Both vCPUs, the ' +
+    "thread of QEMU that serves the queues and the node's end share the processors of the machine.",
   measures: [
     { key: 'fromGuest', title: `${STREAMS} × ${MIB} MiB from the guest`, unit: 's' },
     { key: 'toGuest', title: `${STREAMS} × ${MIB} MiB to the guest`, unit: 's' },

@@ -9,7 +9,10 @@ export interface FollowOptions {
   readonly write: (chunk: Uint8Array) => void;
 }
 
-/** Hands on a text file's content, from where it still is there (forget-head.ts). Resolves at its end, or when it is followed, at its removal; also if it never was there. */
+/**
+ * Hands on a text file's content, from where it still is there (forget-head.ts). Resolves at its end, or when it is
+ * followed, at its removal; also if it never was there.
+ */
 export async function followFile(path: string, { follow, write }: FollowOptions): Promise<void> {
   const news = follow ? new News(dirname(path)) : undefined;
   let file: FileHandle | undefined;

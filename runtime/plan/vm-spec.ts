@@ -94,7 +94,7 @@ function checkPlaces({ disks, nics, shares }: Devices): void {
   const wanted = disks.length + nics.length + shares.length + OWN_DEVICES;
   if (wanted <= BUS_PLACES) return;
   const message =
-    `the pod needs ${wanted} devices (${disks.length} disks, ${nics.length} NICs, ${shares.length} container roots), but its VM has ${BUS_PLACES} ` +
-    'places; use fewer volumes, interfaces or containers';
+    `the pod needs ${wanted} devices (${disks.length} disks, ${nics.length} NICs, ${shares.length} container roots), ` +
+    `but its VM has ${BUS_PLACES} places; use fewer volumes, interfaces or containers`;
   throw new Fault('exhausted', message, { fields: { wanted, limit: BUS_PLACES } });
 }

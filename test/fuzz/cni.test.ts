@@ -194,7 +194,10 @@ function readAddresses(text: string): string[] {
 
 const SILENT = ['DEL', 'CHECK', 'GC', 'STATUS'];
 
-/** Each answer is JSON, or nothing after a verb that has nothing to say; an error has code and message, and is none that nobody thought of. */
+/**
+ * Each answer is JSON, or nothing after a verb that has nothing to say; an error has code and message, and is none that
+ * nobody thought of.
+ */
 function expectAnswer(command: string, { exitCode, stdout, answer }: Called): void {
   if (exitCode === 0) {
     if (SILENT.includes(command)) expect(stdout).toBe('');
