@@ -9,7 +9,7 @@ import { Undo, withUndo } from '../runtime/system/undo.ts';
 import { applyPlan, type Workplace } from './apply.ts';
 import { attachmentFile, loadIfReadable } from './attachment-file.ts';
 import { type AskedIdentity, refuseOtherIdentity } from './capabilities.ts';
-import { noteCapability } from './capabilities-file.ts';
+import { noteCapabilities } from './capabilities-file.ts';
 import { variableFault } from './codes.ts';
 import type { ChainInput, CniResult, NetworkConfig } from './conf.ts';
 import { addGuestEnd, type Dialect } from './dialect.ts';
@@ -92,8 +92,8 @@ async function prepare(call: AddCall): Promise<Prepared> {
   const isRecorded = previous !== undefined && describesInterface(previous, { netnsId, bootId });
   const key = networkAttachmentKey({ network, ...attachment });
   const earlier = { key, ifName, record: isRecorded ? previous : undefined };
-  const note = (feature: NetworkFeature, isPresent: boolean) =>
-    noteCapability({ files, log, runDirectory: config.runDirectory, bootId }, feature, isPresent);
+  const note = (features: Iterable<NetworkFeature>, isPresent: boolean) =>
+    noteCapabilities({ files, log, runDirectory: config.runDirectory, bootId }, features, isPresent);
   return { plan, files, links: pod.links, netlink, file, earlier, note };
 }
 

@@ -30,7 +30,7 @@ export interface Workplace {
   /** What an earlier ADD has left. */
   readonly earlier: Wired;
   /** Tells STATUS what the kernel was found to have or to lack. */
-  note(feature: NetworkFeature, isPresent: boolean): Promise<void>;
+  note(features: Iterable<NetworkFeature>, isPresent: boolean): Promise<void>;
 }
 
 /** What a step needs of the kernel. */
@@ -52,13 +52,11 @@ export async function applyPlan(plan: AddPlan, workplace: Workplace): Promise<Li
     } catch (error) {
       const feature = FEATURE_OF_STEP[step.do];
       const isLack = error instanceof Fault && error.code === 'environment';
-      if (isLack && feature !== undefined) await workplace.note(feature, false);
+      if (isLack && feature !== undefined) await workplace.note([feature], false);
       throw error;
     }
   }
-  for (const feature of new Set(plan.steps.flatMap((step) => FEATURE_OF_STEP[step.do] ?? []))) {
-    await workplace.note(feature, true);
-  }
+  await workplace.note(new Set(plan.steps.flatMap((step) => FEATURE_OF_STEP[step.do] ?? [])), true);
   return isTap(plan.wiring.device) ? links.get(plan.wiring.device.name) : undefined;
 }
 

@@ -22,9 +22,9 @@ export interface CapabilityPlace {
  * Writes down what the kernel was found to have or to lack, if that is news to STATUS. It is an aid: where it fails, ADD
  * is what it is. Two that find something at the same time may write over each other; the next one finds it again.
  */
-export async function noteCapability(
+export async function noteCapabilities(
   place: CapabilityPlace,
-  feature: NetworkFeature,
+  features: Iterable<NetworkFeature>,
   isPresent: boolean,
 ): Promise<void> {
   const { files, log, runDirectory, bootId } = place;
@@ -32,7 +32,9 @@ export async function noteCapability(
   try {
     const previous = await loadIfReadable(file, log);
     if (isPresent && previous === undefined) return;
-    const next = noteFeature(previous, bootId, feature, { isPresent, nowMs: Date.now() });
+    const found = { isPresent, nowMs: Date.now() };
+    let next = previous;
+    for (const feature of features) next = noteFeature(next, bootId, feature, found);
     if (next === undefined) await file.remove();
     else if (next !== previous) {
       await files.makeDirectory(runDirectory, DIRECTORY_MODE);
