@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { readDirectVolumes, toBase64Url } from './direct-volumes.ts';
-import { FakeWorld } from './testing.ts';
+import { FakeWorld } from './testing/fake-world.ts';
 
 const TARGET = '/var/lib/kubelet/pods/u/volumes/kubernetes.io~csi/pvc/mount';
 const ROOT = '/kata';

@@ -3,7 +3,7 @@ import { parsePodUid, parseSandboxId } from '../../proto/ids.ts';
 import type { MaintainVolume } from '../../proto/shim.ts';
 import type { VolumeFilesystem } from '../../proto/volume-filesystem.ts';
 import { decodeLease, volumeLeaseRecord } from '../../proto/volume-lease.ts';
-import { FakeWorld } from './testing.ts';
+import { FakeWorld } from './testing/fake-world.ts';
 
 const PATH = '/pool/volumes/data/lease';
 const LEASE = `lease ${PATH}`;
@@ -34,7 +34,7 @@ describe('maintenance of a volume', () => {
     ['full', LEASE, undefined],
   ])('checks it, repair %s, under the lease, in a VM that is gone afterwards', async (repair, lease, problem) => {
     const world = new FakeWorld(FORMATTED);
-    world.agent = { checkVolume: async (asked) => ({ isClean: true, words: `${asked.fsType} ${asked.repair}` }) };
+    world.guest.agent = { checkVolume: async (asked) => ({ isClean: true, words: `${asked.fsType} ${asked.repair}` }) };
     const sandbox = await world.sandbox();
     expect(await sandbox.maintain(request({ repair }))).toMatchObject({ isClean: true, words: `ext4 ${repair}` });
     await sandbox.ended;
@@ -48,7 +48,7 @@ describe('maintenance of a volume', () => {
 
   it('that found no end of it leaves the reason on record', async () => {
     const world = new FakeWorld(FORMATTED);
-    world.agent = { checkVolume: async () => ({ isClean: false, words: 'UNEXPECTED INCONSISTENCY' }) };
+    world.guest.agent = { checkVolume: async () => ({ isClean: false, words: 'UNEXPECTED INCONSISTENCY' }) };
     const sandbox = await world.sandbox();
     expect(await sandbox.maintain(request({ repair: 'safe' }))).toMatchObject({ isClean: false });
     expect(world.filesystem).toEqual(FORMATTED);
@@ -57,7 +57,7 @@ describe('maintenance of a volume', () => {
   it('hands on what the guest says as plain text, and the end of it', async () => {
     const world = new FakeWorld(FORMATTED);
     const words = `${'x'.repeat(20_000)}\u001b[2J\u009b1m\r\n\té`;
-    world.agent = { checkVolume: async () => ({ isClean: false, words }) };
+    world.guest.agent = { checkVolume: async () => ({ isClean: false, words }) };
     const sandbox = await world.sandbox();
     const said = (await sandbox.maintain(request())).words;
     expect(said).toHaveLength(16_000);
@@ -66,7 +66,7 @@ describe('maintenance of a volume', () => {
 
   it('gives free blocks back', async () => {
     const world = new FakeWorld({ state: 'formatted', uuid: 'u' });
-    world.agent = { trimVolume: async () => ({ trimmedBytes: 7 }) };
+    world.guest.agent = { trimVolume: async () => ({ trimmedBytes: 7 }) };
     const sandbox = await world.sandbox();
     expect(await sandbox.maintain(request({ task: 'trim' }))).toMatchObject({ trimmedBytes: 7 });
     expect(world.journal).toEqual([
@@ -102,7 +102,7 @@ describe('maintenance of a volume', () => {
       asked.push([file, ...args].join(' '));
       return { exitCode: 0, stdout: new TextEncoder().encode(`${changed}\n`), stderr: new Uint8Array() };
     };
-    world.agent = { checkVolume: async () => ({ isClean: true, words: '' }) };
+    world.guest.agent = { checkVolume: async () => ({ isClean: true, words: '' }) };
     const sandbox = await world.sandbox();
     const maintained = sandbox.maintain(request({ repair: 'full', unchangedSince: '17.000000001' }));
     if (isCopied) await maintained;
@@ -131,7 +131,7 @@ describe('maintenance of a volume', () => {
     const checking = new Promise<void>((resolve) => {
       begun = resolve;
     });
-    world.agent = {
+    world.guest.agent = {
       checkVolume: () => {
         begun();
         return new Promise(() => {});

@@ -2,7 +2,9 @@ import { describe, expect, it } from 'vitest';
 import { Fault } from '../../proto/fault.ts';
 import { DEFAULT_CLASS } from '../../proto/volume-class.ts';
 import type { VolumeFilesystem } from '../../proto/volume-filesystem.ts';
-import { DEVICE, FakeWorld, UUID } from './testing.ts';
+import { UUID } from './testing/fake-guest.ts';
+import { DEVICE } from './testing/fake-host.ts';
+import { FakeWorld } from './testing/fake-world.ts';
 
 const FORMATTED: VolumeFilesystem = { state: 'formatted', uuid: 'u' };
 const ASKED = { targetPath: '/pods/u/mount', containerPath: '/data', readOnly: false, subPath: '', isDevice: false };
@@ -34,7 +36,7 @@ describe('a block volume', () => {
   ] as const)('that was `%s` is recorded `%s` before the container has it', async (before, after) => {
     const made = world(before);
     const devices: unknown[] = [];
-    made.agent = {
+    made.guest.agent = {
       createContainer: async (request) => {
         expect(made.filesystem.state).toBe(after);
         devices.push(...request.devices);
@@ -67,7 +69,7 @@ describe('a file system', () => {
     const world = new FakeWorld();
     world.specify({ class: { ...DEFAULT_CLASS, mkfsOptions: ['-m', '0'] } });
     const words: unknown[] = [];
-    world.agent = {
+    world.guest.agent = {
       formatVolume: async ({ mkfsOptions }) => {
         words.push(...mkfsOptions);
         return { uuid: UUID };
@@ -79,20 +81,20 @@ describe('a file system', () => {
 
   it('that cannot be used has the reason on record, until it can', async () => {
     const world = new FakeWorld(FORMATTED);
-    world.agent = { mountVolume: refuse };
+    world.guest.agent = { mountVolume: refuse };
     await expect(created(world)).rejects.toMatchObject({ code: 'precondition' });
     expect(world.filesystem).toEqual({
       ...FORMATTED,
       problem: 'the file system wants a person: berth volume fsck',
     });
-    world.agent = {};
+    world.guest.agent = {};
     await created(world);
     expect(world.filesystem).toEqual(FORMATTED);
   });
 
   it('has of what a guest says no more on record than a person reads, and no half characters', async () => {
     const world = new FakeWorld(FORMATTED);
-    world.agent = {
+    world.guest.agent = {
       mountVolume: async () => {
         throw new Fault('precondition', `${'x'.repeat(999)}\u{1f4a5}${'y'.repeat(1 << 20)}`);
       },
@@ -103,7 +105,7 @@ describe('a file system', () => {
 
   it.each(['', 'formatted', 'x'.repeat(1 << 20)])('is not taken for formatted by a UUID that is none', async (uuid) => {
     const world = new FakeWorld();
-    world.agent = { formatVolume: async () => ({ uuid }) };
+    world.guest.agent = { formatVolume: async () => ({ uuid }) };
     await expect(created(world)).rejects.toMatchObject({ code: 'malformed' });
     expect(world.filesystem).toEqual({ state: 'formatting' });
   });
@@ -113,11 +115,11 @@ describe('a file system', () => {
     ['was not judged, for the guest was gone', { readOnly: false }, undefined],
   ])('has nothing on record if it %s', async (_, volume, mountVolume) => {
     const world = new FakeWorld(FORMATTED);
-    world.agent = {
+    world.guest.agent = {
       mountVolume:
         mountVolume ??
         (() => {
-          world.killVm();
+          world.vmm.kill();
           return new Promise<never>(() => {});
         }),
     };

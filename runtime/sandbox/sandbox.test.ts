@@ -5,7 +5,8 @@ import { parsePodUid, parseSandboxId } from '../../proto/ids.ts';
 import { sandboxRecord } from '../../proto/sandbox-record.ts';
 import { volumeAttachmentRecord } from '../../proto/volume-attachment.ts';
 import { volumeLeaseRecord, workLeaseRecord } from '../../proto/volume-lease.ts';
-import { FakeWorld, UUID } from './testing.ts';
+import { UUID } from './testing/fake-guest.ts';
+import { FakeWorld } from './testing/fake-world.ts';
 
 const LEASE = 'lease /pool/volumes/data/lease';
 const leaseText = (podUid: string, sandboxId: string): string =>
@@ -94,7 +95,7 @@ describe('a pod', () => {
 
   it('whose guest hangs is killed when its time is up', async () => {
     const world = new FakeWorld({ state: 'formatted', uuid: 'u' });
-    world.agent = { signalContainer: never, removeContainer: never, shutdown: never };
+    world.guest.agent = { signalContainer: never, removeContainer: never, shutdown: never };
     const sandbox = await world.sandbox();
     await sandbox.create(world.request());
     await sandbox.start('');
@@ -108,7 +109,7 @@ describe('a pod', () => {
     ['hangs when it is removed', never],
   ])('whose container %s has its guest sync and power off all the same', async (_what, removeContainer) => {
     const world = new FakeWorld({ state: 'formatted', uuid: 'u' });
-    world.agent = { signalContainer: refuse('exec', 'no'), removeContainer };
+    world.guest.agent = { signalContainer: refuse('exec', 'no'), removeContainer };
     const sandbox = await world.sandbox();
     await sandbox.create(world.request());
     await sandbox.start('');
@@ -130,7 +131,7 @@ describe('a pod', () => {
     const sandbox = await world.sandbox();
     await sandbox.create(world.request());
     await sandbox.start('');
-    world.killVm({ signal: 9, lastWords: 'qemu: out of memory' });
+    world.vmm.kill({ signal: 9, lastWords: 'qemu: out of memory' });
     await expect(sandbox.wait('')).rejects.toMatchObject({
       code: 'exec',
       message: 'the VMM of sandbox pod was killed by signal 9: qemu: out of memory',
@@ -189,7 +190,7 @@ describe('a pod of several containers', () => {
 
   it('whose second cannot be made leaves nothing, and says which', async () => {
     const world = new FakeWorld({ state: 'formatted', uuid: 'u' });
-    world.agent = {
+    world.guest.agent = {
       createContainer: async ({ containerId }) => {
         if (containerId === 'log') throw new Fault('precondition', 'the sub path "a" leads out of the volume');
         return {};
@@ -235,7 +236,7 @@ describe('a failed Create leaves nothing', () => {
 
   it.each(methods)('when the guest refuses %s', async (method) => {
     const world = new FakeWorld();
-    world.agent = { [method]: refuse('exec', 'no') };
+    world.guest.agent = { [method]: refuse('exec', 'no') };
     const sandbox = await world.sandbox();
     const failed = await sandbox.create(world.request()).catch((error: unknown) => error);
     expect(failed).toMatchObject({
@@ -248,9 +249,9 @@ describe('a failed Create leaves nothing', () => {
 
   it.each(methods)('when the VMM dies in %s', async (method) => {
     const world = new FakeWorld();
-    world.agent = {
+    world.guest.agent = {
       [method]: () => {
-        world.killVm({ signal: 11 });
+        world.vmm.kill({ signal: 11 });
         return never();
       },
     };
@@ -264,7 +265,7 @@ describe('a failed Create leaves nothing', () => {
 
   it('when the guest does not say hello', async () => {
     const world = new FakeWorld();
-    world.guestSaysHello = false;
+    world.guest.saysHello = false;
     const sandbox = await world.sandbox();
     await expect(sandbox.create(world.request({ bootTimeoutMs: 10 }))).rejects.toMatchObject({
       code: 'timeout',
@@ -298,7 +299,7 @@ describe('a failed Create leaves nothing', () => {
     const boot = new Promise<void>((resolve) => {
       arrived = resolve;
     });
-    world.agent = {
+    world.guest.agent = {
       setUpSandbox: () => {
         arrived();
         return never();
@@ -413,7 +414,7 @@ describe('the data', () => {
 
   it('that carry a foreign signature are left alone: the record stays `never`', async () => {
     const world = new FakeWorld();
-    world.agent = { checkBlank: refuse('precondition', 'the device has a signature of xfs') };
+    world.guest.agent = { checkBlank: refuse('precondition', 'the device has a signature of xfs') };
     const sandbox = await world.sandbox();
     await expect(sandbox.create(world.request())).rejects.toMatchObject({
       code: 'precondition',
@@ -426,7 +427,7 @@ describe('the data', () => {
   it('are formatted anew after a crash within mkfs', async () => {
     const world = new FakeWorld({ state: 'formatting' });
     const resumes: boolean[] = [];
-    world.agent = {
+    world.guest.agent = {
       formatVolume: async ({ resume }) => {
         resumes.push(resume);
         return { uuid: UUID };
@@ -451,7 +452,7 @@ describe('the data', () => {
 
   it('are judged by the record under the lease, not by the one that was planned with', async () => {
     const world = new FakeWorld({ state: 'formatting' });
-    world.agent = {
+    world.guest.agent = {
       setUpSandbox: async () => {
         // Another pod, which had the lease when this one was planned, finished the job.
         world.filesystem = { state: 'formatted', uuid: 'of-the-other' };
@@ -503,7 +504,7 @@ describe('a pod whose shim was killed', () => {
 
     const silent = new FakeWorld({ state: 'formatted', uuid: 'u' });
     await (await silent.sandbox()).create(silent.request());
-    silent.guestSaysHello = false;
+    silent.guest.saysHello = false;
     await (await silent.adoptingSandbox()).stop(50);
     expect(silent.journal.slice(-2)).toEqual(['VM killed', 'release']);
     expectNothingLeft(silent);
