@@ -30,7 +30,7 @@ export function ensureTap(netlink: Netlink, name: string, spec: TapSpec, present
 function makeTap(netlink: Netlink, name: string, { alias, mtu, queues, owner }: TapSpec): Link {
   const fd = openDevice();
   try {
-    attempt(`could not make the TAP ${name}`, () => attachTap(fd, name, queues > 1));
+    attempt(`could not make the TAP ${name}`, () => attachNew(fd, name, queues > 1));
     failpoint('tap.made');
     const tap = findLink(netlink, name);
     if (tap === undefined) throw new Fault('internal', `TAP ${name} is not there after it was made`);
@@ -46,6 +46,16 @@ function makeTap(netlink: Netlink, name: string, { alias, mtu, queues, owner }: 
     return tap;
   } finally {
     sys.close(fd);
+  }
+}
+
+/** What came to bear the name since the interfaces were listed is not ours. */
+function attachNew(fd: number, name: string, isMultiQueue: boolean): void {
+  try {
+    attachTap(fd, { name, isMultiQueue, isNew: true });
+  } catch (cause) {
+    if (!isErrno(cause, 'EBUSY')) throw cause;
+    throw new Fault('exists', `somebody has just made an interface ${name}; remove or rename it`, { cause });
   }
 }
 

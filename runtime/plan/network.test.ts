@@ -26,13 +26,13 @@ describe('planNetwork', () => {
     expect(nics).toEqual([
       {
         id: 'nic0',
-        device: { kind: 'tap', name: 'tap-eth0', queues: 1, isMultiQueue: false },
+        device: { kind: 'tap', name: 'tap-eth0', ifIndex: 3, queues: 1, isMultiQueue: false },
         mac: '02:00:00:00:00:04',
         mtu: 1450,
       },
       {
         id: 'nic1',
-        device: { kind: 'tap', name: 'tap-net10', queues: 1, isMultiQueue: false },
+        device: { kind: 'tap', name: 'tap-net10', ifIndex: 3, queues: 1, isMultiQueue: false },
         mac: '02:00:00:00:00:05',
         mtu: 1450,
       },
@@ -55,9 +55,15 @@ describe('planNetwork', () => {
     [2, 2, 2, '', ' with 2 queues'],
   ])('opens of %d queues with %d vCPUs %d', (queues, vcpus, opened, because, chosen) => {
     const attachment = network('eth0');
-    const device = { kind: 'macvtap', mode: 'passthru', name: attachment.ifName, queues } as const;
+    const device = { kind: 'macvtap', mode: 'passthru', name: attachment.ifName, ifIndex: 3, queues } as const;
     const { nics, choices } = planNetwork([{ ...attachment, device }], vcpus);
-    expect(nics[0]?.device).toEqual({ kind: 'macvtap', name: 'eth0', queues: opened, isMultiQueue: queues > 1 });
+    expect(nics[0]?.device).toEqual({
+      kind: 'macvtap',
+      name: 'eth0',
+      ifIndex: 3,
+      queues: opened,
+      isMultiQueue: queues > 1,
+    });
     expect(choices[0]).toMatchObject({
       chosen: `virtio-net on macvtap eth0${chosen}`,
       reason: `the macvtap that CNI ADD put on the interface${because}`,

@@ -48,8 +48,9 @@ export function planNetwork(networks: readonly NetworkAttachment[], vcpus: numbe
 
 /** The guest works no more queues than it has processors: what is beyond is left closed. */
 function planDevice(attachment: NetworkAttachment, vcpus: number): NicDevice {
-  const { kind, name, queues } = tapOf(attachment);
-  return { kind, name, queues: Math.min(queues, vcpus), isMultiQueue: queues > 1 };
+  const { kind, name, ifIndex, queues } = tapOf(attachment);
+  if (ifIndex === undefined) throw notWired(attachment);
+  return { kind, name, ifIndex, queues: Math.min(queues, vcpus), isMultiQueue: queues > 1 };
 }
 
 function toChoice(attachment: NetworkAttachment, vcpus: number): NetworkPlan['choices'][number] {
@@ -80,9 +81,13 @@ export const hasDns = (dns: NicDns): boolean => dns.nameservers.length + dns.sea
 
 function wiredNic(attachment: NetworkAttachment): NicConfig {
   if (attachment.state === 'ready' && attachment.nic !== undefined) return attachment.nic;
+  throw notWired(attachment);
+}
+
+function notWired(attachment: NetworkAttachment): Fault {
   const key = networkAttachmentKey(attachment);
   const message = `network attachment ${key} is ${attachment.state}, not wired to its end; run CNI ADD again`;
-  throw new Fault('precondition', message, { fields: { attachment: key, state: attachment.state } });
+  return new Fault('precondition', message, { fields: { attachment: key, state: attachment.state } });
 }
 
 function checkUnique(what: string, values: readonly string[]): void {

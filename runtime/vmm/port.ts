@@ -61,6 +61,8 @@ export interface Nic {
 export interface NicDevice {
   readonly kind: 'tap' | 'macvtap';
   readonly name: string;
+  /** In that namespace: another interface may come to bear the name. */
+  readonly ifIndex: number;
   /** At least 1: how many the VMM opens. */
   readonly queues: number;
   /** It was made for several queues: a TAP that was can be opened in no other way, not even for one of them. */

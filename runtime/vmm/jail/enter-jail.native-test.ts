@@ -4,6 +4,8 @@ import { spawnChild } from '../../system/native/process.ts';
 import { createStream } from '../../system/native/stream.ts';
 import { CLONE, EAGAIN, O, SIG, SOCK, sys } from '../../system/native/sys.ts';
 import { expect, expectEqual, nativeProgram, nativeTest, testProgram } from '../../system/native/testing.ts';
+import { findLink } from '../../system/netlink/link.ts';
+import { openNetlink } from '../../system/netlink/socket.ts';
 import { enterJail } from './enter-jail.ts';
 import { encodeJailRequest, type JailRequest, parseJailRequest } from './request.ts';
 
@@ -42,7 +44,7 @@ function requestOf(directory: string, changes: Partial<JailRequest> = {}): JailR
   };
 }
 
-const TAP = { kind: 'tap', name: 'berth-jail', queues: 1, isMultiQueue: false } as const;
+const TAP = { kind: 'tap', name: 'berth-jail', ifIndex: 9, queues: 1, isMultiQueue: false } as const;
 
 /** linux/if_ether.h: an EtherType for experiments, which nothing else sends. */
 const ETHERTYPE = [0x88, 0xb5];
@@ -75,10 +77,19 @@ async function inNewNetwork(body: () => Promise<void>): Promise<void> {
   }
 }
 
+/** In the network of this process; answers its index. */
+async function addTap(name: string, ...kinds: readonly string[]): Promise<number> {
+  await ip(`tuntap add ${[name, 'mode', 'tap', 'vnet_hdr', ...kinds].join(' ')}`);
+  const netlink = openNetlink();
+  const { index = 0 } = findLink(netlink, name) ?? {};
+  netlink.close();
+  return index;
+}
+
 /** In the network of this process, the same each time; answers a socket that has what arrives behind it. */
 async function addMacvtap(): Promise<number> {
   await ip('link add pod0 type veth peer name far0');
-  await ip(`link add link pod0 name ${TAP.name} index 9 type macvtap mode passthru`);
+  await ip(`link add link pod0 name ${TAP.name} index ${TAP.ifIndex} type macvtap mode passthru`);
   for (const name of ['pod0', 'far0', TAP.name]) await ip(`link set ${name} up`);
   const socket = sys.socket(AF_PACKET, SOCK.RAW | SOCK.NONBLOCK, 0);
   // struct sockaddr_ll: family, protocol in network order, any interface.
@@ -186,17 +197,35 @@ nativeTest('jail: says which file it was not allowed to show, and starts nothing
   expectEqual([code, said], [1, `could not show ${directory}/none to the VMM`]);
 });
 
-nativeTest('jail: hands a TAP on behind what was inherited', async (directory) => {
-  const request = requestOf(directory, { taps: [TAP] });
-  const { code } = await inJail(directory, 'true <&3 && true <&4 && ! true <&5', request);
-  expectEqual(code, 0);
-});
+nativeTest('jail: hands a TAP on behind what was inherited', (directory) =>
+  inNewNetwork(async () => {
+    const request = requestOf(directory, { taps: [{ ...TAP, ifIndex: await addTap(TAP.name) }] });
+    const { code, said } = await inJail(directory, 'true <&3 && true <&4 && ! true <&5', request);
+    expectEqual([code, said.includes('5')], [0, true]);
+  }),
+);
+
+nativeTest('jail: makes no TAP in the place of one that is gone, and takes no other', (directory) =>
+  inNewNetwork(async () => {
+    const ifIndex = await addTap(TAP.name);
+    await ip(`link delete ${TAP.name}`);
+    const request = requestOf(directory, { taps: [{ ...TAP, ifIndex }] });
+    const words = `the TAP ${TAP.name} that CNI ADD made (number ${ifIndex}) is gone; run CNI DEL and ADD again`;
+    const refuse = async () => {
+      const { code, said } = await inJail(directory, 'true', request);
+      expectEqual([code, said], [1, words]);
+    };
+    await refuse();
+    expect((await addTap(TAP.name)) !== ifIndex, 'none is left, and there is another');
+    await refuse();
+  }),
+);
 
 nativeTest('jail: opens as many queues as it is asked for, of a TAP that was made for several', (directory) =>
   inNewNetwork(async () => {
-    await ip('tuntap add berth-mq mode tap multi_queue vnet_hdr');
+    const tap = { ...TAP, ifIndex: await addTap(TAP.name, 'multi_queue'), isMultiQueue: true };
     for (const queues of [1, 3]) {
-      const request = requestOf(directory, { taps: [{ ...TAP, name: 'berth-mq', queues, isMultiQueue: true }] });
+      const request = requestOf(directory, { taps: [{ ...tap, queues }] });
       const { said } = await inJail(directory, 'for fd in 3 4 5 6 7; do true <&$fd && echo $fd; done 2>&-', request);
       const claim = 1;
       expectEqual(said.split('\n').length, queues + claim);
@@ -206,8 +235,8 @@ nativeTest('jail: opens as many queues as it is asked for, of a TAP that was mad
 
 nativeTest('jail: has a device that others could open too to itself, until it ends', (directory) =>
   inNewNetwork(async () => {
-    await ip('tuntap add berth-jail mode tap multi_queue vnet_hdr');
-    const request = requestOf(directory, { taps: [{ ...TAP, isMultiQueue: true }] });
+    const ifIndex = await addTap(TAP.name, 'multi_queue');
+    const request = requestOf(directory, { taps: [{ ...TAP, ifIndex, isMultiQueue: true }] });
     const [output, itsOutput] = sys.pipe();
     const argv = testProgram('jail-of-a-shell', encodeJailRequest(request), '-c', 'echo here; exec sleep 60');
     const first = spawnChild({ argv, fds: [-1, itsOutput, 2] });
@@ -241,13 +270,13 @@ nativeTest('jail: of two macvtaps with one name and index, opens that of its own
     sys.close(outside);
     await ip(`link delete ${TAP.name}`);
     const { code, said } = await inJail(directory, send, request);
-    expectEqual([code, said], [1, `could not open the macvtap ${TAP.name}`]);
+    expectEqual([code, said], [1, `could not open the macvtap ${TAP.name} (number ${TAP.ifIndex})`]);
   });
 });
 
 nativeTest('jail: has no System V objects of the host, and no network but that of its TAPs', async (directory) => {
   const namespaceOf = (pid: number | 'self', name: string) => sys.readlink(`/proc/${pid}/ns/${name}`);
-  for (const taps of [[], [TAP]]) {
+  for (const taps of [[], [{ ...TAP, ifIndex: await addTap(TAP.name) }]]) {
     const [output, itsOutput] = sys.pipe();
     const request = encodeJailRequest(requestOf(directory, { taps }));
     const child = spawnChild({
@@ -263,6 +292,7 @@ nativeTest('jail: has no System V objects of the host, and no network but that o
     sys.kill(child.pid, SIG.KILL);
     await child.exited;
   }
+  await ip(`link delete ${TAP.name}`);
 });
 
 nativeTest('jail: ends with its parent if it is to', async (directory) => {

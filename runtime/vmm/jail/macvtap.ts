@@ -16,12 +16,13 @@ const TEXT_BYTES = 64;
  * The device's number comes from a sysfs of this namespace, the node is made here, and the number is compared once the
  * device is open: a number that was given up meanwhile may be another's by then. In a mount namespace of its own.
  */
-export function openMacvtap({ name, queues }: JailTap): readonly number[] {
-  return attempt(`could not open the macvtap ${name}`, () => {
+export function openMacvtap(tap: JailTap): readonly number[] {
+  const { name, ifIndex } = tap;
+  return attempt(`could not open the macvtap ${name} (number ${ifIndex})`, () => {
     sys.mount('sysfs', STAGE, 'sysfs', 0, null);
     try {
       const path = `${STAGE}/class/net/${name}`;
-      return withOpen(path, O.RDONLY | O.DIRECTORY, (device) => openQueues(device, name, queues));
+      return withOpen(path, O.RDONLY | O.DIRECTORY, (device) => openQueues(device, tap));
     } finally {
       sys.umount(STAGE, MNT_DETACH);
     }
@@ -29,13 +30,13 @@ export function openMacvtap({ name, queues }: JailTap): readonly number[] {
 }
 
 /** `device` is the interface's directory in sysfs, which the file system for the node comes to lie above. */
-function openQueues(device: number, name: string, queues: number): readonly number[] {
+function openQueues(device: number, { name, ifIndex, queues }: JailTap): readonly number[] {
   sys.mount('berth-macvtap', STAGE, 'tmpfs', 0, 'mode=0700,size=4k');
   try {
-    const { major, minor } = readNumber(device);
+    const { major, minor } = readNumber(device, ifIndex);
     sys.mknod(NODE, S_IF.CHR | 0o600, major, minor);
     const fds = Array.from({ length: queues }, () => sys.open(NODE, O.RDWR | O.NONBLOCK));
-    const number = readNumber(device);
+    const number = readNumber(device, ifIndex);
     if (fds.every((fd) => isSameDevice(toDeviceNumber(sys.fstat(fd).rdev), number))) return fds;
     throw new Fault('busy', `the macvtap ${name} was replaced while it was opened; run CNI DEL and ADD again`);
   } finally {
@@ -44,9 +45,8 @@ function openQueues(device: number, name: string, queues: number): readonly numb
 }
 
 /** `241:3`, from the file `dev` of the character device, which is named by the interface's index. */
-function readNumber(device: number): DeviceNumber {
-  const index = readBeneath(device, 'ifindex');
-  const [major = 0, minor = 0] = readBeneath(device, `tap${index}/dev`).split(':').map(Number);
+function readNumber(device: number, ifIndex: number): DeviceNumber {
+  const [major = 0, minor = 0] = readBeneath(device, `tap${ifIndex}/dev`).split(':').map(Number);
   return { major, minor };
 }
 

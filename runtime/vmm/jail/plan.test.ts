@@ -77,7 +77,7 @@ describe('the root of a jail', () => {
 });
 
 describe('the request of a jail', () => {
-  const tap = { kind: 'tap', name: 't', queues: 2, isMultiQueue: true } as const;
+  const tap = { kind: 'tap', name: 't', ifIndex: 3, queues: 2, isMultiQueue: true } as const;
 
   it('comes through as it was', () => {
     const all = { ...request, shares: [{ id: 'r', path: '/r' }], taps: [tap] };

@@ -20,6 +20,7 @@ const jailRequest = v.strictObject({
     v.strictObject({
       kind: v.picklist(['tap', 'macvtap']),
       name: interfaceName,
+      ifIndex: count,
       queues: v.pipe(v.number(), v.integer(), v.minValue(1)),
       isMultiQueue: v.boolean(),
     }),

@@ -18,7 +18,7 @@ const spec: VmSpec = {
   nics: [
     {
       id: 'nic0',
-      device: { kind: 'tap', name: 'tap0', queues: 1, isMultiQueue: false },
+      device: { kind: 'tap', name: 'tap0', ifIndex: 3, queues: 1, isMultiQueue: false },
       mac: '02:00:00:00:00:01',
       mtu: 1450,
     },
@@ -88,7 +88,7 @@ describe('planArgs', () => {
   it('gives a NIC a descriptor for each of its queues, one NIC after the other', () => {
     const nics = [3, 1, 2].map((queues, index) => ({
       id: `nic${index}`,
-      device: { kind: 'tap', name: `tap${index}`, queues, isMultiQueue: true } as const,
+      device: { kind: 'tap', name: `tap${index}`, ifIndex: index, queues, isMultiQueue: true } as const,
       mac: `02:00:00:00:00:0${index}`,
       mtu: 1500,
     }));

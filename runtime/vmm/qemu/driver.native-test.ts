@@ -3,6 +3,7 @@ import type { ProcessIdentity } from '../../../proto/sandbox-record.ts';
 import { silentLog } from '../../system/log.ts';
 import { replaceFile } from '../../system/native/file.ts';
 import { acquireLease } from '../../system/native/lease.ts';
+import { spawnChild } from '../../system/native/process.ts';
 import { isAlive } from '../../system/native/process-identity.ts';
 import { O, S_IF, S_IFMT, SIG, sys } from '../../system/native/sys.ts';
 import { createNativeSystem } from '../../system/native/system.ts';
@@ -14,9 +15,11 @@ import {
   nativeTest,
   testProgram,
 } from '../../system/native/testing.ts';
+import { findLink } from '../../system/netlink/link.ts';
+import { openNetlink } from '../../system/netlink/socket.ts';
 import { enterJail } from '../jail/enter-jail.ts';
 import { parseJailRequest } from '../jail/request.ts';
-import type { Disk, StartOptions, VmSpec } from '../port.ts';
+import type { Disk, Nic, NicDevice, StartOptions, VmSpec } from '../port.ts';
 import { createQemuDriver } from './driver.ts';
 
 const system = createNativeSystem();
@@ -45,7 +48,17 @@ function image(directory: string, name: string, mode = 0o600): string {
   return path;
 }
 
-const TAP = { kind: 'tap', name: 'berth-test', queues: 1, isMultiQueue: false } as const;
+/** Made as CNI ADD would. */
+async function addTap(name: string, queues = 1): Promise<NicDevice> {
+  const isMultiQueue = queues > 1;
+  const kinds = ['mode', 'tap', 'vnet_hdr', ...(isMultiQueue ? ['multi_queue'] : [])];
+  const { code } = await spawnChild({ argv: ['ip', 'tuntap', 'add', name, ...kinds], fds: [-1, 2, 2] }).exited;
+  expectEqual(code, 0);
+  const netlink = openNetlink();
+  const ifIndex = findLink(netlink, name)?.index ?? 0;
+  netlink.close();
+  return { kind: 'tap', name, ifIndex, queues, isMultiQueue };
+}
 
 const disk = (path: string, readOnly: boolean): Disk => ({
   id: 'disk-v',
@@ -147,21 +160,21 @@ nativeTest('QEMU: a disk that runs takes limits, and is without them again', asy
 
 nativeTest('QEMU: finds nothing deprecated in a machine with one of everything', async (directory) => {
   const [shared, own] = [image(directory, 'shared'), image(directory, 'own')];
+  const nics: Nic[] = [];
+  for (const queues of [1, 3]) {
+    const device = await addTap(`berth-${queues}`, queues);
+    nics.push({ id: `nic${queues}`, device, mac: `02:00:00:00:00:0${queues}`, mtu: 1450 });
+  }
   const vm = await start(directory, 'vm', {
     disks: [disk(shared, true), { ...disk(own, false), id: 'own' }],
-    nics: [1, 3].map((queues) => ({
-      id: `nic${queues}`,
-      device: { ...TAP, name: `berth-${queues}`, queues, isMultiQueue: queues > 1 },
-      mac: `02:00:00:00:00:0${queues}`,
-      mtu: 1450,
-    })),
+    nics,
   });
   await vm.kill();
   expectEqual((await vm.exited).lastWords, '');
 });
 
 nativeTest('QEMU: what it does not like is said in its own words, and nothing is left', async (directory) => {
-  const nic = { id: 'nic0', device: TAP, mac: 'nonsense', mtu: 1450 };
+  const nic = { id: 'nic0', device: await addTap('berth-test'), mac: 'nonsense', mtu: 1450 };
   const fault = await expectThrows('exec', () => start(directory, 'vm', { nics: [nic] }));
   const message = fault instanceof Fault ? fault.message : '';
   expect(message.startsWith('QEMU exited with status 1 before it was ready: '), message);
