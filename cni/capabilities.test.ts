@@ -19,6 +19,7 @@ describe('capabilities', () => {
       { bandwidth: FULL },
     ],
     [{ runtimeConfig: { bandwidth: {} } }, {}],
+    [{ runtimeConfig: { bandwidth: { ...FULL, egressRate: null, egressBurst: null } } }, { bandwidth: FULL }],
     [
       { runtimeConfig: { dns: { servers: ['10.0.0.10'], searches: ['a'], options: ['ndots:5'] } } },
       { dns: { nameservers: ['10.0.0.10'], search: ['a'], options: ['ndots:5'] } },

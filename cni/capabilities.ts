@@ -34,7 +34,7 @@ const NONE: Capabilities = { bandwidth: undefined, dns: undefined, identity: [],
 /** Null is what Go writes for what is not there. */
 const schema = () => {
   const texts = v.nullish(v.array(v.string()));
-  const bits = v.optional(count, 0);
+  const bits = v.nullish(count, 0);
   const identity = { mac: v.nullish(v.string()), ips: texts };
   return v.looseObject({
     runtimeConfig: v.nullish(

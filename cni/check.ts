@@ -12,6 +12,7 @@ import { parseAskedAddress, withoutPrefix } from './capabilities.ts';
 import { judgeWiring, type WiredLink, type WiringFacts } from './check-wiring.ts';
 import { variableFault } from './codes.ts';
 import type { CniResult } from './conf.ts';
+import { isNothing } from './config-keys.ts';
 import { ifbName } from './device-names.ts';
 import type { PodAttachment } from './env.ts';
 import { findHeldHere } from './held.ts';
@@ -78,9 +79,9 @@ function describeWiring(netlink: Netlink, record: NetworkAttachment): WiringFact
 }
 
 /** Addresses of the pod's interface, or of no interface, as the plugins before have reported them. */
-function listReported({ interfaces, ips = [] }: CniResult, ifName: string): string[] {
-  const ofPod = ips.filter(({ interface: index }) => {
-    if (index === undefined) return true;
+function listReported({ interfaces, ips }: CniResult, ifName: string): string[] {
+  const ofPod = (ips ?? []).filter(({ interface: index }) => {
+    if (isNothing(index)) return true;
     const found = interfaces[index];
     return found?.name === ifName && Boolean(found.sandbox);
   });

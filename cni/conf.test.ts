@@ -75,6 +75,14 @@ describe('chain input', () => {
     expect(parseChainInput({ prevResult: {} }).prevResult.interfaces).toEqual([]);
   });
 
+  it('takes null, as Go writes it, for what is not there', () => {
+    const prevResult = { ...PREVIOUS, ips: [{ address: '10.1.1.2/24', interface: null }], routes: null };
+    for (const dns of [null, { nameservers: null, domain: null, search: null, options: null }])
+      expect(parseChainInput({ prevResult: { ...prevResult, dns }, dns })).toMatchObject({ prevResult });
+    const empty = parseChainInput({ prevResult: { interfaces: null, ips: null, dns: null }, dns: null });
+    expect(empty).toEqual({ prevResult: { interfaces: [], ips: null, dns: null }, dns: undefined });
+  });
+
   it.each([
     ['of the result', { ...PREVIOUS, dns: { nameservers: ['10.0.0.1'] } }, { nameservers: ['10.0.0.9'] }, ['10.0.0.1']],
     ['of the configuration', { ...PREVIOUS, dns: {} }, { nameservers: ['10.0.0.9'] }, ['10.0.0.9']],
@@ -91,7 +99,7 @@ describe('chain input', () => {
 
   it.each([
     [{}, 'prevResult is missing'],
-    [{ prevResult: null }, 'prevResult: '],
+    [{ prevResult: null }, 'prevResult is missing'],
     [{ prevResult: [] }, 'prevResult: must be an object'],
     [{ prevResult: { interfaces: {} } }, 'prevResult.interfaces: '],
     [{ prevResult: { interfaces: [{ mac: 'x' }] } }, 'prevResult.interfaces.0.name is missing'],

@@ -4,7 +4,7 @@ import { type NetworkName, parseNetworkName } from '../proto/ids.ts';
 import { DEFAULT_RUN_DIRECTORY } from '../proto/paths.ts';
 import { absolutePath, id } from '../proto/record.ts';
 import { LOG_LEVELS, type LogLevel } from '../runtime/system/log.ts';
-import { checkKeys, type JsonObject, keyFault, refuseMisspeltKeys } from './config-keys.ts';
+import { checkKeys, isNothing, type JsonObject, keyFault, refuseMisspeltKeys } from './config-keys.ts';
 import { type CniVersion, parseCniVersion, SUPPORTED_VERSIONS } from './version.ts';
 
 /**
@@ -20,13 +20,13 @@ export interface NetworkConfig {
   readonly logLevel: LogLevel;
 }
 
-/** What the plugins before have left. Made for the verbs that read it. */
+/** What the plugins before have left; null is what Go writes for what is not there. Made for the verbs that read it. */
 const chainInput = () => {
   // Shared where they are alike: to make them takes time too.
   const text = v.string();
-  const optionalText = v.optional(text);
-  const optionalTexts = v.optional(v.array(text));
-  const dns = v.optional(
+  const optionalText = v.nullish(text);
+  const optionalTexts = v.nullish(v.array(text));
+  const dns = v.nullish(
     v.looseObject({
       nameservers: optionalTexts,
       domain: optionalText,
@@ -37,11 +37,11 @@ const chainInput = () => {
   /** What is read of a result, in all versions from 0.3.0 to 1.1.0; all else passes through untouched. */
   const prevResult = v.looseObject({
     cniVersion: v.optional(v.picklist(SUPPORTED_VERSIONS)),
-    interfaces: v.optional(
+    interfaces: v.nullish(
       v.array(v.looseObject({ name: text, sandbox: optionalText, socketPath: optionalText, pciID: optionalText })),
       [],
     ),
-    ips: v.optional(v.array(v.looseObject({ address: text, interface: v.optional(v.number()) }))),
+    ips: v.nullish(v.array(v.looseObject({ address: text, interface: v.nullish(v.number()) }))),
     dns,
   });
   return v.looseObject({ prevResult, dns });
@@ -97,7 +97,7 @@ export interface ChainInput {
 
 /** Reads what ADD needs beside. The runtime's name servers go before all others. Throws `invalid` if there is nothing. */
 export function parseChainInput(json: JsonObject, asked?: CniDns): ChainInput {
-  if (json['prevResult'] === undefined) {
+  if (isNothing(json['prevResult'])) {
     throw keyFault(
       'prevResult is missing: berth must be chained after the plugin that makes the interface',
       'prevResult',
@@ -107,5 +107,5 @@ export function parseChainInput(json: JsonObject, asked?: CniDns): ChainInput {
   if (Array.isArray(json['prevResult'])) throw keyFault('prevResult: must be an object', 'prevResult');
   const { prevResult, dns } = checkKeys(chainInput(), json);
   const reported = prevResult.dns?.nameservers?.length ? prevResult.dns : (dns ?? prevResult.dns);
-  return { prevResult, dns: asked ?? reported };
+  return { prevResult, dns: asked ?? reported ?? undefined };
 }

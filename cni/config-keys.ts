@@ -29,6 +29,9 @@ export function refuseMisspeltKeys(json: JsonObject): void {
   }
 }
 
+/** Null is what Go writes for what is not there. */
+export const isNothing = (value: unknown): value is null | undefined => value === undefined || value === null;
+
 /** Whether none of the keys is there: a schema costs time even to make. */
 export const hasNone = (json: JsonObject, keys: readonly OwnKey[]): boolean =>
   keys.every((key) => json[key] === undefined);

@@ -2,7 +2,7 @@ import * as v from 'valibot';
 import type { IfName } from '../proto/ids.ts';
 import { fieldFault } from './codes.ts';
 import type { CniResult } from './conf.ts';
-import { checkKeys, hasNone, type JsonObject, keyFault } from './config-keys.ts';
+import { checkKeys, hasNone, isNothing, type JsonObject, keyFault } from './config-keys.ts';
 import type { WiringConfig } from './wiring-config.ts';
 
 const FIRECRACKER = 'tc-redirect-tap';
@@ -53,11 +53,13 @@ export interface PodEnd {
  * the pod's addresses once more for that one. An address of no interface is the pod's: some plugins leave it out.
  */
 export function addGuestEnd(result: CniResult, allIps: boolean, pod: PodEnd): CniResult {
-  const { interfaces, ips = [] } = result;
+  const { interfaces } = result;
+  const ips = result.ips ?? [];
   const guest = { name: interfaces.at(-1)?.name ?? '', sandbox: pod.containerId, mac: pod.mac };
-  const isPods = (index: number | undefined): boolean => {
-    const found = index === undefined ? undefined : interfaces[index];
-    return index === undefined || (found?.name === pod.ifName && Boolean(found.sandbox));
+  const isPods = (index: number | null | undefined): boolean => {
+    if (isNothing(index)) return true;
+    const found = interfaces[index];
+    return found?.name === pod.ifName && Boolean(found.sandbox);
   };
   const all = ips.filter((ip) => isPods(ip.interface));
   const chosen = allIps ? all : all.filter(({ address }) => !address.includes(':')).slice(0, 1);

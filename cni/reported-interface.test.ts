@@ -28,6 +28,18 @@ describe('an interface that is not the kernel’s', () => {
     ]);
   });
 
+  it('is the same with null, or an empty text, for what is not there', () => {
+    const [vpp, own] = result.interfaces;
+    const [first, second, other] = result.ips;
+    const nulls = {
+      interfaces: [{ ...vpp, mac: null, mtu: null }, own],
+      ips: [{ ...first, interface: null }, { ...second, gateway: '' }, other],
+      routes: result.routes.map((route) => ({ gw: null, mtu: null, priority: null, table: null, ...route })),
+    };
+    expect(describeReportedInterface(nulls as typeof result, eth0)).toEqual(describeReportedInterface(result, eth0));
+    expect(describeReportedInterface({ ...result, ips: null, routes: null }, eth0)).toMatchObject({ routes: [] });
+  });
+
   it('must have a MAC', () => {
     const interfaces = [{ name: 'eth0', sandbox: '/run/netns/pod', socketPath: '/run/vpp/7.sock' }];
     expect(() => describeReportedInterface({ interfaces }, eth0)).toThrow('has no mac that the guest could take over');

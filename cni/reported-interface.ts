@@ -5,6 +5,7 @@ import type { NicRoute } from '../proto/network-attachment.ts';
 import { decodeWith } from '../proto/record.ts';
 import { ARPHRD_ETHER } from '../runtime/system/netlink/link.ts';
 import type { CniResult } from './conf.ts';
+import { isNothing } from './config-keys.ts';
 import type { PodInterface } from './pod-interface.ts';
 
 /** Of an interface that is not the kernel's: no interface has this index. */
@@ -16,12 +17,12 @@ const RT_SCOPE_UNIVERSE = 0;
 const RT_SCOPE_LINK = 253;
 
 const schema = () => {
-  const text = v.optional(v.string());
-  const count = v.optional(v.pipe(v.number(), v.integer(), v.minValue(0)));
+  const text = v.nullish(v.string());
+  const count = v.nullish(v.pipe(v.number(), v.integer(), v.minValue(0)));
   return v.looseObject({
     interfaces: v.array(v.looseObject({ name: v.string(), sandbox: text, mac: text, mtu: count })),
-    ips: v.optional(v.array(v.looseObject({ address: v.string(), interface: count, gateway: text })), []),
-    routes: v.optional(
+    ips: v.nullish(v.array(v.looseObject({ address: v.string(), interface: count, gateway: text })), []),
+    routes: v.nullish(
       v.array(v.looseObject({ dst: v.string(), gw: text, mtu: count, priority: count, table: count })),
       [],
     ),
@@ -35,14 +36,21 @@ const schema = () => {
 export function describeReportedInterface(prevResult: CniResult, ifName: IfName): PodInterface {
   const { interfaces, ips, routes } = decodeWith(schema(), prevResult, 'prevResult');
   const index = interfaces.findIndex(({ name, sandbox }) => name === ifName && Boolean(sandbox));
-  const { mac, mtu = DEFAULT_MTU } = interfaces[index] ?? {};
+  const { mac, mtu } = interfaces[index] ?? {};
   if (!mac) {
     const message = `prevResult: interface ${ifName} is not the kernel's, and has no mac that the guest could take over`;
     throw new Fault('invalid', message, { fields: { key: 'prevResult.interfaces' } });
   }
-  const link = { index: NO_INDEX, name: ifName, hardwareType: ARPHRD_ETHER, up: true, mtu, mac: mac.toLowerCase() };
-  const own = ips.filter((ip) => ip.interface === undefined || ip.interface === index);
-  const gateways = own.flatMap(({ gateway }) => gateway ?? []);
+  const link = {
+    index: NO_INDEX,
+    name: ifName,
+    hardwareType: ARPHRD_ETHER,
+    up: true,
+    mtu: mtu ?? DEFAULT_MTU,
+    mac: mac.toLowerCase(),
+  };
+  const own = ips.filter((ip) => isNothing(ip.interface) || ip.interface === index);
+  const gateways = own.flatMap(({ gateway }) => gateway || []);
   return {
     link: { ...link, hasCarrier: true },
     addresses: own.map(({ address }) => ({ address, scope: 0 })),
@@ -55,24 +63,24 @@ export function describeReportedInterface(prevResult: CniResult, ifName: IfName)
 
 interface ReportedRoute {
   readonly dst: string;
-  readonly gw?: string | undefined;
-  readonly mtu?: number | undefined;
-  readonly priority?: number | undefined;
-  readonly table?: number | undefined;
+  readonly gw?: string | null | undefined;
+  readonly mtu?: number | null | undefined;
+  readonly priority?: number | null | undefined;
+  readonly table?: number | null | undefined;
 }
 
 /** A route without a gateway goes by that of an address of its family (CNI 1.1.0, section 5, "Result Types"). */
 function toRoute({ dst, gw, mtu, priority, table }: ReportedRoute, gateways: readonly string[]): NicRoute {
   const isIpv6 = dst.includes(':');
-  const gateway = gw ?? gateways.find((one) => one.includes(':') === isIpv6);
+  const gateway = gw || gateways.find((one) => one.includes(':') === isIpv6);
   return {
     ...STATIC_ROUTE,
     family: isIpv6 ? 6 : 4,
     destination: dst,
     ...(gateway === undefined ? {} : { gateway }),
     scope: gateway === undefined && !isIpv6 ? RT_SCOPE_LINK : RT_SCOPE_UNIVERSE,
-    ...(table === undefined ? {} : { table }),
-    ...(priority === undefined ? {} : { metric: priority }),
-    ...(mtu === undefined ? {} : { mtu }),
+    ...(isNothing(table) ? {} : { table }),
+    ...(isNothing(priority) ? {} : { metric: priority }),
+    ...(isNothing(mtu) ? {} : { mtu }),
   };
 }

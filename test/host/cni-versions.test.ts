@@ -63,7 +63,7 @@ async function convertByLibcni(program: string, result: unknown, version: CniVer
 
 /** Before 1.0.0 libcni writes it whether there is something in it or not. */
 function withoutEmptyDns({ dns, ...result }: CniResult): CniResult {
-  return dns === undefined || Object.keys(dns).length === 0 ? result : { ...result, dns };
+  return Object.keys(dns ?? {}).length === 0 ? result : { ...result, dns };
 }
 
 describe('results', () => {
