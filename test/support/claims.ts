@@ -1,10 +1,8 @@
 import { mkdir, readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import * as v from 'valibot';
-import type { CsiServer } from '../../deploy/demo/csi-server.ts';
-import { decodeWith } from '../../proto/record.ts';
 import { type VolumeFilesystem, volumeFilesystemRecord } from '../../proto/volume-filesystem.ts';
 import { VOLUME_FILES } from '../../proto/volume-spec.ts';
+import type { CsiClient } from './csi-client.ts';
 import type { Lab } from './lab.ts';
 
 const KUBELET = '/run/kubelet';
@@ -38,7 +36,8 @@ export interface Claim {
   unpublish(target: string): Promise<void>;
   /** ControllerExpandVolume, then NodeExpandVolume at the target. */
   expand(target: string, sizeBytes: number): Promise<void>;
-  stats(target: string): Promise<Stats>;
+  /** What NodeGetVolumeStats says: how large the file system is, and what is wrong with it, empty if nothing is. */
+  stats(target: string): Promise<{ readonly totalBytes: number; readonly problem: string }>;
   /** What ControllerGetVolume says is wrong with it; empty if nothing is. */
   problem(): Promise<string>;
   filesystem(): Promise<VolumeFilesystem>;
@@ -46,16 +45,7 @@ export interface Claim {
   remove(): Promise<void>;
 }
 
-const created = v.object({
-  volume: v.object({ volume_id: v.string(), volume_context: v.record(v.string(), v.string()) }),
-});
-const usage = v.object({ unit: v.string(), total: v.number(), used: v.number(), available: v.number() });
-const condition = v.object({ abnormal: v.boolean(), message: v.string() });
-const stats = v.object({ usage: v.array(usage), volume_condition: condition });
-const got = v.object({ status: v.object({ volume_condition: condition }) });
-export type Stats = v.InferOutput<typeof stats>;
-
-export async function createClaim(lab: Lab, csi: CsiServer, request: ClaimRequest): Promise<Claim> {
+export async function createClaim(lab: Lab, client: CsiClient, request: ClaimRequest): Promise<Claim> {
   const { name, sizeBytes, fsType, accessMode = 'SINGLE_NODE_WRITER', parameters = {} } = request;
   const capability = ({ fsGroup, mountFlags = [] }: Publication = {}) => ({
     access_mode: { mode: accessMode },
@@ -63,22 +53,22 @@ export async function createClaim(lab: Lab, csi: CsiServer, request: ClaimReques
       ? { block: {} }
       : { mount: { fs_type: fsType, mount_flags: mountFlags, volume_mount_group: fsGroup?.toString() ?? '' } }),
   });
-  const reply = await csi.client.call('Controller', 'CreateVolume', {
+  const { volume } = await client.call('Controller', 'CreateVolume', {
     name,
     capacity_range: { required_bytes: sizeBytes },
     volume_capabilities: [capability()],
     parameters: { pool: 'pool', ...parameters },
     ...contentSource(request),
   });
-  const { volume_id, volume_context } = decodeWith(created, reply, 'CreateVolume').volume;
+  const { volume_id, volume_context } = volume;
   const staging_target_path = join(KUBELET, 'staging', name);
   await mkdir(`${lab.root}${staging_target_path}`, { recursive: true });
   const staged = { volume_id, staging_target_path, volume_context };
-  await csi.client.call('Node', 'NodeStageVolume', { ...staged, volume_capability: capability() });
+  await client.call('Node', 'NodeStageVolume', { ...staged, volume_capability: capability() });
   const file = (which: keyof typeof VOLUME_FILES) => join(lab.poolDirectory, 'volumes', volume_id, VOLUME_FILES[which]);
   const targets = new Set<string>();
   const unpublish = async (target_path: string): Promise<void> => {
-    await csi.client.call('Node', 'NodeUnpublishVolume', { volume_id, target_path });
+    await client.call('Node', 'NodeUnpublishVolume', { volume_id, target_path });
     targets.delete(target_path);
   };
   return {
@@ -87,7 +77,7 @@ export async function createClaim(lab: Lab, csi: CsiServer, request: ClaimReques
     async publish(podUid, publication = {}) {
       const target_path = join(KUBELET, 'pods', podUid, 'volumes', 'kubernetes.io~csi', name, 'mount');
       await mkdir(`${lab.root}${dirname(target_path)}`, { recursive: true });
-      await csi.client.call('Node', 'NodePublishVolume', {
+      await client.call('Node', 'NodePublishVolume', {
         ...{ ...staged, target_path, volume_capability: capability(publication) },
         readonly: publication.readOnly ?? false,
         volume_context: { ...volume_context, 'csi.storage.k8s.io/pod.uid': podUid },
@@ -100,31 +90,31 @@ export async function createClaim(lab: Lab, csi: CsiServer, request: ClaimReques
       const capacity_range = { required_bytes };
       const volume_capability = capability();
       const controller = { volume_id, capacity_range, volume_capability };
-      await csi.client.call('Controller', 'ControllerExpandVolume', controller);
-      await csi.client.call('Node', 'NodeExpandVolume', { ...controller, volume_path, staging_target_path });
+      await client.call('Controller', 'ControllerExpandVolume', controller);
+      await client.call('Node', 'NodeExpandVolume', { ...controller, volume_path, staging_target_path });
     },
     async stats(volume_path) {
-      const found = await csi.client.call('Node', 'NodeGetVolumeStats', {
-        volume_id,
-        volume_path,
-        staging_target_path,
-      });
-      return decodeWith(stats, found, 'NodeGetVolumeStats');
+      const request = { volume_id, volume_path, staging_target_path };
+      const { usage, volume_condition } = await client.call('Node', 'NodeGetVolumeStats', request);
+      const total = usage.find(({ unit }) => unit === 'BYTES')?.total ?? '0';
+      return { totalBytes: Number(total), problem: problemOf(volume_condition) };
     },
     async problem() {
-      const found = await csi.client.call('Controller', 'ControllerGetVolume', { volume_id });
-      const { abnormal, message } = decodeWith(got, found, 'ControllerGetVolume').status.volume_condition;
-      return abnormal ? message : '';
+      const { status } = await client.call('Controller', 'ControllerGetVolume', { volume_id });
+      return problemOf(status.volume_condition);
     },
     filesystem: async () =>
       volumeFilesystemRecord.decode(await readFile(`${lab.root}${file('filesystem')}`, 'utf8'), volume_id),
     async remove() {
       for (const target of targets) await unpublish(target);
-      await csi.client.call('Node', 'NodeUnstageVolume', { volume_id, staging_target_path });
-      await csi.client.call('Controller', 'DeleteVolume', { volume_id });
+      await client.call('Node', 'NodeUnstageVolume', { volume_id, staging_target_path });
+      await client.call('Controller', 'DeleteVolume', { volume_id });
     },
   };
 }
+
+const problemOf = ({ abnormal, message }: { readonly abnormal: boolean; readonly message: string }): string =>
+  abnormal ? message : '';
 
 function contentSource({ snapshotId, cloneOf }: ClaimRequest): object {
   if (snapshotId !== undefined) return { volume_content_source: { snapshot: { snapshot_id: snapshotId } } };

@@ -19,6 +19,8 @@ export interface CsiNode {
   readonly root: string;
   /** Runs a command as root of the node. */
   run(...command: readonly string[]): Promise<Finished>;
+  /** The same for a command that must succeed; answers what it printed. */
+  exec(...command: readonly string[]): Promise<string>;
   /** A target path as kubelet prepares it: its parent is there. */
   target(pod: string): Promise<string>;
   /** `flags` replace or join the usual ones, `variables` the environment's. */
@@ -85,6 +87,7 @@ export async function createCsiNode(given?: string): Promise<CsiNode> {
     runDirectory,
     root,
     run: (...command) => finish(command),
+    exec: world.exec,
     async target(pod) {
       const path = join(kubelet, 'pods', pod, 'volumes/kubernetes.io~csi/pv/mount');
       await mkdir(dirname(path), { recursive: true });

@@ -34,6 +34,8 @@ export interface Lab extends World {
   bundle(name: string, script: string): Promise<string>;
   /** `berth ARGS` to its end; `stdin` is the container's. */
   berth(args: readonly string[], stdin?: string): Promise<Finished>;
+  /** `berth run` to its end. */
+  run(name: string, script: string, flags?: readonly string[]): Promise<Finished>;
   /** `berth run` in the background. */
   start(name: string, script: string, flags?: readonly string[]): Promise<LabPod>;
   /** The same with a bundle that is there. */
@@ -79,15 +81,17 @@ export async function createLab(): Promise<Lab> {
     const path = `${world.root}${podPaths(runPaths(world.runDirectory), id).console}`;
     return (await readFile(path, 'utf8').catch(() => '(no console)')).split('\n').slice(-40).join('\n');
   };
+  const finish: Lab['berth'] = async (args, stdin = '') => {
+    const [file = '', ...rest] = [...berth, ...withAccelerator(args)];
+    const result = await execa(file, rest, { reject: false, input: stdin, stripFinalNewline: false });
+    return { exitCode: result.exitCode ?? 255, stdout: result.stdout, stderr: result.stderr };
+  };
   return {
     ...world,
     poolDirectory,
     bundle,
-    async berth(args, stdin = '') {
-      const [file = '', ...rest] = [...berth, ...withAccelerator(args)];
-      const result = await execa(file, rest, { reject: false, input: stdin, stripFinalNewline: false });
-      return { exitCode: result.exitCode ?? 255, stdout: result.stdout, stderr: result.stderr };
-    },
+    berth: finish,
+    run: async (name, script, flags = []) => finish(['run', await bundle(name, script), '--id', name, ...flags]),
     start: async (name, script, flags) => startBundle(name, await bundle(name, script), flags),
     startBundle,
     async line(pod, key) {

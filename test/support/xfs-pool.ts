@@ -1,18 +1,16 @@
 import { join } from 'node:path';
-import type { CsiNode } from './csi-node.ts';
+import type { World } from './world.ts';
 
 /** Sparse, and more than any test writes. */
 const SIZE = '8G';
 
-/** XFS at the node's pool directory, in the node's mount namespace: it goes with the node. */
-export async function mountXfsPool(node: CsiNode, { reflink } = { reflink: true }): Promise<void> {
-  const image = join(node.scratch, 'pool.xfs');
-  await must(node, 'truncate', '--size', SIZE, image);
-  await must(node, 'mkfs.xfs', '-q', '-m', `reflink=${reflink ? 1 : 0}`, image);
-  await must(node, 'mount', '-o', 'loop', image, node.pool);
-}
-
-async function must(node: CsiNode, ...command: readonly string[]): Promise<void> {
-  const { exitCode, stderr } = await node.run(...command);
-  if (exitCode !== 0) throw new Error(`${command.join(' ')}: ${stderr}`);
+/** XFS at the pool's directory, in the mount namespace of the world: it goes with the world. */
+export async function mountXfsPool(
+  { scratch, exec, pool }: Pick<World, 'scratch' | 'exec'> & { readonly pool: string },
+  { reflink } = { reflink: true },
+): Promise<void> {
+  const image = join(scratch, 'pool.xfs');
+  await exec('truncate', '--size', SIZE, image);
+  await exec('mkfs.xfs', '-q', '-m', `reflink=${reflink ? 1 : 0}`, image);
+  await exec('mount', '-o', 'loop', image, pool);
 }

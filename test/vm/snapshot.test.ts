@@ -1,50 +1,26 @@
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { status } from '@grpc/grpc-js';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { type CsiServer, startCsiServer } from '../../deploy/demo/csi-server.ts';
-import { SNAPSHOT_FILES, volumeSnapshotRecord } from '../../proto/volume-snapshot.ts';
 import { FAILPOINT_VARIABLE, type Failpoint } from '../../runtime/system/failpoint.ts';
 import { exec } from '../../runtime/system/node/exec.ts';
-import { type Claim, type ClaimRequest, createClaim } from '../support/claims.ts';
-import { type CsiClient, connectCsi } from '../support/csi-client.ts';
+import type { Claim } from '../support/claims.ts';
+import { type ClaimsLab, createClaimsLab } from '../support/claims-lab.ts';
 import { buildWithFailpoints } from '../support/failpoint-build.ts';
-import { createLab, type Lab, type LabPod, programs } from '../support/lab.ts';
+import { type LabPod, programs } from '../support/lab.ts';
 
 const MIB = 2 ** 20;
 const GROUPS = 3;
 
-let lab: Lab;
-let running: CsiServer;
-/** Whichever runs: claims outlive a driver that is killed. */
-const csi: CsiServer = {
-  get client() {
-    return running.client;
-  },
-  stop: () => running.stop(),
-};
-let client: CsiClient;
-const claims: Claim[] = [];
+let lab: ClaimsLab;
 beforeAll(async () => {
-  lab = await createLab();
-  const image = join(lab.scratch, 'pool.xfs');
-  await exec('truncate', ['--size', '8G', image]);
-  await exec('mkfs.xfs', ['-q', '-m', 'reflink=1', image]);
-  await lab.exec('mount', '-o', 'loop', image, lab.poolDirectory);
-  running = await lab.csi();
-  client = connectCsi(`${lab.root}/run/csi.sock`);
+  lab = await createClaimsLab({ reflinks: true });
 });
-afterAll(async () => {
-  client.close();
-  await csi.stop();
-  await lab.close();
+afterEach(async () => {
+  await lab.removeClaims();
+  expect(await lab.remains()).toEqual([]);
 });
-
-async function claim(request: ClaimRequest): Promise<Claim> {
-  const made = await createClaim(lab, csi, request);
-  claims.push(made);
-  return made;
-}
+afterAll(() => lab.close());
 
 /** A driver that kills itself there. */
 async function startFailing(point: Failpoint): Promise<CsiServer> {
@@ -57,13 +33,6 @@ async function startFailing(point: Failpoint): Promise<CsiServer> {
     pool: { name: 'pool', directory: lab.poolDirectory },
     protoPath: programs.csiProto,
   });
-}
-
-const inSnapshot = (snapshotId: string, file: keyof typeof SNAPSHOT_FILES): string =>
-  join(`${lab.root}${lab.poolDirectory}`, 'snapshots', snapshotId, SNAPSHOT_FILES[file]);
-
-async function recordOf(snapshotId: string) {
-  return volumeSnapshotRecord.decode(await readFile(inSnapshot(snapshotId, 'record'), 'utf8'), snapshotId);
 }
 
 /** Rounds that the writer has said to be on disk. */
@@ -88,8 +57,8 @@ const summary = (name: string, path: string): string =>
 describe('volumes that a pod writes to', () => {
   it('are frozen for a snapshot, of one and of all at one instant, and only for as long', async () => {
     const [a, b] = [
-      await claim({ name: 'a', fsType: 'ext4', sizeBytes: 64 * MIB }),
-      await claim({ name: 'b', fsType: 'xfs', sizeBytes: 320 * MIB }),
+      await lab.claim({ name: 'a', fsType: 'ext4', sizeBytes: 64 * MIB }),
+      await lab.claim({ name: 'b', fsType: 'xfs', sizeBytes: 320 * MIB }),
     ];
     const writer = await lab.start('writer', writeTo('/a', '/b'), [
       ...['--volume', `${await a.publish('pair')}:/a`],
@@ -106,13 +75,17 @@ describe('volumes that a pod writes to', () => {
     };
     await take(async () => {
       const request = { name: 'single', source_volume_id: a.id };
-      return { single: (await client.call('Controller', 'CreateSnapshot', request)).snapshot.snapshot_id };
+      return { single: (await lab.client.call('Controller', 'CreateSnapshot', request)).snapshot.snapshot_id };
     });
     const groups: { group_snapshot_id: string; snapshot_ids: string[] }[] = [];
     for (let n = 1; n <= GROUPS; n += 1) {
       await take(async () => {
         const request = { name: `group-${n}`, source_volume_ids: [a.id, b.id] };
-        const { group_snapshot: group } = await client.call('GroupController', 'CreateVolumeGroupSnapshot', request);
+        const { group_snapshot: group } = await lab.client.call(
+          'GroupController',
+          'CreateVolumeGroupSnapshot',
+          request,
+        );
         const { group_snapshot_id, snapshots } = group;
         groups.push({ group_snapshot_id, snapshot_ids: snapshots.map(({ snapshot_id }) => snapshot_id) });
         const idOf = (volume: Claim) =>
@@ -124,10 +97,10 @@ describe('volumes that a pod writes to', () => {
     expect(await writer.end()).toBe(0);
 
     for (const { name, snapshotId } of taken) {
-      expect(await recordOf(snapshotId), name).toMatchObject({ consistency: 'frozen', remark: '' });
+      expect(await lab.snapshotRecord(snapshotId), name).toMatchObject({ consistency: 'frozen', remark: '' });
       // As after an unmount, with no journal to be replayed; XFS makes its log dirty on purpose when it is frozen.
       if (name.startsWith('b')) continue;
-      const image = inSnapshot(snapshotId, 'image');
+      const image = lab.snapshotFile(snapshotId, 'image');
       await exec('e2fsck', ['-f', '-n', image]);
       expect(await exec('dumpe2fs', ['-h', image])).not.toContain('needs_recovery');
     }
@@ -135,7 +108,7 @@ describe('volumes that a pod writes to', () => {
     const flags: string[] = [];
     for (const { name, snapshotId } of taken) {
       const fsType = name.startsWith('b') ? 'xfs' : 'ext4';
-      const restored = await claim({ name, fsType, sizeBytes: (fsType === 'xfs' ? 320 : 64) * MIB, snapshotId });
+      const restored = await lab.claim({ name, fsType, sizeBytes: (fsType === 'xfs' ? 320 : 64) * MIB, snapshotId });
       flags.push('--volume', `${await restored.publish('reader')}:/${name}`);
     }
     const script = taken.map(({ name }) => summary(name, `/${name}`)).join('\n');
@@ -154,51 +127,46 @@ describe('volumes that a pod writes to', () => {
       expect([0, 1], `group ${n}`).toContain(ahead);
     }
 
-    for (const group of groups) await client.call('GroupController', 'DeleteVolumeGroupSnapshot', group);
-    await client.call('Controller', 'DeleteSnapshot', { snapshot_id: taken[0]?.snapshotId ?? '' });
-    for (const made of claims.splice(0)) await made.remove();
-    expect(await lab.remains()).toEqual([]);
+    for (const group of groups) await lab.client.call('GroupController', 'DeleteVolumeGroupSnapshot', group);
+    await lab.client.call('Controller', 'DeleteSnapshot', { snapshot_id: taken[0]?.snapshotId ?? '' });
   });
 
-  it('go on by themselves when the driver is killed while they are frozen, and it takes the snapshot then', async () => {
-    const volume = await claim({ name: 'alone', fsType: 'ext4', sizeBytes: 64 * MIB });
+  it('go on by themselves when the driver is killed while they are frozen; the next one takes the snapshot', async () => {
+    const volume = await lab.claim({ name: 'alone', fsType: 'ext4', sizeBytes: 64 * MIB });
     const target = await volume.publish('alone');
     const writer = await lab.start('alone', writeTo('/a'), ['--volume', `${target}:/a`]);
     await goesOn(writer);
-    await csi.stop();
-    running = await startFailing('volumes.copied');
-    const take = () => client.call('Controller', 'CreateSnapshot', { name: 'again', source_volume_id: volume.id });
+    await lab.driver.stop();
+    lab.driver = await startFailing('volumes.copied');
+    const take = () => lab.client.call('Controller', 'CreateSnapshot', { name: 'again', source_volume_id: volume.id });
     await expect(take()).rejects.toMatchObject({ code: status.UNAVAILABLE });
-    running.client.close();
+    lab.driver.client.close();
     await goesOn(writer);
-    running = await lab.csi();
-    expect((await client.call('Controller', 'ListSnapshots')).entries).toEqual([]);
+    lab.driver = await lab.csi();
+    expect((await lab.client.call('Controller', 'ListSnapshots')).entries).toEqual([]);
     const { snapshot_id } = (await take()).snapshot;
-    expect(await recordOf(snapshot_id)).toMatchObject({ consistency: 'frozen' });
+    expect(await lab.snapshotRecord(snapshot_id)).toMatchObject({ consistency: 'frozen' });
     await goesOn(writer);
     expect(await writer.end()).toBe(0);
-    await client.call('Controller', 'DeleteSnapshot', { snapshot_id });
-    for (const made of claims.splice(0)) await made.remove();
+    await lab.client.call('Controller', 'DeleteSnapshot', { snapshot_id });
   });
 
   it('are copied as after a power cut where they are block devices, and it is said', async () => {
-    const volume = await claim({ name: 'raw', sizeBytes: 16 * MIB });
+    const volume = await lab.claim({ name: 'raw', sizeBytes: 16 * MIB });
     const script = `head -c 1000000 /dev/urandom >/tmp/file
 dd if=/tmp/file of=/dev/xvda bs=64k conv=fsync 2>/dev/null
 trap 'exit 0' TERM; echo "sum $(sha256sum </tmp/file)"; while :; do sleep 1; done`;
     const writer = await lab.start('raw', script, ['--device', `${await volume.publish('raw')}:/dev/xvda`]);
     const sum = await lab.line(writer, 'sum');
-    const { snapshot } = await client.call('Controller', 'CreateSnapshot', {
+    const { snapshot } = await lab.client.call('Controller', 'CreateSnapshot', {
       ...{ name: 'raw', source_volume_id: volume.id },
     });
     const remark = expect.stringContaining('block device');
-    expect(await recordOf(snapshot.snapshot_id)).toMatchObject({ consistency: 'crash', remark });
+    expect(await lab.snapshotRecord(snapshot.snapshot_id)).toMatchObject({ consistency: 'crash', remark });
     expect(await writer.end()).toBe(0);
-    const restored = await claim({ name: 'restored', sizeBytes: 16 * MIB, snapshotId: snapshot.snapshot_id });
+    const restored = await lab.claim({ name: 'restored', sizeBytes: 16 * MIB, snapshotId: snapshot.snapshot_id });
     const image = join(`${lab.root}${restored.image}`);
     expect(await exec('sh', ['-c', 'head -c 1000000 "$1" | sha256sum', 'sh', image])).toBe(`${sum}\n`);
-    await client.call('Controller', 'DeleteSnapshot', { snapshot_id: snapshot.snapshot_id });
-    for (const made of claims.splice(0)) await made.remove();
-    expect(await lab.remains()).toEqual([]);
+    await lab.client.call('Controller', 'DeleteSnapshot', { snapshot_id: snapshot.snapshot_id });
   });
 });

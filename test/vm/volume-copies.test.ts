@@ -1,46 +1,23 @@
-import { readFile, stat } from 'node:fs/promises';
-import { join } from 'node:path';
+import { stat } from 'node:fs/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import type { CsiServer } from '../../deploy/demo/csi-server.ts';
-import { SNAPSHOT_FILES, volumeSnapshotRecord } from '../../proto/volume-snapshot.ts';
 import { exec } from '../../runtime/system/node/exec.ts';
-import { type Claim, type ClaimRequest, createClaim } from '../support/claims.ts';
-import { type CsiClient, connectCsi } from '../support/csi-client.ts';
-import { createLab, type Lab, type LabPod } from '../support/lab.ts';
+import type { ClaimRequest } from '../support/claims.ts';
+import { type ClaimsLab, createClaimsLab } from '../support/claims-lab.ts';
+import type { LabPod } from '../support/lab.ts';
 import { startStepWriter } from '../support/step-writer.ts';
 
 const MIB = 2 ** 20;
 const GROUPS = 4;
 
-let lab: Lab;
-let csi: CsiServer;
-let client: CsiClient;
-const claims: Claim[] = [];
+let lab: ClaimsLab;
 beforeAll(async () => {
-  lab = await createLab();
-  const image = join(lab.scratch, 'pool.xfs');
-  await exec('truncate', ['--size', '8G', image]);
-  await exec('mkfs.xfs', ['-q', '-m', 'reflink=1', image]);
-  const [file = '', ...args] = [...lab.prefix, 'mount', '-o', 'loop', image, lab.poolDirectory];
-  await exec(file, args);
-  csi = await lab.csi();
-  client = connectCsi(`${lab.root}/run/csi.sock`);
+  lab = await createClaimsLab({ reflinks: true });
 });
 afterEach(async () => {
-  for (const claim of claims.splice(0)) await claim.remove();
+  await lab.removeClaims();
   expect(await lab.remains()).toEqual([]);
 });
-afterAll(async () => {
-  client.close();
-  await csi.stop();
-  await lab.close();
-});
-
-async function claim(request: ClaimRequest): Promise<Claim> {
-  const made = await createClaim(lab, csi, request);
-  claims.push(made);
-  return made;
-}
+afterAll(() => lab.close());
 
 const flags = (target: string, path: string): string[] => ['--volume', `${target}:${path}`];
 
@@ -51,23 +28,21 @@ async function finish(pod: LabPod): Promise<readonly string[]> {
   return pod.lines();
 }
 
-const inSnapshot = (snapshotId: string, file: keyof typeof SNAPSHOT_FILES): string =>
-  join(`${lab.root}${lab.poolDirectory}`, 'snapshots', snapshotId, SNAPSHOT_FILES[file]);
-
 describe('a claim that is read by many nodes', () => {
   it('is read by two VMs at once, whose disks are read-only, and is what the snapshot was', async () => {
-    const source = await claim({ name: 'source', fsType: 'ext4', sizeBytes: 64 * MIB });
+    const source = await lab.claim({ name: 'source', fsType: 'ext4', sizeBytes: 64 * MIB });
     const target = await source.publish('writer');
     const fill = 'head -c 9000000 /dev/urandom >/data/file; echo "sum $(sha256sum </data/file)"';
     const [sum = ''] = await finish(await lab.start('writer', fill, flags(target, '/data')));
     const request = { name: 'of-source', source_volume_id: source.id };
-    const { snapshot_id: snapshotId } = (await client.call('Controller', 'CreateSnapshot', request)).snapshot;
+    const { snapshot_id: snapshotId } = (await lab.client.call('Controller', 'CreateSnapshot', request)).snapshot;
     const accessMode = 'MULTI_NODE_READER_ONLY';
-    const shared = await claim({ name: 'shared', fsType: 'ext4', sizeBytes: 64 * MIB, accessMode, snapshotId });
+    const shared = await lab.claim({ name: 'shared', fsType: 'ext4', sizeBytes: 64 * MIB, accessMode, snapshotId });
     const before = await stat(`${lab.root}${shared.image}`);
 
     const script = `echo "sum $(sha256sum </data/file)"; echo no >/data/no || echo "write refused"
-awk '$2 == "/data" { print "mounted", $4 }' /proc/mounts; echo "disk $(cat /sys/block/vd?/ro | sort | uniq -c | tr -s ' \\n' ' ')"
+awk '$2 == "/data" { print "mounted", $4 }' /proc/mounts
+echo "disk $(cat /sys/block/vd?/ro | sort | uniq -c | tr -s ' \\n' ' ')"
 trap 'exit 0' TERM; while :; do sleep 1; done`;
     const readers: LabPod[] = [];
     for (const name of ['first', 'second']) {
@@ -87,11 +62,11 @@ trap 'exit 0' TERM; while :; do sleep 1; done`;
     const after = await stat(`${lab.root}${shared.image}`);
     expect([after.mtimeMs, after.size]).toEqual([before.mtimeMs, before.size]);
 
-    const blank = await claim({ name: 'blank', fsType: 'ext4', sizeBytes: 64 * MIB, accessMode });
+    const blank = await lab.claim({ name: 'blank', fsType: 'ext4', sizeBytes: 64 * MIB, accessMode });
     const never = ['run', await lab.bundle('never', 'true'), ...flags(await blank.publish('never'), '/data')];
     expect(await lab.berth(never)).toMatchObject({ exitCode: 125, stderr: expect.stringMatching(/blank/) });
     expect(await blank.filesystem()).toEqual({ state: 'never' });
-    await client.call('Controller', 'DeleteSnapshot', { snapshot_id: snapshotId });
+    await lab.client.call('Controller', 'DeleteSnapshot', { snapshot_id: snapshotId });
   });
 });
 
@@ -102,11 +77,11 @@ describe.each([
 ] as const)('a volume of %s and its clone', (fsType, sizeMib) => {
   it('are in one VM, whichever comes first, and stay apart', async () => {
     const sizeBytes = sizeMib * MIB;
-    const source = await claim({ name: `of-${fsType}`, fsType, sizeBytes });
+    const source = await lab.claim({ name: `of-${fsType}`, fsType, sizeBytes });
     const target = await source.publish('pod');
     const fill = 'head -c 9000000 /dev/urandom >/data/file; sha256sum </data/file';
     const [sum = ''] = await finish(await lab.start('fill', fill, flags(target, '/data')));
-    const clone = await claim({ name: `clone-of-${fsType}`, fsType, sizeBytes, cloneOf: source.id });
+    const clone = await lab.claim({ name: `clone-of-${fsType}`, fsType, sizeBytes, cloneOf: source.id });
     const cloneTarget = await clone.publish('pod');
 
     const both = [...flags(target, '/a'), ...flags(cloneTarget, '/b')];
@@ -118,12 +93,12 @@ echo "a $(sha256sum </a/file)"; echo "b $(sha256sum </b/file)"; trap 'exit 0' TE
     expect(writer.lines().slice(0, 2)).toEqual([sum, sum]);
     expect(sums[0]).not.toBe(sums[1]);
     await clone.expand(cloneTarget, 2 * sizeBytes);
-    const total = async (volume: Claim, at: string): Promise<number> =>
-      (await volume.stats(at)).usage.find(({ unit }) => unit === 'BYTES')?.total ?? 0;
-    expect(await total(clone, cloneTarget)).toBeGreaterThan(1.5 * sizeBytes);
-    expect(await total(source, target)).toBeLessThanOrEqual(sizeBytes);
+    expect((await clone.stats(cloneTarget)).totalBytes).toBeGreaterThan(1.5 * sizeBytes);
+    const { totalBytes } = await source.stats(target);
+    expect(totalBytes).toBeLessThanOrEqual(sizeBytes);
+    expect(totalBytes).toBeGreaterThan(sizeBytes / 2);
     const request = { name: `frozen-${fsType}`, source_volume_id: source.id };
-    const { snapshot_id: snapshotId } = (await client.call('Controller', 'CreateSnapshot', request)).snapshot;
+    const { snapshot_id: snapshotId } = (await lab.client.call('Controller', 'CreateSnapshot', request)).snapshot;
     expect(await writer.end()).toBe(0);
 
     const read = 'cat /a/own /b/own; sha256sum </a/file; sha256sum </b/file';
@@ -136,19 +111,19 @@ echo "a $(sha256sum </a/file)"; echo "b $(sha256sum </b/file)"; trap 'exit 0' TE
 
     // A freeze leaves the log of XFS to be replayed, on purpose, and a disk that is only read replays none.
     const accessMode = 'MULTI_NODE_READER_ONLY';
-    const shared = await claim({ name: `read-${fsType}`, fsType, sizeBytes, accessMode, snapshotId });
+    const shared = await lab.claim({ name: `read-${fsType}`, fsType, sizeBytes, accessMode, snapshotId });
     const reader = await lab.bundle('reader', 'cat /data/own; sha256sum </data/file');
     const found = await lab.berth(['run', reader, ...flags(await shared.publish('reader'), '/data')]);
     if (fsType === 'xfs') expect(found).toMatchObject({ exitCode: 125, stderr: expect.stringContaining('replayed') });
     else expect(found).toMatchObject({ exitCode: 0, stdout: `a\n${sums[0]}\n` });
-    await client.call('Controller', 'DeleteSnapshot', { snapshot_id: snapshotId });
+    await lab.client.call('Controller', 'DeleteSnapshot', { snapshot_id: snapshotId });
   });
 });
 
 describe('volumes of two VMs', () => {
   it('that both write are copied at one instant', async () => {
     const names = ['a', 'b'] as const;
-    const volumes = { a: await claim(small('a')), b: await claim(small('b')) };
+    const volumes = { a: await lab.claim(small('a')), b: await lab.claim(small('b')) };
     const [a, b] = [
       await startStepWriter(lab, 'vm-a', await volumes.a.publish('vm-a')),
       await startStepWriter(lab, 'vm-b', await volumes.b.publish('vm-b')),
@@ -170,7 +145,7 @@ describe('volumes of two VMs', () => {
     for (let n = 1; n <= GROUPS; n += 1) {
       const since = steps;
       const request = { name: `group-${n}`, source_volume_ids: [volumes.a.id, volumes.b.id] };
-      const { group_snapshot: group } = await client.call('GroupController', 'CreateVolumeGroupSnapshot', request);
+      const { group_snapshot: group } = await lab.client.call('GroupController', 'CreateVolumeGroupSnapshot', request);
       groups.push({ group_snapshot_id: group.group_snapshot_id, snapshot_ids: group.snapshots.map(idOf) });
       for (const name of names) {
         const made = group.snapshots.find(({ source_volume_id }) => source_volume_id === volumes[name].id);
@@ -183,10 +158,9 @@ describe('volumes of two VMs', () => {
 
     const reader: string[] = [];
     for (const { name, snapshotId } of taken) {
-      const record = volumeSnapshotRecord.decode(await readFile(inSnapshot(snapshotId, 'record'), 'utf8'), name);
-      expect(record, name).toMatchObject({ consistency: 'frozen', remark: '' });
-      await exec('e2fsck', ['-f', '-n', inSnapshot(snapshotId, 'image')]);
-      const restored = await claim({ ...small(`restored-${name}`), snapshotId });
+      expect(await lab.snapshotRecord(snapshotId), name).toMatchObject({ consistency: 'frozen', remark: '' });
+      await exec('e2fsck', ['-f', '-n', lab.snapshotFile(snapshotId, 'image')]);
+      const restored = await lab.claim({ ...small(`restored-${name}`), snapshotId });
       reader.push(...flags(await restored.publish('reader'), `/${name}`));
     }
     const script = taken.map(
@@ -203,7 +177,7 @@ describe('volumes of two VMs', () => {
       expect([0, 1], `group ${n}`).toContain((last.get(`a${n}`) ?? 0) - (last.get(`b${n}`) ?? 0));
     }
     expect(last.get(`b${GROUPS}`)).toBeGreaterThan(0);
-    for (const group of groups) await client.call('GroupController', 'DeleteVolumeGroupSnapshot', group);
+    for (const group of groups) await lab.client.call('GroupController', 'DeleteVolumeGroupSnapshot', group);
   });
 });
 

@@ -1,35 +1,23 @@
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import type { CsiServer } from '../../deploy/demo/csi-server.ts';
 import { exec } from '../../runtime/system/node/exec.ts';
-import { type Claim, type ClaimRequest, createClaim } from '../support/claims.ts';
+import type { Claim } from '../support/claims.ts';
+import { type ClaimsLab, createClaimsLab } from '../support/claims-lab.ts';
 import { breakXfsLog, zero } from '../support/damage.ts';
-import { createLab, type Finished, type Lab } from '../support/lab.ts';
+import type { Finished } from '../support/lab.ts';
 
 const MIB = 2 ** 20;
 
-let lab: Lab;
-let csi: CsiServer;
-const claims: Claim[] = [];
+let lab: ClaimsLab;
 beforeAll(async () => {
-  lab = await createLab();
-  csi = await lab.csi();
+  lab = await createClaimsLab();
 });
 afterEach(async () => {
-  for (const claim of claims.splice(0)) await claim.remove();
+  await lab.removeClaims();
   expect(await lab.remains()).toEqual([]);
 });
-afterAll(async () => {
-  await csi.stop();
-  await lab.close();
-});
-
-async function claim(request: ClaimRequest): Promise<Claim> {
-  const made = await createClaim(lab, csi, request);
-  claims.push(made);
-  return made;
-}
+afterAll(() => lab.close());
 
 function rescue(volume: Claim, ...args: readonly string[]): Promise<Finished> {
   const pool = ['--pool', `pool=image-file:${lab.poolDirectory}`];
@@ -37,9 +25,8 @@ function rescue(volume: Claim, ...args: readonly string[]): Promise<Finished> {
 }
 
 /** A pod with the volume at /data, to its end. */
-async function runScript(name: string, target: string, script: string): Promise<Finished> {
-  return lab.berth(['run', await lab.bundle(name, script), '--id', name, '--volume', `${target}:/data`]);
-}
+const runScript = (name: string, target: string, script: string): Promise<Finished> =>
+  lab.run(name, script, ['--volume', `${target}:/data`]);
 
 /** A pod that is refused for the volume, which has the condition afterwards. */
 async function expectRefused(volume: Claim, target: string): Promise<void> {
@@ -55,14 +42,15 @@ const sum = async (path: string): Promise<string> => exec('sh', ['-c', 'sha256su
 
 describe('berth volume rescue', () => {
   it('repairs an ext4 that wants a person, loses nothing that was whole, and leads back', async () => {
-    const volume = await claim({ name: 'sick', fsType: 'ext4', sizeBytes: 256 * MIB });
+    const volume = await lab.claim({ name: 'sick', fsType: 'ext4', sizeBytes: 256 * MIB });
     const never = await rescue(volume);
     expect(never).toMatchObject({ exitCode: 1, stderr: expect.stringContaining('no file system yet') });
     const target = await volume.publish('pod');
     const made = await runScript(
       'first',
       target,
-      'head -c 9000000 /dev/urandom >/data/kept; mkdir /data/lost; echo precious >/data/lost/file; sha256sum /data/kept',
+      `head -c 9000000 /dev/urandom >/data/kept; mkdir /data/lost; echo precious >/data/lost/file
+sha256sum /data/kept`,
     );
     expect(made).toMatchObject({ exitCode: 0 });
 
@@ -111,7 +99,7 @@ describe('berth volume rescue', () => {
   });
 
   it('drops the log of an xfs only when it is told to', async () => {
-    const volume = await claim({ name: 'torn', fsType: 'xfs', sizeBytes: 320 * MIB });
+    const volume = await lab.claim({ name: 'torn', fsType: 'xfs', sizeBytes: 320 * MIB });
     const target = await volume.publish('pod');
     const kept = await runScript('first', target, 'head -c 9000000 /dev/urandom >/data/kept; sha256sum /data/kept');
     expect(kept).toMatchObject({ exitCode: 0 });
@@ -140,7 +128,7 @@ while :; do sleep 1; done`;
   });
 
   it('puts a superblock of btrfs back, and tells what it does not repair', async () => {
-    const volume = await claim({ name: 'headless', fsType: 'btrfs', sizeBytes: 128 * MIB });
+    const volume = await lab.claim({ name: 'headless', fsType: 'btrfs', sizeBytes: 128 * MIB });
     const target = await volume.publish('pod');
     const script = 'head -c 9000000 /dev/urandom >/data/kept; sha256sum /data/kept';
     const made = await runScript('first', target, script);

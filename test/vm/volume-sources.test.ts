@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { CsiServer } from '../../deploy/demo/csi-server.ts';
 import { exec } from '../../runtime/system/node/exec.ts';
-import { createLab, type Finished, type Lab } from '../support/lab.ts';
+import { createLab, type Lab } from '../support/lab.ts';
 import { createLabVolume } from '../support/lab-volumes.ts';
 import { QEMUS } from '../support/qemus.ts';
 
@@ -18,10 +18,6 @@ afterAll(async () => {
   await lab.close();
 });
 
-async function runScript(name: string, script: string, ...flags: readonly string[]): Promise<Finished> {
-  return lab.berth(['run', await lab.bundle(name, script), '--id', name, ...flags]);
-}
-
 describe('a path of kubelet', () => {
   it('that shows a part of the placeholder shows that part of the volume', async () => {
     const volume = await createLabVolume(lab, csi, 'shown');
@@ -30,12 +26,12 @@ describe('a path of kubelet', () => {
     await lab.exec('mkdir', '-p', `${volume.target}/logs/a b`, `${subPaths}/0`);
     await lab.exec('mount', '--bind', `${volume.target}/logs/a b`, `${subPaths}/0`);
     const part = ['--volume', `${subPaths}/0:/data`];
-    expect(await runScript('part', 'echo deep >/data/file; sync', ...part)).toMatchObject({ exitCode: 0 });
-    const whole = await runScript('whole', 'cat "/data/logs/a b/file"', '--volume', `${volume.target}:/data`);
+    expect(await lab.run('part', 'echo deep >/data/file; sync', part)).toMatchObject({ exitCode: 0 });
+    const whole = await lab.run('whole', 'cat "/data/logs/a b/file"', ['--volume', `${volume.target}:/data`]);
     expect(whole).toMatchObject({ exitCode: 0, stdout: 'deep\n' });
 
     await lab.exec('rmdir', `${volume.target}/logs/a b`);
-    const removed = await runScript('removed', 'echo never', ...part);
+    const removed = await lab.run('removed', 'echo never', part);
     expect(removed).toMatchObject({
       exitCode: 125,
       stderr: expect.stringContaining('was removed from the placeholder'),
@@ -50,12 +46,10 @@ describe('a path of kubelet', () => {
     await symlink('disk2/kubelet', `${lab.root}/run/kubelet-link`);
     const volume = await createLabVolume(lab, csi, 'linked', '/run/kubelet-link');
     expect(volume.target).toContain('/run/kubelet-link/');
-    const said = await runScript(
-      'linked',
-      'echo here >/data/file && cat /data/file',
+    const said = await lab.run('linked', 'echo here >/data/file && cat /data/file', [
       '--volume',
       `${volume.target}/:/data`,
-    );
+    ]);
     expect(said).toMatchObject({ exitCode: 0, stdout: 'here\n' });
     await volume.remove();
   });
@@ -82,7 +76,7 @@ describe('a volume of another driver', () => {
         await mkdir(`${lab.root}${target}`, { recursive: true });
         const at = ['--volume', `${target}:/data`, ...flags];
         await leave(loop);
-        const first = await runScript('first', 'echo theirs >/data/file; sync; stat -c %g /data', ...at);
+        const first = await lab.run('first', 'echo theirs >/data/file; sync; stat -c %g /data', at);
         expect(first, first.stderr).toMatchObject({ exitCode: 0, stdout: '2000\n' });
         expect(first.stderr).toContain('createFilesystem of mountInfo.json is ignored');
         await lab.exec('losetup', '--detach', loop);
@@ -95,7 +89,7 @@ describe('a volume of another driver', () => {
         );
         await lab.line(holder, 'holding');
         expect(holder.lines()).toContain('theirs');
-        const second = await runScript('second', 'echo never', ...at);
+        const second = await lab.run('second', 'echo never', at);
         expect(second).toMatchObject({
           exitCode: 125,
           stdout: '',
