@@ -83,6 +83,8 @@ async function prepare(call: AddCall): Promise<Prepared> {
   const pod = describePodInterface(netlink, attachment.ifName, () =>
     isElsewhere(reported) ? describeReportedInterface(chain.prevResult, attachment.ifName) : undefined,
   );
+  const { untold } = pod;
+  if (untold.length > 0) log.warn('the guest keeps for good, or does without, what it cannot be told', { untold });
   const { network } = config;
   const { ifName } = attachment;
   const surroundings = describeSurroundings(wiring, chain.prevResult, pod, { ...node, reported });

@@ -52,5 +52,6 @@ export const pod = (change: Partial<PodInterface> = {}): PodInterface => ({
   neighbours: [],
   qdiscs: {},
   links: [LINK],
+  untold: [],
   ...change,
 });

@@ -16,6 +16,8 @@ export interface PodInterface {
   readonly neighbours: readonly NicNeighbour[];
   readonly qdiscs: Qdiscs;
   readonly links: readonly Link[];
+  /** In words, what a guest cannot be told of addresses and routes. */
+  readonly untold: readonly string[];
 }
 
 /**
@@ -35,12 +37,15 @@ export function describePodInterface(
     const present = links.map(({ name }) => name).join(', ');
     throw new Fault('not-found', `CNI_IFNAME: the network namespace has no interface ${ifName}; it has ${present}`);
   }
+  const untold: string[] = [];
+  const tell = (words: string) => untold.push(words);
   return {
     link,
-    addresses: listAddresses(netlink, link),
-    routes: listRoutes(netlink, link),
+    addresses: listAddresses(netlink, link, tell),
+    routes: listRoutes(netlink, link, tell),
     neighbours: listPermanentNeighbours(netlink, link),
     qdiscs: findQdiscs(netlink, link),
     links,
+    untold,
   };
 }

@@ -13,7 +13,11 @@ const result = {
     { address: 'fd00::2/64', interface: 1 },
     { address: '10.9.0.1/24', interface: 0 },
   ],
-  routes: [{ dst: '0.0.0.0/0' }, { dst: 'fd00:9::/64', gw: 'fd00::1', priority: 7 }, { dst: 'fd00:8::/64' }],
+  routes: [
+    { dst: '0.0.0.0/0' },
+    { dst: 'fd00:9::/64', gw: 'fd00::1', priority: 7, advmss: 1340, scope: 200 },
+    { dst: 'fd00:8::/64' },
+  ],
 };
 
 describe('an interface that is not the kernel’s', () => {
@@ -26,6 +30,7 @@ describe('an interface that is not the kernel’s', () => {
       [6, 'fd00:9::/64', 'fd00::1', 7],
       [6, 'fd00:8::/64', undefined, undefined],
     ]);
+    expect(routes[1]).toMatchObject({ scope: 200, metrics: [{ type: 8, value: 1340 }] });
   });
 
   it('is the same with null, or an empty text, for what is not there', () => {

@@ -15,6 +15,10 @@ const DEFAULT_MTU = 1500;
 const STATIC_ROUTE = { type: 1, protocol: 4, table: 254, onlink: false } as const;
 const RT_SCOPE_UNIVERSE = 0;
 const RT_SCOPE_LINK = 253;
+const RTAX_ADVMSS = 8;
+
+/** Since CNI 1.1.0. */
+const numbersOfRoute = <S>(count: S) => ({ mtu: count, advmss: count, priority: count, table: count, scope: count });
 
 const schema = () => {
   const text = v.nullish(v.string());
@@ -22,10 +26,7 @@ const schema = () => {
   return v.looseObject({
     interfaces: v.array(v.looseObject({ name: v.string(), sandbox: text, mac: text, mtu: count })),
     ips: v.nullish(v.array(v.looseObject({ address: v.string(), interface: count, gateway: text })), []),
-    routes: v.nullish(
-      v.array(v.looseObject({ dst: v.string(), gw: text, mtu: count, priority: count, table: count })),
-      [],
-    ),
+    routes: v.nullish(v.array(v.looseObject({ dst: v.string(), gw: text, ...numbersOfRoute(count) })), []),
   });
 };
 
@@ -58,6 +59,7 @@ export function describeReportedInterface(prevResult: CniResult, ifName: IfName)
     neighbours: [],
     qdiscs: {},
     links: [],
+    untold: [],
   };
 }
 
@@ -65,12 +67,15 @@ interface ReportedRoute {
   readonly dst: string;
   readonly gw?: string | null | undefined;
   readonly mtu?: number | null | undefined;
+  readonly advmss?: number | null | undefined;
   readonly priority?: number | null | undefined;
   readonly table?: number | null | undefined;
+  readonly scope?: number | null | undefined;
 }
 
 /** A route without a gateway goes by that of an address of its family (CNI 1.1.0, section 5, "Result Types"). */
-function toRoute({ dst, gw, mtu, priority, table }: ReportedRoute, gateways: readonly string[]): NicRoute {
+function toRoute(route: ReportedRoute, gateways: readonly string[]): NicRoute {
+  const { dst, gw, mtu, advmss, priority, table, scope } = route;
   const isIpv6 = dst.includes(':');
   const gateway = gw || gateways.find((one) => one.includes(':') === isIpv6);
   return {
@@ -78,9 +83,10 @@ function toRoute({ dst, gw, mtu, priority, table }: ReportedRoute, gateways: rea
     family: isIpv6 ? 6 : 4,
     destination: dst,
     ...(gateway === undefined ? {} : { gateway }),
-    scope: gateway === undefined && !isIpv6 ? RT_SCOPE_LINK : RT_SCOPE_UNIVERSE,
+    scope: scope ?? (gateway === undefined && !isIpv6 ? RT_SCOPE_LINK : RT_SCOPE_UNIVERSE),
     ...(isNothing(table) ? {} : { table }),
     ...(isNothing(priority) ? {} : { metric: priority }),
     ...(isNothing(mtu) ? {} : { mtu }),
+    ...(isNothing(advmss) ? {} : { metrics: [{ type: RTAX_ADVMSS, value: advmss }] }),
   };
 }

@@ -14,6 +14,8 @@ export const STDIO_PORT = 'berth.stdio';
 
 const empty = message({});
 
+/** RTAX_* of linux/rtnetlink.h. */
+const routeMetric = message({ type: uint(1), value: uint(2) });
 const route = message({
   family: uint(1), // 4 or 6
   destination: string(2),
@@ -26,6 +28,8 @@ const route = message({
   metric: uint(9),
   mtu: uint(10),
   onlink: bool(11),
+  tos: uint(12),
+  metrics: messages(13, routeMetric),
 });
 const address = message({
   address: string(1),

@@ -34,6 +34,10 @@ const route = () =>
     table: count,
     metric: v.optional(count),
     mtu: v.optional(count),
+    /** Of a route that is for packets of this type of service alone. */
+    tos: v.optional(count),
+    /** Those beside the MTU that are numbers: RTAX_ADVMSS, RTAX_INITCWND ..., and RTAX_LOCK, which says what is fixed. */
+    metrics: v.optional(v.pipe(v.array(v.strictObject({ type: count, value: count })), v.readonly())),
     /** RTNH_F_ONLINK: the gateway is reachable though no route says so. */
     onlink: v.boolean(),
   });

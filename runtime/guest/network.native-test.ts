@@ -30,7 +30,7 @@ async function withNics(body: () => Promise<void>): Promise<void> {
 
 const route = (destination: string, more: object = {}) => ({
   ...{ family: 4, destination, gateway: '', source: '', scope: 0, type: 1, protocol: 4, table: 254 },
-  ...{ metric: 0, mtu: 0, onlink: false },
+  ...{ metric: 0, mtu: 0, tos: 0, metrics: [], onlink: false },
   ...more,
 });
 const nic = (name: string, mac: string, more: object = {}) => ({
@@ -48,6 +48,7 @@ const eth0 = nic('eth0', '02:00:00:00:00:0A', {
     route('10.1.0.1/32', { scope: 253, source: '10.1.0.2', protocol: 2 }),
     route('10.1.0.0/24', { gateway: '10.1.0.1' }),
     route('0.0.0.0/0', { gateway: '10.1.0.1', metric: 50, mtu: 1300 }),
+    route('10.1.0.0/24', { gateway: '10.1.0.1', tos: 16, metrics: [{ type: 8, value: 1260 }] }),
     route('192.0.2.0/24', { gateway: '198.51.100.1', onlink: true, table: 1000 }),
     route('fd00::/64', { family: 6, metric: 256, protocol: 2 }),
     route('::/0', { family: 6, gateway: 'fe80::1' }),
@@ -79,6 +80,7 @@ nativeTest('network: NICs found by MAC get name, MTU, addresses, routes and neig
         expectEqual((await ip('-4 route show table all type unicast')).trim().split(/\s*\n/), [
           '192.0.2.0/24 via 198.51.100.1 dev eth0 table 1000 proto static onlink',
           'default via 10.1.0.1 dev eth0 proto static metric 50 mtu 1300',
+          '10.1.0.0/24 tos 0x10 via 10.1.0.1 dev eth0 proto static advmss 1260',
           '10.1.0.0/24 via 10.1.0.1 dev eth0 proto static',
           '10.1.0.1 dev eth0 proto kernel scope link src 10.1.0.2',
         ]);

@@ -60,7 +60,7 @@ function settleIpv6({ name, addresses }: AgentInterface): void {
   throw new Fault('unsupported', message, { fields: { address: ipv6.address } });
 }
 
-/** On the wire, an empty text and a zero are what is absent here. */
+/** On the wire, an empty text or list and a zero are what is absent here. */
 export function toNicAddress(given: AgentInterface['addresses'][number]): NicAddress {
   const { address, peer, broadcast, scope, deprecated } = given;
   return {
@@ -73,7 +73,7 @@ export function toNicAddress(given: AgentInterface['addresses'][number]): NicAdd
 }
 
 export function toNicRoute(route: AgentInterface['routes'][number]): NicRoute {
-  const { family, gateway, source, metric, mtu, ...rest } = route;
+  const { family, gateway, source, metric, mtu, tos, metrics, ...rest } = route;
   return {
     ...rest,
     family: family === 6 ? 6 : 4,
@@ -81,5 +81,7 @@ export function toNicRoute(route: AgentInterface['routes'][number]): NicRoute {
     ...(source === '' ? {} : { source }),
     ...(metric === 0 ? {} : { metric }),
     ...(mtu === 0 ? {} : { mtu }),
+    ...(tos === 0 ? {} : { tos }),
+    ...(metrics.length === 0 ? {} : { metrics }),
   };
 }

@@ -83,7 +83,7 @@ describe('planNetwork', () => {
     const routes = [
       route('10.1.0.1/32', { scope: 253, source: '10.1.0.2' }),
       route('0.0.0.0/0', { gateway: '10.1.0.1' }),
-      route('::/0', { gateway: 'fe80::1', metric: 1024, mtu: 1400, onlink: true }),
+      route('::/0', { gateway: 'fe80::1', metric: 1024, mtu: 1400, onlink: true, metrics: [{ type: 8, value: 1340 }] }),
     ];
     const [planned] = planNetwork([withNic('eth0', { routes })], 1).interfaces;
     expect(planned?.routes.map(({ destination }) => destination)).toEqual(['10.1.0.1/32', '0.0.0.0/0', '::/0']);
@@ -98,6 +98,8 @@ describe('planNetwork', () => {
       table: 254,
       metric: 1024,
       mtu: 1400,
+      tos: 0,
+      metrics: [{ type: 8, value: 1340 }],
       onlink: true,
     });
   });

@@ -107,12 +107,14 @@ function toAgentInterface(name: string, nic: NicConfig): AgentInterface {
       broadcast,
       deprecated,
     })),
-    routes: nic.routes.map(({ gateway = '', source = '', metric = 0, mtu = 0, ...route }) => ({
+    routes: nic.routes.map(({ gateway = '', source = '', metric = 0, mtu = 0, tos = 0, metrics = [], ...route }) => ({
       ...route,
       gateway,
       source,
       metric,
       mtu,
+      tos,
+      metrics,
     })),
     neighbours: nic.neighbours,
   };

@@ -177,6 +177,29 @@ describe('ADD', () => {
     await pod.berth('DEL');
   });
 
+  it('mirrors what routes ask of TCP and of packets, and says what a guest cannot be told', async () => {
+    const pod = await node.addPod('asking');
+    const { ip } = pod.tools;
+    const asking = ['advmss', '1260', 'initcwnd', '20', 'tos', '0x10'];
+    await ip('route', 'add', '10.9.0.0/16', 'dev', 'eth0', ...asking);
+    await ip('route', 'add', '10.8.0.0/16', 'dev', 'eth0', 'congctl', 'reno');
+    await ip('address', 'add', '10.7.0.1/24', 'dev', 'eth0', 'valid_lft', '900', 'preferred_lft', '600');
+    const { stderr } = await pod.berth('ADD');
+    expect((await pod.record())?.nic?.routes).toContainEqual(
+      expect.objectContaining({
+        destination: '10.9.0.0/16',
+        tos: 16,
+        metrics: [
+          { type: 8, value: 1260 },
+          { type: 11, value: 20 },
+        ],
+      }),
+    );
+    const untold = ['address 10.7.0.1/24: its lifetime', 'route 10.8.0.0/16: its congestion control'];
+    expect(JSON.parse(stderr)).toMatchObject({ level: 'warn', untold });
+    await pod.berth('DEL');
+  });
+
   it.each(['clsact', 'ingress'])("uses somebody's %s, and DEL leaves it with its filters", async (kind) => {
     const pod = await node.addPod(`foreign-${kind}`);
     await pod.run('tc', 'qdisc', 'add', 'dev', 'eth0', kind);

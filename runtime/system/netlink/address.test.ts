@@ -51,6 +51,17 @@ describe('addresses', () => {
     expect(listed(withFlags(flags))).toEqual(expected);
   });
 
+  it.each([
+    ['80000000', []],
+    ['00000000', ['address fd00::2/64: its lifetime']],
+    ['01000000', []],
+  ])('tells of a lifetime, with flags %s', (flags, expected) => {
+    const told: string[] = [];
+    const netlink = { request: () => [], dump: () => [kernelMessage(withFlags(flags))] };
+    listAddresses(netlink, eth0, (words) => told.push(words));
+    expect(told).toEqual(expected);
+  });
+
   it('refuses an address that another host has, unless the guest would not get it', () => {
     expect(() => listed(withFlags('c8000000'))).toThrow('fd00::2/64 of eth0 is a duplicate');
     expect(listed(withFlags('c8000000', 'fd'))).toEqual([]);

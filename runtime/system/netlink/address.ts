@@ -19,6 +19,7 @@ const IFA_F_TEMPORARY = 0x01;
 const IFA_F_NODAD = 0x02;
 const IFA_F_DADFAILED = 0x08;
 const IFA_F_DEPRECATED = 0x20;
+const IFA_F_PERMANENT = 0x80;
 const IFA_F_NOPREFIXROUTE = 0x200;
 const RT_SCOPE_LINK = 253;
 /** INFINITY_LIFE_TIME */
@@ -32,9 +33,10 @@ export interface FoundAddress {
 
 /**
  * IPv4 and IPv6 addresses of an interface, in the kernel's order: those too that it is still probing for duplicates, but
- * no temporary ones. Throws `precondition` for one that another host has.
+ * no temporary ones. Throws `precondition` for one that another host has. `tell` is told in words of what NicAddress cannot
+ * say.
  */
-export function listAddresses(netlink: Netlink, link: LinkRef): NicAddress[] {
+export function listAddresses(netlink: Netlink, link: LinkRef, tell: (words: string) => void = () => {}): NicAddress[] {
   const payload = new MessageBuilder().u8(0, 0, 0, 0).u32(0).finish();
   const request = { words: `list addresses of ${link.name}`, type: RTM_GETADDR, flags: 0, payload };
   return netlink
@@ -42,7 +44,10 @@ export function listAddresses(netlink: Netlink, link: LinkRef): NicAddress[] {
     .filter((message) => addressInterface(message.payload) === link.index)
     .flatMap((message) => parseAddress(message.payload) ?? [])
     .filter((found) => isLasting(found, link))
-    .map(({ address }) => address);
+    .map(({ address, flags }) => {
+      if ((flags & IFA_F_PERMANENT) === 0) tell(`address ${address.address}: its lifetime`);
+      return address;
+    });
 }
 
 export interface AddressOptions {

@@ -121,6 +121,21 @@ nativeTest('netlink: routes are what they were said to be, also when said twice'
         mtu: 1300,
         onlink: false,
       },
+      {
+        family: 4,
+        destination: '10.1.1.0/24',
+        scope: 253,
+        ...common,
+        metric: 50,
+        tos: 16,
+        // Which is fixed; the hop limit; the congestion window of the beginning.
+        metrics: [
+          { type: 1, value: 1 << 11 },
+          { type: 10, value: 7 },
+          { type: 11, value: 20 },
+        ],
+        onlink: false,
+      },
       { family: 4, destination: '10.9.0.0/16', gateway: 'fe80::1', scope: 0, ...common, onlink: false },
       { family: 6, destination: 'fd00::1/128', source: 'fd00::2', scope: 0, ...common, metric: 1024, onlink: false },
       { family: 6, destination: '::/0', gateway: 'fd00::1', scope: 0, ...common, metric: 1024, onlink: false },

@@ -87,8 +87,28 @@ describe('listRoutes', () => {
     ]);
   });
 
-  it('refuses a route that it cannot tell the guest', () => {
-    expect(() => listRoutes(answering(MULTIPATH), eth0)).toThrow('route 10.11.0.0/16 of eth0 has several next hops');
+  const NETWORK = '60000000 1800 0200 07000000 17000000 0a400000 fe030001 00000000 08000f00 fe000000';
+  const IPV6 = `${NETWORK} 14000100 fd090000000000000000000000000000 08000400 03000000`;
+  const ENCAPSULATED = `${IPV6} 0c001600 0800010064000000 06001500 01000000`;
+
+  it.each([
+    [MULTIPATH, 'route 10.11.0.0/16 of eth0 has several next hops; give it one'],
+    [ENCAPSULATED, 'route fd09::/64 of eth0 has an encapsulation; give it none'],
+    [IPV6.replace('0a400000', '0a404000'), 'route fd09::/64 of eth0 has packets of some sources alone; give it all'],
+  ])('refuses a route that it cannot tell the guest', (hex, message) => {
+    expect(() => listRoutes(answering(hex), eth0)).toThrow(message);
+    expect(listRoutes(answering(hex), { index: 7, name: 'eth1' })).toEqual([]);
+  });
+
+  it.each([
+    ['24000c00 00000000 00000000 68d40100 0000000000000000000000000000000000000000', 'its lifetime'],
+    ['05001400 01000000', "its router's preference"],
+    ['10000800 0a001000 62627200 00000000', 'its congestion control'],
+  ])('tells what it cannot tell the guest: %s', (attribute, words) => {
+    const told: string[] = [];
+    const [route] = listRoutes(answering(`${IPV6} ${attribute}`), eth0, (each) => told.push(each));
+    expect(route).toEqual({ ...plain, family: 6, destination: 'fd09::/64' });
+    expect(told).toEqual([`route fd09::/64: ${words}`]);
   });
 });
 
@@ -106,6 +126,8 @@ describe('encodeRoute', () => {
     { ...plain, family: 4, destination: '10.10.0.0/16', gateway: 'fe80::1' },
     { ...plain, family: 4, destination: '10.12.0.0/16', table: 1000, scope: 253 },
     { ...plain, family: 6, destination: 'fd00::/64', source: 'fd00::2', metric: 256 },
+    { ...plain, family: 4, destination: '10.13.0.0/16', tos: 16, metrics: [{ type: 8, value: 1260 }] },
+    { ...plain, family: 4, destination: '10.14.0.0/16', mtu: 1300, metrics: [{ type: 1, value: 4 }] },
   ])('says to the kernel what it would read from it: $destination', (route) => {
     expect(parseRoute(encodeRoute(eth0, route).payload)).toEqual({ route, interfaces: [3] });
   });

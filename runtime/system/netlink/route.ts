@@ -22,8 +22,16 @@ const RTA = {
   MULTIPATH: 9,
   TABLE: 15,
   VIA: 18,
+  CACHEINFO: 12,
+  PREF: 20,
+  ENCAP: 22,
 } as const;
+/** RTAX_*; the congestion control is a text, all others are numbers. */
 const RTAX_MTU = 2;
+const RTAX_CC_ALGO = 16;
+const RTAX_MAX = 17;
+/** struct rta_cacheinfo: u32 references, s32 last use, s32 ticks until it expires or 0. */
+const EXPIRES_AT = 8;
 const RTNH_F_ONLINK = 4;
 /** A cached exception (a path MTU, a redirect), not a route that somebody made. */
 const RTM_F_CLONED = 0x200;
@@ -37,8 +45,11 @@ const RT_TABLE_LOCAL = 255;
 /** In place of a family: all of them in one list. */
 const AF_UNSPEC = 0;
 
-/** Routes of every table but `local` that leave by an interface. Throws `unsupported` for one with several next hops. */
-export function listRoutes(netlink: Netlink, link: LinkRef): NicRoute[] {
+/**
+ * Routes of every table but `local` that leave by an interface. Throws `unsupported` for one that could be made in no other
+ * place, as one with several next hops. `tell` is told in words of what NicRoute cannot say.
+ */
+export function listRoutes(netlink: Netlink, link: LinkRef, tell: (words: string) => void = () => {}): NicRoute[] {
   const words = `list routes of ${link.name}`;
   const payload = new MessageBuilder().u8(AF_UNSPEC, 0, 0, 0, 0, 0, 0, 0).u32(0).finish();
   return (
@@ -47,8 +58,11 @@ export function listRoutes(netlink: Netlink, link: LinkRef): NicRoute[] {
       // Most are the kernel's own: not worth reading.
       .filter(({ payload }) => payload[RTM_TABLE] !== RT_TABLE_LOCAL)
       .flatMap((message) => parseRoute(message.payload) ?? [])
-      .filter(({ interfaces, route }) => leavesBy(interfaces, link, route))
-      .map(({ route }) => route)
+      .filter((found) => leavesBy(found, link))
+      .map(({ route, untold }) => {
+        if (untold !== undefined) tell(`route ${route.destination}: ${untold}`);
+        return route;
+      })
   );
 }
 
@@ -61,7 +75,7 @@ export function encodeRoute(link: LinkRef, route: NicRoute): NetlinkRequest {
   const { family, bytes, prefixLength } = parseIpPrefix(route.destination);
   const shortTable = route.table < 256 ? route.table : RT_TABLE_COMPAT;
   const message = new MessageBuilder()
-    .u8(addressFamily(family), prefixLength, 0, 0, shortTable, route.protocol, route.scope, route.type)
+    .u8(addressFamily(family), prefixLength, 0, route.tos ?? 0, shortTable, route.protocol, route.scope, route.type)
     .u32(route.onlink ? RTNH_F_ONLINK : 0)
     .u32Attribute(RTA.TABLE, route.table)
     .u32Attribute(RTA.OIF, link.index);
@@ -69,8 +83,7 @@ export function encodeRoute(link: LinkRef, route: NicRoute): NetlinkRequest {
   if (route.gateway !== undefined) writeGateway(message, family, route.gateway);
   if (route.source !== undefined) message.bytesAttribute(RTA.PREFSRC, parseIpAddress(route.source).bytes);
   if (route.metric !== undefined) message.u32Attribute(RTA.PRIORITY, route.metric);
-  const { mtu } = route;
-  if (mtu !== undefined) message.attribute(RTA.METRICS, (metrics) => metrics.u32Attribute(RTAX_MTU, mtu));
+  writeMetrics(message, route);
   const via = route.gateway === undefined ? '' : ` via ${route.gateway}`;
   return {
     words: `set route ${route.destination}${via} on ${link.name}`,
@@ -84,11 +97,16 @@ export interface FoundRoute {
   readonly route: NicRoute;
   /** Indexes of the interfaces by which it leaves; more than one for a multipath route. */
   readonly interfaces: readonly number[];
+  /** In words, what `route` does not say and can do without. */
+  readonly untold?: string;
+  /** In words, what `route` does not say and must: there is no such route in another place. */
+  readonly obstacle?: string;
 }
 
 /** Undefined for what is not a route of IPv4 or IPv6, or only a cached exception of one. */
 export function parseRoute(payload: Uint8Array): FoundRoute | undefined {
-  const [rtmFamily, prefixLength = 0, , , shortTable = 0, protocol = 0, scope = 0, type = 0] = payload;
+  const [rtmFamily, prefixLength = 0, sourceLength = 0, tos = 0, shortTable = 0, protocol = 0, scope = 0, type = 0] =
+    payload;
   const family = rtmFamily === addressFamily(4) ? 4 : 6;
   const flags = fixedPart(payload, RTMSG_BYTES).getUint32(8, true);
   if (rtmFamily !== addressFamily(family) || (flags & RTM_F_CLONED) !== 0) return undefined;
@@ -97,7 +115,9 @@ export function parseRoute(payload: Uint8Array): FoundRoute | undefined {
   const gateway = parseGateway(attributes);
   const source = attributes.bytes(RTA.PREFSRC);
   const metric = attributes.u32(RTA.PRIORITY);
-  const mtu = attributes.nested(RTA.METRICS)?.u32(RTAX_MTU);
+  const given = attributes.nested(RTA.METRICS);
+  const mtu = given?.u32(RTAX_MTU);
+  const metrics = given === undefined ? [] : parseMetrics(given);
   const route: NicRoute = {
     family,
     destination: `${formatIpAddress(attributes.bytes(RTA.DST) ?? anywhere)}/${prefixLength}`,
@@ -109,10 +129,50 @@ export function parseRoute(payload: Uint8Array): FoundRoute | undefined {
     table: attributes.u32(RTA.TABLE) ?? shortTable,
     ...(metric === undefined ? {} : { metric }),
     ...(mtu === undefined ? {} : { mtu }),
+    ...(tos === 0 ? {} : { tos }),
+    ...(metrics.length === 0 ? {} : { metrics }),
     onlink: (flags & RTNH_F_ONLINK) !== 0,
   };
   const oif = attributes.u32(RTA.OIF);
-  return { route, interfaces: oif === undefined ? nextHopInterfaces(attributes.bytes(RTA.MULTIPATH)) : [oif] };
+  const interfaces = oif === undefined ? nextHopInterfaces(attributes.bytes(RTA.MULTIPATH)) : [oif];
+  const obstacle = findObstacle(attributes, interfaces, sourceLength);
+  const untold = findUntold(attributes, given);
+  return {
+    route,
+    interfaces,
+    ...(untold === undefined ? {} : { untold }),
+    ...(obstacle === undefined ? {} : { obstacle }),
+  };
+}
+
+function writeMetrics(message: MessageBuilder, { mtu, metrics = [] }: NicRoute): void {
+  if (mtu === undefined && metrics.length === 0) return;
+  message.attribute(RTA.METRICS, (nested) => {
+    if (mtu !== undefined) nested.u32Attribute(RTAX_MTU, mtu);
+    for (const { type, value } of metrics) nested.u32Attribute(type, value);
+  });
+}
+
+function parseMetrics(given: Attributes): NonNullable<NicRoute['metrics']> {
+  const metrics = [];
+  for (let type = 1; type <= RTAX_MAX; type += 1) {
+    const value = type === RTAX_MTU || type === RTAX_CC_ALGO ? undefined : given.u32(type);
+    if (value !== undefined) metrics.push({ type, value });
+  }
+  return metrics;
+}
+
+function findObstacle(attributes: Attributes, interfaces: readonly number[], sourceLength: number): string | undefined {
+  if (interfaces.length > 1) return 'several next hops; give it one';
+  if (sourceLength > 0) return 'packets of some sources alone; give it all';
+  return attributes.bytes(RTA.ENCAP) === undefined ? undefined : 'an encapsulation; give it none';
+}
+
+function findUntold(attributes: Attributes, metrics: Attributes | undefined): string | undefined {
+  const times = attributes.bytes(RTA.CACHEINFO);
+  if (times !== undefined && fixedPart(times, EXPIRES_AT + 4).getInt32(EXPIRES_AT, true) !== 0) return 'its lifetime';
+  if ((attributes.bytes(RTA.PREF)?.[0] ?? 0) !== 0) return "its router's preference";
+  return metrics?.bytes(RTAX_CC_ALGO) === undefined ? undefined : 'its congestion control';
 }
 
 /** The gateway of an IPv4 route may be an IPv6 address (RFC 8950): struct rtvia is u16 family and the address. */
@@ -139,8 +199,8 @@ function nextHopInterfaces(hops: Uint8Array | undefined): number[] {
   return interfaces;
 }
 
-function leavesBy(interfaces: readonly number[], link: LinkRef, route: NicRoute): boolean {
+function leavesBy({ interfaces, route, obstacle }: FoundRoute, link: LinkRef): boolean {
   if (!interfaces.includes(link.index)) return false;
-  if (interfaces.length === 1) return true;
-  throw new Fault('unsupported', `route ${route.destination} of ${link.name} has several next hops; give it one`);
+  if (obstacle === undefined) return true;
+  throw new Fault('unsupported', `route ${route.destination} of ${link.name} has ${obstacle}`);
 }
