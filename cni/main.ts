@@ -105,4 +105,4 @@ async function readInput(verb: Verb): Promise<string> {
   return verb === 'VERSION' && text.trim() === '' ? '{}' : text;
 }
 
-void main();
+sys.main = () => void main();

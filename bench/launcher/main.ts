@@ -88,4 +88,4 @@ function writeAll(fd: number, data: Uint8Array): void {
   for (let offset = 0; offset < data.length; ) offset += sys.write(fd, data, offset);
 }
 
-void main();
+sys.main = () => void main();

@@ -32,7 +32,8 @@ async function main(): Promise<number> {
   return 0;
 }
 
-void main().then(sys.exit, (error: unknown) => {
-  writeStderr(`berth-csi-host: ${describeError(error)}\n`);
-  sys.exit(1);
-});
+sys.main = () =>
+  void main().then(sys.exit, (error: unknown) => {
+    writeStderr(`berth-csi-host: ${describeError(error)}\n`);
+    sys.exit(1);
+  });

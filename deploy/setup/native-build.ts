@@ -10,6 +10,13 @@ import { ENGINE_FILE } from './engine.ts';
 import { ensureNativeHost, type NativeHost } from './native-host.ts';
 import { runInToolchain } from './toolchain.ts';
 
+/** Twice: what differs between two processes must not be in that of all. */
+const MAKE_IMAGE = [
+  './program >image',
+  "./program | cmp - image || { echo 'two heap images of the program differ' >&2; exit 1; }",
+  'objcopy --update-section .image=image program',
+];
+
 /** Below the root of the repository, where all commands and tests run. */
 const APP_ASSEMBLY = 'runtime/engine/app.S';
 
@@ -107,13 +114,8 @@ async function linkProgram(
   for (const name of await readdir(host.directory)) await copyFile(join(host.directory, name), join(directory, name));
   // -u: main comes out of the archive, with all that it refers to.
   const link = `${host.linker.join(' ')} -o program app.S -u main host.a ${ENGINE_FILE} -lm`;
-  await runInToolchain(toolchain, directory, [
-    'sh',
-    '-ec',
-    `./compile app.js "$1" app.bytecode\n${link}`,
-    'sh',
-    fileName,
-  ]);
+  const script = ['./compile app.js "$1" app.bytecode', link, ...(host.hasImages ? MAKE_IMAGE : [])].join('\n');
+  await runInToolchain(toolchain, directory, ['sh', '-ec', script, 'sh', fileName]);
 }
 
 /** Writes under another name, then renames: a reader sees the old file or the new one. */

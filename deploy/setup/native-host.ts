@@ -16,12 +16,16 @@ const FLAGS = [
   ...['-Wall', '-Wextra', '-Werror', '-Wno-unused-parameter'],
 ];
 
+/** For the head of an image, which says that there is none. */
+const LEAST_ROOM_BYTES = 4096;
+
 export interface NativeHost {
   /** host.a, which is the C host without a program, compile, which makes bytecode, and ENGINE_FILE. */
   readonly directory: string;
   readonly engineVersion: string;
   /** Compiler and arguments that make a program of host.a and the engine. */
   readonly linker: readonly string[];
+  readonly hasImages: boolean;
 }
 
 /** What engine and host are compiled with. */
@@ -34,6 +38,8 @@ export interface HostVariant {
   readonly compiler: readonly string[];
   readonly libc: { readonly name: string; readonly debianPackage: string };
   readonly linkFlags: readonly string[];
+  /** For the heap that a program has when its modules are loaded; 0: each process loads them anew. */
+  readonly imageRoomBytes: number;
   /** C files beside the host's. */
   readonly sources?: readonly string[];
 }
@@ -48,12 +54,14 @@ const PRODUCT: HostVariant = {
   title: '',
   compiler: ['musl-gcc', '-O2', '-idirafter', '/usr/include', '-idirafter', '/usr/include/x86_64-linux-gnu'],
   libc: { name: 'musl', debianPackage: 'musl' },
-  linkFlags: ['-static', '-s'],
+  // The image's section comes after all others, and can change its length (app.S).
+  linkFlags: ['-static', '-no-pie', '-s', '-Wl,--section-start=.image=0x10000000'],
+  imageRoomBytes: 16 << 20,
 };
 
 /** The C parts of every static binary, compiled once for each content of their sources and each engine. */
 export async function ensureNativeHost(toolchain: string, variant: HostVariant = PRODUCT): Promise<NativeHost> {
-  const { name, title, compiler, libc, linkFlags } = variant;
+  const { name, title, compiler, libc, linkFlags, imageRoomBytes } = variant;
   const engine = await ensureEngine(toolchain, {
     name: `${name}-engine`,
     title: `engine (QuickJS, from source) ${title}`.trim(),
@@ -72,7 +80,9 @@ export async function ensureNativeHost(toolchain: string, variant: HostVariant =
       await runInToolchain(toolchain, partial, ['sh', '-ec', script, 'sh', ...sources]);
     },
   });
-  return { directory, engineVersion, linker: [...compiler, ...linkFlags] };
+  const room = Math.max(imageRoomBytes, LEAST_ROOM_BYTES);
+  const linker = [...compiler, ...linkFlags, `-DIMAGE_ROOM=${room}`];
+  return { directory, engineVersion, linker, hasImages: imageRoomBytes > 0 };
 }
 
 /**

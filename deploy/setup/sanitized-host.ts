@@ -24,6 +24,7 @@ export async function ensureSanitizedHost(toolchain: string): Promise<NativeHost
       ...[...SANITIZERS, '-static-libasan', '-static-libubsan', '-static-libgcc', '-Wl,--wrap=_exit'],
       ...[`-Wl,--dynamic-linker=${loader}`, `-Wl,-rpath=${libraries}`],
     ],
+    imageRoomBytes: 0,
     sources: ['leak-check.c'],
   });
 }

@@ -60,4 +60,4 @@ async function carryStdio(port: HostPort, mux: StdioMux, log: Log): Promise<neve
 }
 
 // A rejection that nobody handles is uncaught: the native host sees to it.
-void main();
+sys.main = () => void main();

@@ -52,4 +52,4 @@ async function main(): Promise<number> {
   }
 }
 
-void main().then(sys.exit);
+sys.main = () => void main().then(sys.exit);

@@ -33,11 +33,14 @@ const ROOMS = ['proto', 'cni', 'runtime'];
 const POLYFILL = resolve('runtime/system/native/polyfill.ts');
 const SYS = resolve('runtime/system/native/sys.ts');
 
-/** Builds a program of these lines of TypeScript and returns the path of the binary. */
+/** Builds a program of these lines of TypeScript, imports and what it does, and returns the path of the binary. */
 export async function buildProgram(stage: NativeStage, name: string, lines: readonly string[]): Promise<string> {
   const entry = join(stage.scratch, `${name}.ts`);
   const output = join(stage.scratch, name);
-  await writeFile(entry, [`import '${POLYFILL}';`, `import { sys } from '${SYS}';`, ...lines].join('\n'));
+  const isImport = (line: string): boolean => line.startsWith('import ');
+  const imports = [`import '${POLYFILL}';`, `import { sys } from '${SYS}';`, ...lines.filter(isImport)];
+  const body = ['sys.main = () => void main();', 'async function main(): Promise<void> {', ...lines, '}'];
+  await writeFile(entry, [...imports, ...body.filter((line) => !isImport(line))].join('\n'));
   await buildNative({ entry, output }, await ensureToolchain(), stage.host);
   return output;
 }
@@ -46,7 +49,7 @@ export async function buildProgram(stage: NativeStage, name: string, lines: read
 export async function runNativeTests(stage: NativeStage): Promise<NativeRun> {
   const imports = (await findTests(stage.rooms ?? ROOMS)).map((path) => `import '${path}';`);
   const testing = resolve('runtime/system/native/testing.ts');
-  const lines = [`import { runNativeTests } from '${testing}';`, ...imports, 'void runNativeTests();'];
+  const lines = [`import { runNativeTests } from '${testing}';`, ...imports, 'await runNativeTests();'];
   const binary = await buildProgram(stage, 'native-tests', lines);
   const directory = await mkdtemp(join(stage.scratch, 'run-'));
   const options = { reject: false, timeout: 180_000, env: { ...stage.env } } as const;

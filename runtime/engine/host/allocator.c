@@ -9,20 +9,18 @@
 #define STEP 16    // sizes of small blocks, header included, are multiples of it,
 #define SMALL 512  // and those of others powers of two,
 #define LARGE (32 * 1024)
-#define SIZES (SMALL / STEP + 8)
 #define CHUNK (128 * 1024)
 
 // Before each block that the engine has: the size of the whole. 8 bytes are aligned enough for it.
-typedef struct Block {
+struct Block {
   size_t size;
-  struct Block *next;  // while it is free
-} Block;
+  Block *next;  // while it is free
+};
 
 #define HEADER offsetof(Block, next)
 
-static Block *free_blocks[SIZES];
-static char *chunk;
-static size_t chunk_left;
+_Static_assert(HEAP_LISTS == SMALL / STEP + 8, "a list for each size");
+Heap heap;
 
 static Block *block_of(const void *memory) { return (Block *)((char *)memory - HEADER); }
 
@@ -40,7 +38,7 @@ static size_t size_of_block(size_t wanted) {
 }
 
 static Block **list_of(size_t size) {
-  return &free_blocks[size <= SMALL ? size / STEP : SMALL / STEP + bits_of(size / SMALL - 1)];
+  return &heap.free_blocks[size <= SMALL ? size / STEP : SMALL / STEP + bits_of(size / SMALL - 1)];
 }
 
 // With its pages, which would otherwise come one by one, each for a fault.
@@ -48,18 +46,21 @@ static bool begin_chunk(void) {
   const int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE;
   char *begun = mmap(NULL, CHUNK, PROT_READ | PROT_WRITE, flags, -1, 0);
   if (begun == MAP_FAILED) return false;
-  chunk = begun;
-  chunk_left = CHUNK;
+  heap.chunk = begun;
+  heap.chunk_left = CHUNK;
   return true;
 }
 
 // What is left of a chunk is given up only for a small block, and so is little.
 static Block *cut(size_t size) {
-  if (chunk_left < size && size > SMALL && chunk_left > 0) return malloc(size);
-  if (chunk_left < size && !begin_chunk()) return NULL;
-  Block *block = (Block *)chunk;
-  chunk += size;
-  chunk_left -= size;
+  if (heap.chunk_left < size) {
+    if (heap.is_closed) return NULL;
+    if (size > SMALL && heap.chunk_left > 0) return malloc(size);
+    if (!begin_chunk()) return NULL;
+  }
+  Block *block = (Block *)heap.chunk;
+  heap.chunk += size;
+  heap.chunk_left -= size;
   return block;
 }
 
@@ -68,7 +69,7 @@ static void *allocate(JSMallocState *state, size_t wanted) {
   if (size == 0 || state->malloc_size + size > state->malloc_limit) return NULL;
   Block **list = size > LARGE ? NULL : list_of(size), *block;
   if (!list) {
-    block = malloc(size);
+    block = heap.is_closed ? cut(size) : malloc(size);
   } else if ((block = *list) != NULL) {
     *list = block->next;
   } else {
@@ -87,7 +88,7 @@ static void release(JSMallocState *state, void *memory) {
   state->malloc_count--;
   state->malloc_size -= block->size;
   if (block->size > LARGE) {
-    free(block);
+    if (!is_of_image(block)) free(block);
   } else {
     Block **list = list_of(block->size);
     block->next = *list;
@@ -104,7 +105,7 @@ static void *resize(JSMallocState *state, void *memory, size_t wanted) {
   Block *block = block_of(memory);
   size_t size = size_of_block(wanted), before = block->size, usable = before - HEADER;
   if (size == before) return memory;
-  if (size > LARGE && before > LARGE) {
+  if (size > LARGE && before > LARGE && !is_of_image(block)) {
     if (state->malloc_size - before + size > state->malloc_limit) return NULL;
     if (!(block = realloc(block, size))) return NULL;
     block->size = size;

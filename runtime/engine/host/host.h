@@ -36,10 +36,39 @@ typedef struct VerbTable {
   static const JSCFunctionListEntry entries[] = {__VA_ARGS__}; \
   const VerbTable table = {entries, sizeof entries / sizeof *entries};
 
-extern const JSMallocFunctions allocator;
-
+// The verbs that modules have while they are loaded,
+extern const VerbTable text_verbs;
+// and those that the program has from then on.
 extern const VerbTable watch_verbs, timer_verbs, call_verbs, file_verbs, stat_verbs, ioctl_verbs;
 extern const VerbTable spawn_verbs, process_verbs, self_verbs;
+
+// ---- The program and its heap
+
+typedef struct Program {
+  JSRuntime *runtime;
+  JSContext *ctx;
+  JSValue main;
+} Program;
+
+extern const JSMallocFunctions allocator;
+
+#define HEAP_LISTS 40
+typedef struct Block Block;
+typedef struct Heap {
+  Block *free_blocks[HEAP_LISTS];  // by size
+  char *chunk;                     // from which new ones are cut
+  size_t chunk_left;
+  bool is_closed;  // there is no memory but the chunk
+} Heap;
+extern Heap heap;
+
+// True, and `program` is what the image holds, unless the image is yet to be made.
+bool wake_image(Program *program);
+// From here on the heap grows in the image. False if there is no room for one.
+bool begin_image(void);
+// To standard output.
+_Noreturn void write_image(const Program *program);
+bool is_of_image(const void *memory);
 
 // ---- Arguments: checked, never coerced, so that no script runs between reading and use
 
@@ -106,10 +135,11 @@ JSValue answer_io(JSContext *ctx, const char *syscall, const char *subject, int6
 
 // ---- The event loop: watched descriptors, timers, promise jobs
 
+// Runs all promise jobs. A rejection that nobody handles ends the program.
+void run_jobs(JSContext *ctx);
 // Calls back until neither a watch nor a timer is left.
 void run_loop(JSContext *ctx);
-// Calls a function without arguments, then all promise jobs. What is thrown, and a rejection that
-// nobody handles, ends the program.
+// Calls a function without arguments, then runs all promise jobs. What is thrown ends the program.
 void call_back(JSContext *ctx, JSValueConst function);
 // For JS_SetHostPromiseRejectionTracker.
 void track_rejection(JSContext *ctx, JSValueConst promise, JSValueConst reason, JS_BOOL is_handled,

@@ -25,7 +25,7 @@ void track_rejection(JSContext *ctx, JSValueConst promise, JSValueConst reason, 
   }
 }
 
-static void run_jobs(JSContext *ctx) {
+void run_jobs(JSContext *ctx) {
   JSContext *job_context;
   int status;
   while ((status = JS_ExecutePendingJob(JS_GetRuntime(ctx), &job_context)) != 0) {

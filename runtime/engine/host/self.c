@@ -1,4 +1,4 @@
-// What the program knows of itself, and its text.
+// What the program knows of itself.
 #include <sys/random.h>
 
 #include "host.h"
@@ -59,36 +59,5 @@ SYS_VERB(sys_exit) {
   _exit((int)a.numbers[0]);
 }
 
-SYS_VERB(sys_strerror) {
-  ARGUMENTS(a);
-  if (!get_arguments(ctx, argv, "i", &a)) return JS_EXCEPTION;
-  JSValue object = new_object(ctx);
-  set_value(ctx, object, "code", JS_NewString(ctx, errno_name((int)a.numbers[0])));
-  set_value(ctx, object, "message", JS_NewString(ctx, strerror((int)a.numbers[0])));
-  return object;
-}
-
-SYS_VERB(sys_versions) {
-  JSValue object = new_object(ctx);
-  set_value(ctx, object, "engine", JS_NewString(ctx, ENGINE_VERSION));
-  set_value(ctx, object, "libc", JS_NewString(ctx, LIBC_VERSION));
-  return object;
-}
-
-// Lone surrogates pass as they are; polyfill.ts replaces them.
-SYS_VERB(sys_utf8_encode) {
-  ARGUMENTS(a);
-  if (!get_arguments(ctx, argv, "t", &a)) return JS_EXCEPTION;
-  return new_bytes(ctx, a.texts[0], a.text_lengths[0]);
-}
-
-SYS_VERB(sys_utf8_decode) {
-  ARGUMENTS(a);
-  if (!get_arguments(ctx, argv, "b", &a)) return JS_EXCEPTION;
-  return JS_NewStringLen(ctx, (const char *)a.bytes, a.byte_count);
-}
-
 VERBS(self_verbs, SYS_ENTRY("args", sys_args), SYS_ENTRY("env", sys_env), SYS_ENTRY("now", sys_now),
-      SYS_ENTRY("getrandom", sys_getrandom), SYS_ENTRY("gc", sys_gc), SYS_ENTRY("exit", sys_exit),
-      SYS_ENTRY("strerror", sys_strerror), SYS_ENTRY("versions", sys_versions),
-      SYS_ENTRY("utf8Encode", sys_utf8_encode), SYS_ENTRY("utf8Decode", sys_utf8_decode))
+      SYS_ENTRY("getrandom", sys_getrandom), SYS_ENTRY("gc", sys_gc), SYS_ENTRY("exit", sys_exit))

@@ -37,3 +37,6 @@ Object.assign(globalThis, {
     if (timer !== undefined) sys.clearTimer(timer);
   },
 });
+
+// Each process would draw the same numbers: they all begin with the same heap. sys.getrandom() is for them.
+Reflect.deleteProperty(Math, 'random');

@@ -61,6 +61,13 @@ export interface SpawnRequest {
 }
 
 export interface Sys {
+  /**
+   * What a process of the program runs, set by its entry file. The build loads the modules, once, and every process begins
+   * with what they have left in memory (engine/host/heap-image.c): while they are loaded there are no system calls, only
+   * what is below Text.
+   */
+  main: () => void;
+
   // Loop. A watch stays until replaced; null, null removes it. close() removes it too.
   watch(fd: number, readable: (() => void) | null, writable: (() => void) | null): void;
   setTimer(milliseconds: number, callback: () => void): number;
@@ -69,6 +76,10 @@ export interface Sys {
   // Text
   utf8Encode(text: string): Uint8Array<ArrayBuffer>;
   utf8Decode(bytes: Uint8Array): string;
+  /** `errno` number -> name and text, for netlink's and agents' error numbers. */
+  strerror(errno: number): { code: string; message: string };
+  /** Engine and C library, for `berth version`. */
+  versions(): { engine: string; libc: string };
 
   // Descriptors and files
   open(path: string, flags: number, mode?: number): number;
@@ -177,10 +188,6 @@ export interface Sys {
   /** Collects garbage and gives free pages back to the kernel. */
   gc(): void;
   exit(code: number): never;
-  /** `errno` number -> name and text, for netlink's and agents' error numbers. */
-  strerror(errno: number): { code: string; message: string };
-  /** Engine and C library, for `berth version`. */
-  versions(): { engine: string; libc: string };
 }
 
 export const sys: Sys = (globalThis as unknown as { sys: Sys }).sys;
