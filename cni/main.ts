@@ -18,7 +18,7 @@ import type { Place } from './place.ts';
 import { parseNetworkRequest, parsePodRequest } from './pod-request.ts';
 import { convertResult, errorResult } from './result.ts';
 import { status } from './status.ts';
-import { readStdin, writeStderr, writeStdout } from './stdio.ts';
+import { holdStandardStreams, readStdin, writeStderr, writeStdout } from './stdio.ts';
 import { parseTraceId } from './trace-context.ts';
 import { refuseVerbBeforeItsTime, versionResult } from './version.ts';
 
@@ -80,9 +80,27 @@ async function main(): Promise<never> {
 }
 
 async function run(): Promise<number> {
+  holdStandardStreams();
   const variables = sys.env();
   startTrace(variables[TRACE_VARIABLE], writeStderr, traceVariables(parseTraceId(variables['TRACEPARENT'])));
   armFailpoint(nativeFailpointHost);
+  const { printed, exitCode } = await carryOut(variables);
+  if (printed === undefined) return exitCode;
+  try {
+    await writeStdout(printed);
+    return exitCode;
+  } catch (error) {
+    createLog(writeStderr, 'error').error('the container engine did not get the answer', { error });
+    return 1;
+  }
+}
+
+interface Outcome {
+  readonly printed: string | undefined;
+  readonly exitCode: 0 | 1;
+}
+
+async function carryOut(variables: Call['variables']): Promise<Outcome> {
   let asked: unknown;
   try {
     const verb = parseVerb(variables);
@@ -90,12 +108,11 @@ async function run(): Promise<number> {
     if (explain && verb !== 'ADD') throw variableFault(`CNI_COMMAND is ${verb}, but --explain is for ADD`);
     const json = parseJsonObject(await readInput(verb));
     asked = json['cniVersion'];
-    const printed = await VERBS[verb]({ json, explain, variables });
-    if (printed !== undefined) await writeStdout(`${JSON.stringify(printed, null, explain ? 2 : undefined)}\n`);
-    return 0;
+    const answer = await VERBS[verb]({ json, explain, variables });
+    const printed = answer === undefined ? undefined : `${JSON.stringify(answer, null, explain ? 2 : undefined)}\n`;
+    return { printed, exitCode: 0 };
   } catch (error) {
-    await writeStdout(`${JSON.stringify(errorResult(asked, error))}\n`);
-    return 1;
+    return { printed: `${JSON.stringify(errorResult(asked, error))}\n`, exitCode: 1 };
   }
 }
 

@@ -1,5 +1,5 @@
-import { forgive } from '../runtime/system/native/errors.ts';
-import { EAGAIN, sys } from '../runtime/system/native/sys.ts';
+import { attempt, forgive, isErrno } from '../runtime/system/native/errors.ts';
+import { EAGAIN, O, sys } from '../runtime/system/native/sys.ts';
 
 const STDIN = 0;
 const STDOUT = 1;
@@ -7,6 +7,21 @@ const STDERR = 2;
 const CHUNK_BYTES = 16 << 10;
 /** A network configuration is a few kilobytes: beyond this it is not one. */
 const MAX_INPUT_BYTES = 4 << 20;
+
+/**
+ * Before anything is opened: the kernel gives the number of a stream that is closed to the next file, and the answer would
+ * be written there. Nothing can be written to what is put in its place, so that an answer which nobody gets is a failure.
+ */
+export function holdStandardStreams(): void {
+  for (const fd of [STDIN, STDOUT, STDERR]) {
+    try {
+      sys.fstat(fd);
+    } catch (error) {
+      if (!isErrno(error, 'EBADF')) throw error;
+      sys.open('/dev/null', O.RDONLY);
+    }
+  }
+}
 
 /** Standard input to its end. */
 export async function readStdin(): Promise<string> {
@@ -21,11 +36,11 @@ export async function readStdin(): Promise<string> {
   }
 }
 
-/** The only writing to standard output: what the container engine parses. */
+/** The only writing to standard output: what the container engine parses. Throws `io` where it is closed or full. */
 export async function writeStdout(text: string): Promise<void> {
   const bytes = sys.utf8Encode(text);
   for (let offset = 0; offset < bytes.length; ) {
-    const count = sys.write(STDOUT, bytes, offset);
+    const count = attempt('could not write the answer to standard output', () => sys.write(STDOUT, bytes, offset));
     if (count === EAGAIN) await untilReady(STDOUT, 'writable');
     else offset += count;
   }
@@ -33,7 +48,7 @@ export async function writeStdout(text: string): Promise<void> {
 
 /** A line of the log. What standard error does not take is lost: a log must not hold up a pod. */
 export function writeStderr(line: string): void {
-  forgive(['EPIPE', 'EBADF'], undefined, () => sys.write(STDERR, sys.utf8Encode(line)));
+  forgive(['EPIPE', 'EBADF', 'ENOSPC', 'EIO'], undefined, () => sys.write(STDERR, sys.utf8Encode(line)));
 }
 
 /** The parent may have made the pipe non-blocking. */
