@@ -1,5 +1,5 @@
 import * as v from 'valibot';
-import { Fault } from '../proto/fault.ts';
+import { describeError, Fault } from '../proto/fault.ts';
 import { describeIssue } from '../proto/record.ts';
 
 export type JsonObject = Readonly<Record<string, unknown>>;
@@ -19,13 +19,29 @@ const OWN_KEYS = [
   'when',
 ] as const;
 type OwnKey = (typeof OWN_KEYS)[number];
+const BARE_OWN_KEYS = OWN_KEYS.map((own) => own.toLowerCase());
 
 /** Unknown keys are for others, unless they look like ours: `rundir` would silently leave the records elsewhere. */
 export function refuseMisspeltKeys(json: JsonObject): void {
-  const bareOwn = OWN_KEYS.map((own) => own.toLowerCase());
   for (const key of Object.keys(json)) {
-    const own = OWN_KEYS[bareOwn.indexOf(key.toLowerCase().replaceAll(/[-_]/g, ''))];
+    const own = findOwnKey(key);
     if (own !== undefined && own !== key) throw keyFault(`${key}: unknown key; it is spelt ${own}`, key);
+  }
+}
+
+const findOwnKey = (key: string): OwnKey | undefined =>
+  OWN_KEYS[BARE_OWN_KEYS.indexOf(key.toLowerCase().replaceAll(/[-_]/g, ''))];
+
+/** What `parse` makes of the configuration without the keys of ours that it refuses; `tell` is told why, of each. */
+export function forgiveKeys<T>(json: JsonObject, parse: (json: JsonObject) => T, tell: (problem: string) => void): T {
+  try {
+    return parse(json);
+  } catch (error) {
+    const key = error instanceof Fault ? error.fields['key'] : undefined;
+    if (typeof key !== 'string' || !Object.hasOwn(json, key) || findOwnKey(key) === undefined) throw error;
+    tell(describeError(error));
+    const { [key]: _, ...rest } = json;
+    return forgiveKeys(rest, parse, tell);
   }
 }
 

@@ -9,7 +9,7 @@ import { add, explainAdd } from './add.ts';
 import { check } from './check.ts';
 import { variableFault } from './codes.ts';
 import { type NetworkConfig, parseJsonObject, parseNetworkConfig } from './conf.ts';
-import type { JsonObject } from './config-keys.ts';
+import { forgiveKeys, type JsonObject } from './config-keys.ts';
 import { del } from './del.ts';
 import { parseDelVariables, parsePodVariables, parseVerb, type Verb } from './env.ts';
 import { gc, parseValidAttachments } from './gc.ts';
@@ -41,7 +41,8 @@ const VERBS: Record<Verb, (call: Call) => Promise<unknown>> = {
   DEL: async (call) => {
     const attachment = parseDelVariables(call.variables);
     const place = openPlace('DEL', call);
-    return del({ ...place, attachment, kataDanDir: parseKataDanDir(call.json, { mode: 'tc' }) });
+    const kataDanDir = forgiveKeys(call.json, (json) => parseKataDanDir(json, { mode: 'tc' }), tellOf(place.log));
+    return del({ ...place, attachment, kataDanDir });
   },
   CHECK: async (call) => {
     const attachment = parsePodVariables(call.variables, 'CHECK');
@@ -57,11 +58,21 @@ const VERBS: Record<Verb, (call: Call) => Promise<unknown>> = {
   VERSION: async ({ json }) => versionResult(json['cniVersion']),
 };
 
+/** These clear up what was made when the configuration may have been another, and right. */
+const FORGIVING: readonly Verb[] = ['DEL', 'GC'];
+
 function openPlace(verb: Verb, { json, variables }: Call): Place {
-  const config = parseNetworkConfig(json);
+  const problems: string[] = [];
+  const config = FORGIVING.includes(verb)
+    ? forgiveKeys(json, parseNetworkConfig, (problem) => problems.push(problem))
+    : parseNetworkConfig(json);
   refuseVerbBeforeItsTime(verb, config.cniVersion);
-  return { files: nativeFiles, log: openLog(config, variables), config };
+  const log = openLog(config, variables);
+  problems.forEach(tellOf(log));
+  return { files: nativeFiles, log, config };
 }
+
+const tellOf = (log: Log) => (problem: string) => log.warn('going on without a key of ours', { problem });
 
 function openLog({ logLevel }: NetworkConfig, { TRACEPARENT: traceparent }: Call['variables']): Log {
   const log = createLog(writeStderr, logLevel);

@@ -46,6 +46,21 @@ describe('DEL', () => {
     expect(await ingressOf(pod)).toEqual([]);
   });
 
+  it.each<[Record<string, unknown>, string]>([
+    [{ tap_owner: 7 }, 'tap_owner: unknown key; it is spelt tapOwner'],
+    [{ RunDir: '/run/elsewhere' }, 'RunDir: unknown key; it is spelt runDir'],
+    [{ logLevel: 'loud' }, 'logLevel: '],
+    [{ kataDanDir: 'relative' }, 'kataDanDir: must be an absolute path'],
+  ])('goes on without a key of ours that has come to be wrong: %j', async (config, words) => {
+    const pod = await node.addPod(`wrong-${Object.keys(config)}`.toLowerCase());
+    expect(await pod.berth('ADD')).toMatchObject({ exitCode: 0 });
+    const refused = { exitCode: 1, answer: { code: 7, msg: expect.stringContaining(words) } };
+    for (const verb of ['ADD', 'CHECK']) expect(await pod.berth(verb, { config })).toMatchObject(refused);
+    const { exitCode, stdout, stderr } = await pod.berth('DEL', { config });
+    expect({ exitCode, stdout, remains: await pod.remains() }).toEqual({ exitCode: 0, stdout: '', remains: [] });
+    expect(JSON.parse(stderr)).toMatchObject({ level: 'warn', problem: expect.stringContaining(words) });
+  });
+
   it('does without the namespace', async () => {
     const pod = await addWired('gone');
     await node.removeNetns(pod);

@@ -72,6 +72,16 @@ describe('GC', () => {
     expect(await pod.remains()).toEqual([]);
   });
 
+  it('goes on without keys of ours that have come to be wrong', async () => {
+    const pod = await addWired('misspelt');
+    const { exitCode, stderr } = await gc(pod, [], { logLevel: 'loud', run_dir: '/run/elsewhere' });
+    expect({ exitCode, remains: await pod.remains() }).toEqual({ exitCode: 0, remains: [] });
+    expect(stderr.split('\n').map((line) => JSON.parse(line).problem)).toEqual([
+      expect.stringContaining('run_dir: unknown key; it is spelt runDir'),
+      expect.stringContaining('logLevel: '),
+    ]);
+  });
+
   it('takes nothing where nobody says what is valid', async () => {
     const pod = await addWired('unsaid');
     const before = await pod.remains();

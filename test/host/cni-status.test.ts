@@ -90,6 +90,8 @@ describe('STATUS', () => {
       answer: { code: 7, msg: expect.stringContaining('queues: ') },
     });
     expect(await status({ when: 1 })).toMatchObject({ answer: { code: 7 } });
+    const misspelt = { code: 7, msg: expect.stringContaining('run_dir: unknown key; it is spelt runDir') };
+    expect(await status({ run_dir: '/run/x' })).toMatchObject({ answer: misspelt });
     expect(await status({}, '1.0.0')).toMatchObject({ answer: { code: 1 } });
   });
 });
