@@ -20,7 +20,8 @@ const PUBLISH = { 'controller-publish': '', 'max-volumes-per-node': '4' };
 /** What csi-sanity does not run, by the reason. Anything else that it skips is a capability that was lost. */
 const NOT_RUN = {
   'csi-sanity itself leaves it out, for every driver': [
-    'Controller Service > ListVolumes > pagination should detect volumes added between pages and accept tokens when the last volume from a page is deleted',
+    'Controller Service > ListVolumes > pagination should detect volumes added between pages ' +
+      'and accept tokens when the last volume from a page is deleted',
   ],
   'it is for CSI 1.13, and the driver has CSI 1.12': [
     'ControllerGetVolumeHealth > should fail when no volume id is provided',

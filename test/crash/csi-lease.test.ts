@@ -77,7 +77,7 @@ describe('DeleteVolume and a shim that takes the lease', () => {
         () => 'deleted',
         (error: { code: number }) => (error.code === status.FAILED_PRECONDITION ? 'refused' : String(error)),
       );
-      // The driver has more to do before it comes to the lock: the shim must be late by different spans to meet it there.
+      // The driver has more to do before it comes to the lock: the shim is late by different spans to meet it there.
       const late = setTimeout((LATEST_MS * round) / ROUNDS).then(() => take(id));
       const [deleted, lease] = await Promise.all([deletion, late]);
       if (lease.outcome === 'taken') {

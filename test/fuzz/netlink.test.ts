@@ -81,7 +81,7 @@ describe('netlink', () => {
     );
   });
 
-  /** What a kernel could never say is a Fault all the same; the end of what it says is one of ours, to see the loop end. */
+  /** What a kernel could never say is a Fault all the same; the end of what it says is ours, to see the loop end. */
   it('an exchange ends, whatever is answered', () => {
     const link = { index: 3, name: 'eth0' };
     const asks: readonly ((netlink: NetlinkConnection) => unknown)[] = [

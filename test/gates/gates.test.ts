@@ -96,7 +96,7 @@ beforeAll(async () => {
 });
 afterAll(() => rm(scratch, { recursive: true, force: true }));
 
-/** The files of this checkout that git knows, or would with the next `git add`; with the packages that are installed. */
+/** The files of this checkout that git knows, or would with the next `git add`, and the packages that are installed. */
 async function copyTree(): Promise<string> {
   const tree = await mkdtemp(join(scratch, 'tree-'));
   const { stdout } = await execa('git', ['ls-files', '-z', '--cached', '--others', '--exclude-standard']);

@@ -55,7 +55,7 @@ const deleteVolume = (id: string, confirm: string): Promise<Finished> => {
   return lab.berth(['volume', 'delete', id, '--confirm', confirm, ...pool, '--endpoint', `unix://${SOCKET}`]);
 };
 
-/** An import that is told to end, or killed, while it fills the disk; how it ended, and the volume that it was filling. */
+/** An import that is told to end, or killed, while it fills the disk: how it ended, and the volume it was filling. */
 async function endHalfWay(file: string, name: string, signal: 'SIGINT' | 'SIGKILL') {
   const [command = '', ...args] = [...lab.prefix, process.execPath, programs.berth, ...importArguments(file, name)];
   const child = execa(command, args, { reject: false });

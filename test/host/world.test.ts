@@ -3,7 +3,7 @@ import { promisify } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import { worldCommand } from '../../deploy/demo/world.ts';
 
-/** Runs "$@" in a chroot whose root is no mount point, in a mount namespace of its own; $1 is how it shares its mounts. */
+/** Runs "$@" in a chroot whose root is no mount point, in a mount namespace of its own; $1 is how mounts are shared. */
 const IN_CHROOT = `
 set -e
 mount --make-rprivate /

@@ -3,7 +3,7 @@ const UNKNOWN_MACHINE_MS = 180_000;
 const FACTOR = 6;
 const AT_LEAST_MS = 30_000;
 
-/** One deadline for everything that waits for a guest, calibrated by the first boot; BERTH_BOOT_LIMIT_S overrules it. */
+/** One deadline for all that waits for a guest, calibrated by the first boot; BERTH_BOOT_LIMIT_S overrules it. */
 export class BootLimit {
   private firstBootMs: number | undefined;
 

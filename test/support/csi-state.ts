@@ -99,7 +99,7 @@ export function expectAllowed(verb: string, request: object, before: CsiState, a
   expect(after.unfinished).toEqual(before.unfinished);
 }
 
-/** Requests that take back every publication there is a record of. kubelet has an id of its own for an inline volume. */
+/** Requests that take back every publication on record. kubelet has an id of its own for an inline volume. */
 export async function readPublications(node: CsiNode): Promise<{ volume_id: string; target_path: string }[]> {
   const records = join(node.runDirectory, 'volumes');
   const names = await readdir(records, { recursive: true });

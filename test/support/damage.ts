@@ -2,7 +2,7 @@ import { open } from 'node:fs/promises';
 import { exec } from '../../runtime/system/node/exec.ts';
 
 const SECTOR = 512;
-/** XLOG_HEADER_MAGIC_NUM of xlog_rec_header, fs/xfs/libxfs/xfs_log_format.h, and where h_lsn and h_tail_lsn are in it. */
+/** XLOG_HEADER_MAGIC_NUM of xlog_rec_header, fs/xfs/libxfs/xfs_log_format.h, and its h_lsn and h_tail_lsn. */
 const RECORD = 0xfeedbabe;
 const LSN = 16;
 const TAIL_LSN = 24;

@@ -5,8 +5,8 @@ const SEED = process.env['BERTH_FUZZ_SEED'];
 const FACTOR = Number(process.env['BERTH_FUZZ_FACTOR'] ?? 1);
 
 /**
- * For `fc.assert`: how often. A failure prints its seed; BERTH_FUZZ_SEED runs it again, BERTH_FUZZ_FACTOR multiplies the
- * runs.
+ * For `fc.assert`: how often. A failure prints its seed; BERTH_FUZZ_SEED runs it again, BERTH_FUZZ_FACTOR multiplies
+ * the runs.
  */
 export const runs = (numRuns: number): fc.Parameters<unknown> => ({
   numRuns: Math.ceil(numRuns * FACTOR),
@@ -86,7 +86,7 @@ const substitute: fc.Arbitrary<Json> = fc.oneof(
   fc.jsonValue({ maxDepth: 2 }) as fc.Arbitrary<Json>,
 );
 
-/** Text that was the JSON of `samples`: with values, keys and elements replaced, removed and added, or with its bytes broken. */
+/** Text that was the JSON of `samples`: with parts replaced, removed and added, or with its bytes broken. */
 export function brokenJson(...samples: readonly unknown[]): fc.Arbitrary<string> {
   const plain = samples.map((sample) => JSON.parse(JSON.stringify(sample)) as Json);
   const change = fc.record({ at: fc.nat(), how: fc.nat({ max: 3 }), key: anyText(12), value: substitute });

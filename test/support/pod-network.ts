@@ -9,7 +9,7 @@ const PLUGINS = '/usr/lib/cni';
 export interface PodNetwork {
   /** CNI ADD of all of the list; answers the pod's addresses without prefix lengths, in the result's order. */
   attach(pod: string, list: CniConfigList, ifName?: string): Promise<readonly string[]>;
-  /** A verb of berth's plugin alone, with the result of `attach`; answers its words. CHECK and DEL have none if all is well. */
+  /** A verb of berth's plugin alone, with the result of `attach`; answers its words. A CHECK that succeeds has none. */
   berth(verb: 'ADD' | 'CHECK' | 'DEL', pod: string, list: CniConfigList, ifName?: string): Promise<string>;
   /** CNI DEL of all of the list. */
   detach(pod: string, list: CniConfigList, ifName?: string): Promise<void>;

@@ -18,8 +18,8 @@ export interface LoopFileSystem {
   /** Where this process finds its root. */
   readonly root: string;
   /**
-   * What the file system has given to its device by now, and nothing else, is mounted afterwards: as when the host loses
-   * power, but for what a disk's own cache would lose. `release` closes whatever is open on it.
+   * What the file system has given to its device by now, and nothing else, is mounted afterwards: as when the host
+   * loses power, but for what a disk's own cache would lose. `release` closes whatever is open on it.
    */
   cutPower(release: () => Promise<void>): Promise<void>;
   close(): Promise<void>;

@@ -28,8 +28,8 @@ export type Vocabulary = Readonly<Record<string, fc.Arbitrary<unknown>>>;
 export type Messages = Readonly<Record<string, MessageTypeDefinition<object, object>>>;
 
 /**
- * Requests of a message type, from its descriptor alone: a field is one of the vocabulary, seldom missing, and seldom any
- * value of its type, so that some requests get far. A field that is new in the .proto file is generated without a change here.
+ * Requests of a message type, from its descriptor alone: a field is one of the vocabulary, seldom missing, and seldom
+ * any value of its type, so that some requests get far. A new field of the .proto file needs no change here.
  */
 export function requestArbitrary(type: object, messages: Messages, vocabulary: Vocabulary): fc.Arbitrary<object> {
   return messageArbitrary([type as Descriptor], messages, vocabulary);

@@ -1,4 +1,4 @@
-/** google.protobuf.FileDescriptorProto and its parts as proto-loader decodes them without defaults: absent is absent. */
+/** google.protobuf.FileDescriptorProto and its parts as proto-loader decodes them, without defaults. */
 export interface FileDescriptor {
   readonly package: string;
   readonly syntax: string;
@@ -42,8 +42,8 @@ interface ServiceDescriptor {
 }
 
 /**
- * All that decides what is on the wire and what a program sees of it, a line each, sorted: two files with the same lines
- * are the same contract. Names of types are resolved, because compilers differ in how much of them they write.
+ * All that decides what is on the wire and what a program sees of it, a line each, sorted: two files with the same
+ * lines are the same contract. Names of types are resolved, because compilers differ in how much of them they write.
  */
 export function describeContract(file: FileDescriptor): string[] {
   const scope = `.${file.package}`;

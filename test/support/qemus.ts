@@ -11,6 +11,7 @@ export const QEMUS: readonly (readonly [name: string, flags: readonly string[]])
 
 /**
  * Flags of a pod with two. QEMU before 8.1 may run an instruction of one emulated processor that the other has just
- * replaced, and so end a kernel that patches itself while it boots (https://bugzilla.redhat.com/show_bug.cgi?id=2216496).
+ * replaced, and so end a kernel that patches itself while it boots:
+ * https://bugzilla.redhat.com/show_bug.cgi?id=2216496
  */
 export const twoProcessors: readonly string[] = ['--cpus', '2', '--qemu', qemu10];

@@ -1,4 +1,4 @@
-/** `promise`, but at most `limitMs`: a late one fails with what `diagnose` finds then, such as a console's last lines. */
+/** `promise`, but at most `limitMs`: a late one fails with what `diagnose` finds then, such as the console's end. */
 export async function within<T>(
   what: string,
   limitMs: number,

@@ -204,7 +204,7 @@ it('a shim that is killed while two containers run is followed by one that has t
   expect(sha256(pod.stderr())).toBe(sha256(said));
 });
 
-it('a place that a running container makes a link out of the volume, or that is not there in a freeze, is refused to the next', async () => {
+it('a place that a running container makes a link out, or that a freeze hides, is refused to the next', async () => {
   const directory = join(lab.scratch, 'guest');
   await mkdir(directory);
   const image = join(lab.scratch, 'guest.img');

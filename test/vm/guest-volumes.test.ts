@@ -9,7 +9,7 @@ import { bootGuestVm, createImage, type GuestDisk, type GuestVm } from '../suppo
 
 const MIB = 2 ** 20;
 const GROWN = 1024 * MIB;
-/** XFS and btrfs have a smallest size. `superblock` is where the first one lies: without it, the others must be found. */
+/** XFS and btrfs have a smallest size. `superblock` is where the first one lies; others must be found without it. */
 const FILESYSTEMS = [
   ['ext4', { sizeBytes: 64 * MIB, superblock: 1024 }],
   ['xfs', { sizeBytes: 320 * MIB, superblock: 0 }],
@@ -51,7 +51,7 @@ const storage = (serial: string, fsType: string) => ({
 const allocated = async ({ image }: GuestDisk): Promise<number> => (await stat(image)).blocks * 512;
 
 describe.each(FILESYSTEMS)('%s', (fsType, { sizeBytes, superblock }) => {
-  it('grows under a writer, freezes, trims, survives a power failure, lives beside its clone, and is not mounted damaged', async () => {
+  it('grows, freezes, trims, survives a power failure, lives beside its clone, is not mounted damaged', async () => {
     const disk = await newDisk('v', sizeBytes);
     const mounts = [{ serial: 'v', path: '/data' }];
     await boot(disk);

@@ -36,7 +36,7 @@ beforeAll(async () => {
 });
 afterAll(() => lab.close());
 
-/** Bits a second of frames that came in by an interface, from when what a limit had saved up is spent. `read` answers bytes. */
+/** Bits a second of frames that came in by an interface, when what a limit had saved up is spent. `read` answers bytes. */
 async function measure(read: () => Promise<string>): Promise<number> {
   const startBytes = Number(await read());
   const startMs = performance.now();

@@ -60,7 +60,7 @@ it('has the same name and index in every namespace, and each VM its own traffic'
   }
 });
 
-it('is one NIC with the queues that were asked for, and passthru leaves the pod’s interface its address', async () => {
+it('is one NIC with the queues that were asked for, and passthru leaves the interface its address', async () => {
   for (const { name, queues } of PODS) {
     const { length } = (await guest(name).run('cd /sys/class/net/eth0/queues; echo rx-*')).split(' ');
     expect([name, length]).toEqual([name, queues]);

@@ -40,7 +40,7 @@ afterAll(() => lab.close());
 
 /** Pieces that arrived and pieces that were sent, of IPv4 and of IPv6. */
 const FRAGMENTS =
-  "awk '/^Ip: [0-9]/ {print $15, $20} /^Ip6(ReasmReqds|FragCreates) / {print $2}' /proc/net/snmp /proc/net/snmp6 | xargs";
+  "awk '/^Ip: [0-9]/ {print $15, $20} /^Ip6(ReasmReqds|FragCreates) / {print $2}' /proc/net/snmp* | xargs";
 const NONE = '0 0 0 0';
 
 async function readSandbox(pod: string) {

@@ -62,7 +62,8 @@ describe('the limits of a volume', () => {
     // Small writes at places far apart, each on its own way to the disk: what hung guests of other set-ups.
     const script = `dd if=/dev/zero of=/data/file bs=1M count=16 2>/dev/null; sync
 writer() { for i in 1 2 3 4 5; do
-  dd if=/dev/urandom of=/data/file bs=4k count=4 seek=$(( (i * 7919 + $1 * 104729) % 4000 )) conv=notrunc,fsync 2>/dev/null
+  at=$(( (i * 7919 + $1 * 104729) % 4000 ))
+  dd if=/dev/urandom of=/data/file bs=4k count=4 seek=$at conv=notrunc,fsync 2>/dev/null
 done; }
 for n in 1 2 3 4 5 6; do writer $n & done; wait; echo "written all"`;
     const pod = await lab.start('crowd', script, ['--volume', `${volume.target}:/data`, '--cpus', '2', ...flags]);

@@ -8,29 +8,36 @@ const TYPES = [
 
 /** What Debian's QEMUs answered; of each type, the first property. */
 const DEVICE = '{"return": [{"name": "type", "type": "string"}, {"name": "parent_bus", "type": "link<bus>"}]';
+const DEBIAN_12 = '{"qemu": {"micro": 22, "minor": 2, "major": 7}, "package": "Debian 1:7.2+dfsg-7+deb12u18+b3"}';
+const DEBIAN_13 = '{"qemu": {"micro": 13, "minor": 0, "major": 10}, "package": "Debian 1:10.0.13+ds-0+deb13u1"}';
+const END = '"event": "SHUTDOWN", "data": {"guest": false, "reason": "host-qmp-quit"}';
 const ANSWERS = {
   'QEMU 7.2.22': [
-    '{"QMP": {"version": {"qemu": {"micro": 22, "minor": 2, "major": 7}, "package": "Debian 1:7.2+dfsg-7+deb12u18+b3"}, "capabilities": ["oob"]}}',
+    `{"QMP": {"version": ${DEBIAN_12}, "capabilities": ["oob"]}}`,
     '{"return": {}, "id": 1}',
-    '{"return": {"qemu": {"micro": 22, "minor": 2, "major": 7}, "package": "Debian 1:7.2+dfsg-7+deb12u18+b3"}, "id": 2}',
+    `{"return": ${DEBIAN_12}, "id": 2}`,
     ...[4, 5, 6, 7].map((id) => `${DEVICE}, "id": ${id}}`),
     '{"return": [{"name": "type", "type": "string"}, {"name": "thread", "type": "string"}], "id": 8}',
-    '{"return": [{"name": "type", "type": "string"}, {"name": "kernel-irqchip", "description": "Configure KVM in-kernel irqchip", "type": "on|off|split"}], "id": 9}',
+    '{"return": [{"name": "type", "type": "string"}, ' +
+      '{"name": "kernel-irqchip", "description": "Configure KVM in-kernel irqchip", "type": "on|off|split"}], "id": 9}',
     ...[10, 11].map((id) => `${DEVICE}, "id": ${id}}`),
     '{"return": {}, "id": 12}',
-    '{"timestamp": {"seconds": 1795261267, "microseconds": 685854}, "event": "SHUTDOWN", "data": {"guest": false, "reason": "host-qmp-quit"}}',
+    `{"timestamp": {"seconds": 1795261267, "microseconds": 685854}, ${END}}`,
     '{"return": {}, "id": 3}',
   ],
   'QEMU 10.0.13': [
-    '{"QMP": {"version": {"qemu": {"micro": 13, "minor": 0, "major": 10}, "package": "Debian 1:10.0.13+ds-0+deb13u1"}, "capabilities": ["oob"]}}',
+    `{"QMP": {"version": ${DEBIAN_13}, "capabilities": ["oob"]}}`,
     '{"return": {}, "id": 1}',
-    '{"return": {"qemu": {"micro": 13, "minor": 0, "major": 10}, "package": "Debian 1:10.0.13+ds-0+deb13u1"}, "id": 2}',
+    `{"return": ${DEBIAN_13}, "id": 2}`,
     ...[4, 5, 6, 7].map((id) => `${DEVICE}, "id": ${id}}`),
-    '{"return": [{"name": "type", "type": "string"}, {"name": "one-insn-per-tb", "description": "Only put one guest insn in each translation block", "type": "bool"}], "id": 8}',
-    '{"return": [{"name": "type", "type": "string"}, {"name": "notify-window", "description": "Clock cycles without an event window after which a notification VM exit occurs", "type": "uint32"}], "id": 9}',
+    '{"return": [{"name": "type", "type": "string"}, {"name": "one-insn-per-tb", ' +
+      '"description": "Only put one guest insn in each translation block", "type": "bool"}], "id": 8}',
+    '{"return": [{"name": "type", "type": "string"}, {"name": "notify-window", ' +
+      '"description": "Clock cycles without an event window after which a notification VM exit occurs", ' +
+      '"type": "uint32"}], "id": 9}',
     ...[10, 11].map((id) => `${DEVICE}, "id": ${id}}`),
     '{"return": {}, "id": 12}',
-    '{"timestamp": {"seconds": 1795261267, "microseconds": 813715}, "event": "SHUTDOWN", "data": {"guest": false, "reason": "host-qmp-quit"}}',
+    `{"timestamp": {"seconds": 1795261267, "microseconds": 813715}, ${END}}`,
     '{"return": {}, "id": 3}',
   ],
 };
