@@ -23,8 +23,12 @@ export interface CsiNode {
   exec(...command: readonly string[]): Promise<string>;
   /** A target path as kubelet prepares it: its parent is there. */
   target(pod: string): Promise<string>;
-  /** `flags` replace or join the usual ones, `variables` the environment's. */
-  start(flags?: Readonly<Record<string, string>>, variables?: Readonly<Record<string, string>>): Promise<CsiProcess>;
+  /** `flags` replace or join the usual ones, `variables` the environment's; `container` is a containerPrefix(). */
+  start(
+    flags?: Readonly<Record<string, string>>,
+    variables?: Readonly<Record<string, string>>,
+    container?: readonly string[],
+  ): Promise<CsiProcess>;
   /** To its end, for what must not start. */
   startToEnd(...args: readonly string[]): Promise<Finished>;
   /** What is mounted in the scratch directory. */
@@ -93,10 +97,10 @@ export async function createCsiNode(given?: string): Promise<CsiNode> {
       await mkdir(dirname(path), { recursive: true });
       return path;
     },
-    async start(flags = {}, variables = {}) {
+    async start(flags = {}, variables = {}, container = []) {
       const all: Record<string, string> = { ...usual, ...flags };
       const args = Object.entries(all).flatMap(([name, value]) => [`--${name}`, ...(value === '' ? [] : [value])]);
-      const child = spawn([process.execPath, program, ...args], variables);
+      const child = spawn([...container, process.execPath, program, ...args], variables);
       const log: string[] = [];
       const lines = createInterface({ input: child.stderr });
       const serving = new Promise<void>((resolve, reject) => {
@@ -107,7 +111,8 @@ export async function createCsiNode(given?: string): Promise<CsiNode> {
         lines.once('close', () => reject(new Error(`berth-csi did not start:\n${log.join('\n')}`)));
       });
       await serving;
-      const pid = await firstChild(child.pid ?? 0);
+      const command = await firstChild(child.pid ?? 0);
+      const pid = container.length === 0 ? command : await firstChild(command);
       const socket = (all['endpoint'] ?? '').replace('unix://', '');
       const client = connectCsi(socket);
       const end = async (signal: 'SIGTERM' | 'SIGKILL'): Promise<number | undefined> => {
