@@ -32,29 +32,28 @@ export interface AskedIdentity {
 const NONE: Capabilities = { bandwidth: undefined, dns: undefined, identity: [], annotations: undefined };
 
 /** Null is what Go writes for what is not there. */
-const schema = () => {
-  const texts = v.nullish(v.array(v.string()));
-  const bits = v.nullish(count, 0);
-  const identity = { mac: v.nullish(v.string()), ips: texts };
-  return v.looseObject({
-    runtimeConfig: v.nullish(
-      v.looseObject({
-        ...identity,
-        bandwidth: v.nullish(
-          v.looseObject({ ingressRate: bits, ingressBurst: bits, egressRate: bits, egressBurst: bits }),
-        ),
-        dns: v.nullish(v.looseObject({ servers: texts, searches: texts, options: texts })),
-        [POD_ANNOTATIONS]: v.optional(v.nullable(v.looseObject({}))),
-      }),
-    ),
-    args: v.nullish(v.looseObject({ cni: v.nullish(v.looseObject(identity)) })),
-  });
-};
+const texts = v.nullish(v.array(v.string()));
+const bits = v.nullish(count, 0);
+const identity = { mac: v.nullish(v.string()), ips: texts };
+const capabilityKeys = v.object({
+  runtimeConfig: v.nullish(
+    v.object({
+      ...identity,
+      bandwidth: v.nullish(v.object({ ingressRate: bits, ingressBurst: bits, egressRate: bits, egressBurst: bits })),
+      dns: v.nullish(v.object({ servers: texts, searches: texts, options: texts })),
+      [POD_ANNOTATIONS]: v.optional(v.nullable(v.looseObject({}))),
+    }),
+  ),
+  args: v.nullish(v.object({ cni: v.nullish(v.object(identity)) })),
+});
 
 /** Throws `invalid` naming the key. */
 export function parseCapabilities(json: JsonObject): Capabilities {
   if (json['runtimeConfig'] === undefined && json['args'] === undefined) return NONE;
-  const { runtimeConfig, args } = checkKeys(schema(), { ...json, runtimeConfig: readAsGo(json['runtimeConfig']) });
+  const { runtimeConfig, args } = checkKeys(capabilityKeys, {
+    ...json,
+    runtimeConfig: readAsGo(json['runtimeConfig']),
+  });
   const { bandwidth, dns, [POD_ANNOTATIONS]: annotations } = runtimeConfig ?? {};
   return {
     bandwidth: bandwidth ? checkBandwidth(bandwidth) : undefined,

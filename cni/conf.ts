@@ -20,37 +20,26 @@ export interface NetworkConfig {
   readonly logLevel: LogLevel;
 }
 
-/** What the plugins before have left; null is what Go writes for what is not there. Made for the verbs that read it. */
-const chainInput = () => {
-  // Shared where they are alike: to make them takes time too.
-  const text = v.string();
-  const optionalText = v.nullish(text);
-  const optionalTexts = v.nullish(v.array(text));
-  const dns = v.nullish(
-    v.looseObject({
-      nameservers: optionalTexts,
-      domain: optionalText,
-      search: optionalTexts,
-      options: optionalTexts,
-    }),
-  );
-  /** What is read of a result, in all versions from 0.3.0 to 1.1.0; all else passes through untouched. */
-  const prevResult = v.looseObject({
-    cniVersion: v.optional(v.picklist(SUPPORTED_VERSIONS)),
-    interfaces: v.nullish(
-      v.array(v.looseObject({ name: text, sandbox: optionalText, socketPath: optionalText, pciID: optionalText })),
-      [],
-    ),
-    ips: v.nullish(v.array(v.looseObject({ address: text, interface: v.nullish(v.number()) }))),
-    dns,
-  });
-  return v.looseObject({ prevResult, dns });
-};
-type Chain = v.InferOutput<ReturnType<typeof chainInput>>;
-export type CniResult = Chain['prevResult'];
-export type CniDns = NonNullable<Chain['dns']>;
+// Null is what Go writes for what is not there.
+const text = v.nullish(v.string());
+const texts = v.nullish(v.array(v.string()));
 
-const networkConfig = v.looseObject({
+const dns = v.looseObject({ nameservers: texts, domain: text, search: texts, options: texts });
+export type CniDns = v.InferOutput<typeof dns>;
+
+/** What is read of a result, in all versions from 0.3.0 to 1.1.0; all else passes through untouched. */
+const cniResult = v.looseObject({
+  cniVersion: v.optional(v.picklist(SUPPORTED_VERSIONS)),
+  interfaces: v.nullish(v.array(v.looseObject({ name: v.string(), sandbox: text, socketPath: text, pciID: text })), []),
+  ips: v.nullish(v.array(v.looseObject({ address: v.string(), interface: v.nullish(v.number()) }))),
+  dns: v.nullish(dns),
+});
+export type CniResult = v.InferOutput<typeof cniResult>;
+
+/** What the plugins before have left. */
+const chainKeys = v.object({ prevResult: cniResult, dns: v.nullish(dns) });
+
+const networkKeys = v.object({
   name: id((name) => parseNetworkName(name, 'the value')),
   runDir: v.optional(absolutePath, DEFAULT_RUN_DIRECTORY),
   logLevel: v.optional(v.picklist(LOG_LEVELS), 'warn'),
@@ -85,7 +74,7 @@ function isDeeperThan(value: unknown, levels: number): boolean {
 export function parseNetworkConfig(json: JsonObject): NetworkConfig {
   const cniVersion = parseCniVersion(json['cniVersion']);
   refuseMisspeltKeys(json);
-  const { name, runDir, logLevel } = checkKeys(networkConfig, json);
+  const { name, runDir, logLevel } = checkKeys(networkKeys, json);
   return { cniVersion, network: name, runDirectory: runDir, logLevel };
 }
 
@@ -105,7 +94,7 @@ export function parseChainInput(json: JsonObject, asked?: CniDns): ChainInput {
   }
   // To a schema of objects, a list is one.
   if (Array.isArray(json['prevResult'])) throw keyFault('prevResult: must be an object', 'prevResult');
-  const { prevResult, dns } = checkKeys(chainInput(), json);
+  const { prevResult, dns } = checkKeys(chainKeys, json);
   const reported = prevResult.dns?.nameservers?.length ? prevResult.dns : (dns ?? prevResult.dns);
   return { prevResult, dns: asked ?? reported ?? undefined };
 }

@@ -18,7 +18,6 @@ const OWN_KEYS = [
   'kataDanDir',
   'when',
 ] as const;
-type OwnKey = (typeof OWN_KEYS)[number];
 const BARE_OWN_KEYS = OWN_KEYS.map((own) => own.toLowerCase());
 
 /** Unknown keys are for others, unless they look like ours: `rundir` would silently leave the records elsewhere. */
@@ -47,10 +46,6 @@ export function forgiveKeys<T>(json: JsonObject, parse: (json: JsonObject) => T,
 
 /** Null is what Go writes for what is not there. */
 export const isNothing = (value: unknown): value is null | undefined => value === undefined || value === null;
-
-/** Whether none of the keys is there: a schema costs time even to make. */
-export const hasNone = (json: JsonObject, keys: readonly OwnKey[]): boolean =>
-  keys.every((key) => json[key] === undefined);
 
 /** Throws `invalid` naming the first key that is not as the schema says. */
 export function checkKeys<S extends v.GenericSchema>(schema: S, json: JsonObject): v.InferOutput<S> {

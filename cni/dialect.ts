@@ -2,7 +2,7 @@ import * as v from 'valibot';
 import type { IfName } from '../proto/ids.ts';
 import { fieldFault } from './codes.ts';
 import type { CniResult } from './conf.ts';
-import { checkKeys, hasNone, isNothing, type JsonObject, keyFault } from './config-keys.ts';
+import { checkKeys, isNothing, type JsonObject, keyFault } from './config-keys.ts';
 import type { WiringConfig } from './wiring-config.ts';
 
 const FIRECRACKER = 'tc-redirect-tap';
@@ -16,11 +16,10 @@ export type Dialect =
       readonly allIps: boolean;
     };
 
-const schema = () =>
-  v.looseObject({
-    dialect: v.optional(v.picklist(['plain', FIRECRACKER])),
-    allIps: v.optional(v.boolean(), false),
-  });
+const dialectKeys = v.object({
+  dialect: v.optional(v.picklist(['plain', FIRECRACKER])),
+  allIps: v.optional(v.boolean(), false),
+});
 
 /**
  * Called by the name of tc-redirect-tap, the plugin speaks as it does unless it is told otherwise. Throws `invalid`, or
@@ -28,8 +27,7 @@ const schema = () =>
  */
 export function parseDialect(json: JsonObject, { mode, queues }: Pick<WiringConfig, 'mode' | 'queues'>): Dialect {
   const byName = json['type'] === FIRECRACKER ? FIRECRACKER : 'plain';
-  const keys = hasNone(json, ['dialect', 'allIps']) ? { allIps: false } : checkKeys(schema(), json);
-  const { dialect: kind = byName, allIps } = keys;
+  const { dialect: kind = byName, allIps } = checkKeys(dialectKeys, json);
   if (kind === 'plain') {
     if (allIps) throw keyFault(`allIps: is of dialect ${JSON.stringify(FIRECRACKER)} alone`, 'allIps');
     return { kind };

@@ -4,7 +4,7 @@ import type { NetworkDevice, NicConfig, NicRoute } from '../proto/network-attach
 import { absolutePath, decodeWith } from '../proto/record.ts';
 import type { Files } from '../runtime/system/port.ts';
 import { fieldFault } from './codes.ts';
-import { checkKeys, hasNone, type JsonObject } from './config-keys.ts';
+import { checkKeys, type JsonObject } from './config-keys.ts';
 import type { WiringConfig } from './wiring-config.ts';
 
 const DIRECTORY_MODE = 0o700;
@@ -22,9 +22,13 @@ const PERMANENT = 0x80;
  * Kata's file of directly attached networks (runtime-rs, `dan_conf`): where it is there, Kata looks for no interface of
  * its own. Devices that others have written stay as they are.
  */
-const danFile = () =>
-  v.looseObject({ netns: v.optional(v.string()), devices: v.array(v.looseObject({ name: v.string() })) });
-type DanFile = v.InferOutput<ReturnType<typeof danFile>>;
+const danFile = v.looseObject({
+  netns: v.optional(v.string()),
+  devices: v.array(v.looseObject({ name: v.string() })),
+});
+type DanFile = v.InferOutput<typeof danFile>;
+
+const danKeys = v.object({ kataDanDir: v.optional(absolutePath) });
 
 /** What of a pod's interface Kata is told. */
 export interface DanInterface {
@@ -39,9 +43,8 @@ export const danPath = (directory: string, containerId: string): string => `${di
 
 /** Undefined: none is written. Throws `invalid`, or the Fault of an unsupported field for what Kata cannot open. */
 export function parseKataDanDir(json: JsonObject, { mode }: Pick<WiringConfig, 'mode'>): string | undefined {
-  if (hasNone(json, ['kataDanDir'])) return undefined;
-  const { kataDanDir } = checkKeys(v.looseObject({ kataDanDir: absolutePath }), json);
-  if (mode !== 'macvtap') return kataDanDir;
+  const { kataDanDir } = checkKeys(danKeys, json);
+  if (kataDanDir === undefined || mode !== 'macvtap') return kataDanDir;
   throw fieldFault('kataDanDir', kataDanDir, 'with mode "macvtap": Kata opens TAPs');
 }
 
@@ -111,7 +114,7 @@ async function readDanFile(files: Files, path: string): Promise<DanFile | undefi
   if (bytes === undefined) return undefined;
   const where = `${path}: directly attached networks`;
   try {
-    return decodeWith(danFile(), JSON.parse(new TextDecoder().decode(bytes)), where);
+    return decodeWith(danFile, JSON.parse(new TextDecoder().decode(bytes)), where);
   } catch (error) {
     throw asFault(error, 'malformed', `${where} are not JSON`);
   }

@@ -17,25 +17,25 @@ const RT_SCOPE_UNIVERSE = 0;
 const RT_SCOPE_LINK = 253;
 const RTAX_ADVMSS = 8;
 
-/** Since CNI 1.1.0. */
-const numbersOfRoute = <S>(count: S) => ({ mtu: count, advmss: count, priority: count, table: count, scope: count });
-
-const schema = () => {
-  const text = v.nullish(v.string());
-  const count = v.nullish(v.pipe(v.number(), v.integer(), v.minValue(0)));
-  return v.looseObject({
-    interfaces: v.array(v.looseObject({ name: v.string(), sandbox: text, mac: text, mtu: count })),
-    ips: v.nullish(v.array(v.looseObject({ address: v.string(), interface: count, gateway: text })), []),
-    routes: v.nullish(v.array(v.looseObject({ dst: v.string(), gw: text, ...numbersOfRoute(count) })), []),
-  });
-};
+const text = v.nullish(v.string());
+const count = v.nullish(v.pipe(v.number(), v.integer(), v.minValue(0)));
+/** Its numbers: since CNI 1.1.0. */
+const route = v.object({
+  ...{ dst: v.string(), gw: text },
+  ...{ mtu: count, advmss: count, priority: count, table: count, scope: count },
+});
+const reportedResult = v.object({
+  interfaces: v.array(v.object({ name: v.string(), sandbox: text, mac: text, mtu: count })),
+  ips: v.nullish(v.array(v.object({ address: v.string(), interface: count, gateway: text })), []),
+  routes: v.nullish(v.array(route), []),
+});
 
 /**
  * The pod's interface as the plugins before describe it, where the kernel has none: behind a vhost-user socket, or of a
  * function that its driver has let go. Throws `invalid` if they do not say what a guest must know.
  */
 export function describeReportedInterface(prevResult: CniResult, ifName: IfName): PodInterface {
-  const { interfaces, ips, routes } = decodeWith(schema(), prevResult, 'prevResult');
+  const { interfaces, ips, routes } = decodeWith(reportedResult, prevResult, 'prevResult');
   const index = interfaces.findIndex(({ name, sandbox }) => name === ifName && Boolean(sandbox));
   const { mac, mtu } = interfaces[index] ?? {};
   if (!mac) {

@@ -1,6 +1,6 @@
 import * as v from 'valibot';
 import { type Capabilities, POD_ANNOTATIONS } from './capabilities.ts';
-import { checkKeys, hasNone, type JsonObject, keyFault } from './config-keys.ts';
+import { checkKeys, type JsonObject, keyFault } from './config-keys.ts';
 
 /** Which pods of a network are virtual machines': those that bear an annotation, whatever its value unless one is given. */
 export interface When {
@@ -8,14 +8,12 @@ export interface When {
   readonly value?: string | undefined;
 }
 
-const schema = () =>
-  v.looseObject({
-    when: v.strictObject({ annotation: v.pipe(v.string(), v.minLength(1)), value: v.optional(v.string()) }),
-  });
+const whenKeys = v.object({
+  when: v.optional(v.strictObject({ annotation: v.pipe(v.string(), v.minLength(1)), value: v.optional(v.string()) })),
+});
 
 /** Undefined: every pod. Throws `invalid`. */
-export const parseWhen = (json: JsonObject): When | undefined =>
-  hasNone(json, ['when']) ? undefined : checkKeys(schema(), json).when;
+export const parseWhen = (json: JsonObject): When | undefined => checkKeys(whenKeys, json).when;
 
 /** Throws `invalid` where the runtime hands on no annotations: to guess would leave a VM without a network, or break a pod. */
 export function isChosen(when: When | undefined, { annotations }: Pick<Capabilities, 'annotations'>): boolean {

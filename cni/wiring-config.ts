@@ -3,7 +3,7 @@ import type { IfName } from '../proto/ids.ts';
 import { MACVTAP_MODES, MAX_QUEUES } from '../proto/network-attachment.ts';
 import { type CniArgs, MAX_ID } from './args.ts';
 import { fieldFault } from './codes.ts';
-import { checkKeys, hasNone, type JsonObject } from './config-keys.ts';
+import { checkKeys, type JsonObject } from './config-keys.ts';
 
 /** How a pod's interface is to be wired: of the network configuration, CNI_ARGS and the runtime's capabilities. */
 export interface WiringConfig {
@@ -37,16 +37,14 @@ export interface Bandwidth {
 /** Where only CNI_ARGS or a capability say something. */
 const DEFAULTS = { mode: 'tc', macvtapMode: 'passthru', queues: 1, owner: {} } as const;
 
-const schema = () => {
-  const id = v.optional(v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(MAX_ID)));
-  return v.looseObject({
-    mode: v.optional(v.picklist(['tc', 'macvtap']), DEFAULTS.mode),
-    macvtapMode: v.optional(v.picklist(MACVTAP_MODES)),
-    queues: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(MAX_QUEUES)), DEFAULTS.queues),
-    tapOwner: id,
-    tapGroup: id,
-  });
-};
+const userId = v.optional(v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(MAX_ID)));
+const wiringKeys = v.object({
+  mode: v.optional(v.picklist(['tc', 'macvtap']), DEFAULTS.mode),
+  macvtapMode: v.optional(v.picklist(MACVTAP_MODES)),
+  queues: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(MAX_QUEUES)), DEFAULTS.queues),
+  tapOwner: userId,
+  tapGroup: userId,
+});
 
 /** CNI_ARGS are a container's: they go before the configuration, which is the network's. Throws `invalid`. */
 export function parseWiringConfig(json: JsonObject, args: CniArgs, bandwidth: Bandwidth | undefined): WiringConfig {
@@ -61,8 +59,7 @@ export function parseWiringConfig(json: JsonObject, args: CniArgs, bandwidth: Ba
 }
 
 function parseKeys(json: JsonObject): Pick<WiringConfig, 'mode' | 'macvtapMode' | 'queues'> & { owner: TapOwner } {
-  if (hasNone(json, ['mode', 'macvtapMode', 'queues', 'tapOwner', 'tapGroup'])) return DEFAULTS;
-  const { mode, macvtapMode, queues, tapOwner, tapGroup } = checkKeys(schema(), json);
+  const { mode, macvtapMode, queues, tapOwner, tapGroup } = checkKeys(wiringKeys, json);
   if (macvtapMode !== undefined && mode !== 'macvtap') {
     throw fieldFault('macvtapMode', macvtapMode, `with mode ${JSON.stringify(mode)}: it is of mode "macvtap" alone`);
   }

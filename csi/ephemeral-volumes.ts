@@ -15,7 +15,7 @@ const RETRY_MS = 15_000;
  * `left.json` in an inline volume's directory: its pod has gone, while a VM still had it. Durable, as its VM ends with the
  * node.
  */
-const leftRecord = defineRecord('inline volume without a pod', 1, () => ({ atMs: count }));
+const leftRecord = defineRecord('inline volume without a pod', 1, { atMs: count });
 
 const leftFile = ({ pool, spec }: FoundVolume) =>
   recordFile(pool.files, leftRecord, `${pool.directoryOf(spec.volumeId)}/left.json`, { durable: true });

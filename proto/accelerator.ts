@@ -14,7 +14,7 @@ export type AcceleratorWish = (typeof ACCELERATOR_WISHES)[number];
  * guest, and for no other. Written by the shim that tried it, under the lock beside it; removing it makes the next pod try
  * again.
  */
-export const acceleratorRecord = defineRecord('accelerator', 1, () => ({
+export const acceleratorRecord = defineRecord('accelerator', 1, {
   bootId: filled,
   /** Program and version. */
   vmm: filled,
@@ -26,5 +26,5 @@ export const acceleratorRecord = defineRecord('accelerator', 1, () => ({
   /** A sentence's worth, for a person. */
   reason: filled,
   triedAtMs: count,
-}));
+});
 export type AcceleratorRecord = ReturnType<typeof acceleratorRecord.decode>;

@@ -8,7 +8,7 @@ const file = v.strictObject({ file: filled, sha256: filled });
  * against the manifest's own directory. Files carry their hash in their name and are never rewritten in place: running
  * VMs keep theirs.
  */
-export const guestManifestRecord = defineRecord('guest manifest', 1, () => ({
+export const guestManifestRecord = defineRecord('guest manifest', 1, {
   kernelVersion: filled,
   /** Uncompressed ELF with a PVH note: a second faster under TCG than a bzImage. */
   kernel: file,
@@ -18,5 +18,5 @@ export const guestManifestRecord = defineRecord('guest manifest', 1, () => ({
   root: file,
   /** Debian packages of the root, `name=version`, sorted. */
   packages: v.array(filled),
-}));
+});
 export type GuestManifest = ReturnType<typeof guestManifestRecord.decode>;

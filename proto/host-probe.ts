@@ -6,7 +6,7 @@ import { defineRecord, filled } from './record.ts';
  * What `containerd-shim-berth-v2 probe` prints: what a pod VM would find on this host. Asked by `berth doctor`, so that
  * what it says is what the shim goes by.
  */
-export const hostProbeRecord = defineRecord('host probe', 1, () => ({
+export const hostProbeRecord = defineRecord('host probe', 1, {
   vmm: v.strictObject({
     version: filled,
     accelerators: v.array(v.picklist(ACCELERATORS)),
@@ -16,5 +16,5 @@ export const hostProbeRecord = defineRecord('host probe', 1, () => ({
   }),
   /** What `auto` comes to; absent unless a guest directory was named. */
   accelerator: v.optional(v.strictObject({ chosen: v.picklist(ACCELERATORS), reason: filled })),
-}));
+});
 export type HostProbe = ReturnType<typeof hostProbeRecord.decode>;

@@ -15,7 +15,7 @@ export type NetworkFeature = keyof typeof NETWORK_FEATURES;
  * /run/berth/network-capabilities.json: what the kernel was found to lack, and when. Written by cni, as ADD finds it, and
  * by `berth doctor`, which tries it all; read by STATUS. Not there while nothing is lacking.
  */
-export const networkCapabilitiesRecord = defineRecord('network capabilities', 1, () => ({
+export const networkCapabilitiesRecord = defineRecord('network capabilities', 1, {
   /** Modules are loaded anew at each boot. */
   bootId: filled,
   lacks: v.array(
@@ -25,7 +25,7 @@ export const networkCapabilitiesRecord = defineRecord('network capabilities', 1,
       foundAtMs: count,
     }),
   ),
-}));
+});
 export type NetworkCapabilities = ReturnType<typeof networkCapabilitiesRecord.decode>;
 
 /** The record after a feature was tried; undefined where nothing is lacking any more. `previous` may be of another boot. */

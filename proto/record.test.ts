@@ -2,13 +2,13 @@ import { describe, expect, it } from 'vitest';
 import { parseVolumeId } from './ids.ts';
 import { absolutePath, count, defineRecord, filled, id, texts } from './record.ts';
 
-const codec = defineRecord('thing', 2, () => ({
+const codec = defineRecord('thing', 2, {
   volumeId: id(parseVolumeId),
   path: absolutePath,
   sizeBytes: count,
   note: filled,
   labels: texts,
-}));
+});
 const thing = { volumeId: parseVolumeId('pool.node.v1'), path: '/a', sizeBytes: 7, note: 'x', labels: { a: 'b' } };
 const withChange = (change: Record<string, unknown>) => JSON.stringify({ v: 2, ...thing, ...change });
 

@@ -13,16 +13,13 @@ export interface RecordCodec<T> {
 
 type Entries = v.ObjectEntries;
 
-/** `entries` are made when a record is first read: a program that only writes one need not pay for its schema. */
 export function defineRecord<E extends Entries>(
   kind: string,
   version: number,
-  entries: () => E,
+  entries: E,
 ): RecordCodec<v.InferOutput<v.StrictObjectSchema<E, undefined>>> {
-  const makeSchema = () => v.strictObject(entries());
-  type Schema = ReturnType<typeof makeSchema>;
-  type T = v.InferOutput<Schema>;
-  let schema: Schema | undefined;
+  const schema = v.strictObject(entries);
+  type T = v.InferOutput<typeof schema>;
   return {
     kind,
     version,
@@ -34,7 +31,6 @@ export function defineRecord<E extends Entries>(
           fields: { source, kind },
         });
       }
-      schema ??= makeSchema();
       return decodeWith(schema, rest, `${source}: ${kind}`);
     },
   };

@@ -14,7 +14,7 @@ export type ProcessIdentity = v.InferOutput<typeof processIdentitySchema>;
  * /run/berth/pods/<sandbox id>/pod.json: one pod VM. Written by the pod's shim alone, removed when the pod has ended.
  * Read by the CLI, and by a new shim of the id when the one that wrote it was killed: it takes the record over.
  */
-export const sandboxRecord = defineRecord('sandbox', 3, () => ({
+export const sandboxRecord = defineRecord('sandbox', 3, {
   id: id(parseSandboxId),
   podUid: id(parsePodUid),
   state: v.picklist(SANDBOX_STATES),
@@ -57,6 +57,6 @@ export const sandboxRecord = defineRecord('sandbox', 3, () => ({
   ),
   /** Why it is `failed`, for a person. */
   failure: v.optional(v.string()),
-}));
+});
 export type Sandbox = ReturnType<typeof sandboxRecord.decode>;
 export type SandboxContainer = Sandbox['containers'][number];

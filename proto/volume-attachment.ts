@@ -11,7 +11,7 @@ export type VolumeMode = (typeof VOLUME_MODES)[number];
  * /run/berth/volumes/<pod UID>/<key>.json: a volume published at a path for a pod. Written by csi in NodePublishVolume,
  * removed in NodeUnpublishVolume; read by the runtime, which finds there what the placeholder at the path stands for.
  */
-export const volumeAttachmentRecord = defineRecord('volume attachment', 2, () => ({
+export const volumeAttachmentRecord = defineRecord('volume attachment', 2, {
   volumeId: id(parseVolumeId),
   podUid: id(parsePodUid),
   /** `target_path` of NodePublishVolume, as the mount source of a container names it. */
@@ -28,7 +28,7 @@ export const volumeAttachmentRecord = defineRecord('volume attachment', 2, () =>
   device: v.optional(v.strictObject({ major: count, minor: count })),
   /** Group that is to own the content (VOLUME_MOUNT_GROUP; a pod's fsGroup). */
   fsGroup: v.optional(count),
-}));
+});
 export type VolumeAttachment = ReturnType<typeof volumeAttachmentRecord.decode>;
 
 /** Pod UID under which csi files a publication that names no pod (`podInfoOnMount` is off). */

@@ -13,7 +13,7 @@ import { count, defineRecord, filled } from './record.ts';
  * - `raw`: a guest had the disk as a block device, and may have written anything; never formatted, but a file system
  *   that it made is mounted.
  */
-export const volumeFilesystemRecord = defineRecord('volume filesystem', 1, () => ({
+export const volumeFilesystemRecord = defineRecord('volume filesystem', 1, {
   state: v.picklist(['never', 'formatting', 'formatted', 'raw']),
   /** Of the file system, once `formatted`. */
   uuid: v.optional(filled),
@@ -31,5 +31,5 @@ export const volumeFilesystemRecord = defineRecord('volume filesystem', 1, () =>
   ),
   /** Why the file system could not be used the last time, for a person; absent when it could. */
   problem: v.optional(v.string()),
-}));
+});
 export type VolumeFilesystem = ReturnType<typeof volumeFilesystemRecord.decode>;

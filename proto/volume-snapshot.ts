@@ -13,7 +13,7 @@ const CONSISTENCIES = ['frozen', 'detached', 'crash'] as const;
  * `snapshot.json` in a snapshot's directory, `<pool>/snapshots/<snapshot id>/`, beside `image.raw` and `fs.json` (the
  * state of the volume's file system when it was taken). Written by csi; durable.
  */
-export const volumeSnapshotRecord = defineRecord('volume snapshot', 1, () => ({
+export const volumeSnapshotRecord = defineRecord('volume snapshot', 1, {
   snapshotId: id(parseSnapshotId),
   /** The `name` of CreateSnapshot: its idempotency key. Of a member of a group: the group's, and the volume. */
   name: filled,
@@ -27,7 +27,7 @@ export const volumeSnapshotRecord = defineRecord('volume snapshot', 1, () => ({
   remark: v.string(),
   /** Id of the group snapshot that it is a part of. */
   groupId: v.optional(filled),
-}));
+});
 export type VolumeSnapshot = ReturnType<typeof volumeSnapshotRecord.decode>;
 
 export const SNAPSHOT_FILES = { record: 'snapshot.json', filesystem: 'fs.json', image: 'image.raw' } as const;

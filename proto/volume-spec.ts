@@ -20,7 +20,7 @@ export type AccessMode = (typeof ACCESS_MODES)[number];
  * `spec.json` in the volume's directory: what the volume is. Written by csi when the volume is created, grown or
  * modified; durable. Names of the files beside it are fixed: see VOLUME_FILES.
  */
-export const volumeSpecRecord = defineRecord('volume spec', 2, () => ({
+export const volumeSpecRecord = defineRecord('volume spec', 2, {
   volumeId: id(parseVolumeId),
   /** The `name` of CreateVolume: its idempotency key. */
   name: filled,
@@ -43,7 +43,7 @@ export const volumeSpecRecord = defineRecord('volume spec', 2, () => ({
   /** Made by NodePublish for one pod, and gone with its NodeUnpublish. */
   isEphemeral: v.boolean(),
   createdAtMs: count,
-}));
+});
 export type VolumeSpec = ReturnType<typeof volumeSpecRecord.decode>;
 
 /** Files of a volume's directory in a pool. `lease` is locked with flock(2), and never replaced: its inode is the lock. */

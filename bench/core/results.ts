@@ -30,11 +30,11 @@ const experiment = () =>
   });
 
 /** What `npm run bench` writes and performance.md is made of. */
-export const benchResults = defineRecord('benchmark results', 1, () => ({
+export const benchResults = defineRecord('benchmark results', 1, {
   suite: filled,
   machine: machine(),
   experiments: v.array(experiment()),
-}));
+});
 export type BenchResults = ReturnType<typeof benchResults.decode>;
 export type ExperimentResults = BenchResults['experiments'][number];
 

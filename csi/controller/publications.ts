@@ -10,12 +10,12 @@ import { mapConcurrently } from '../map-concurrently.ts';
 import type { FoundVolume, Volumes } from '../volumes.ts';
 
 /** `published.json` in the volume's directory: the node that a controller published it to. Durable. */
-const publicationRecord = defineRecord('controller publication', 1, () => ({
+const publicationRecord = defineRecord('controller publication', 1, {
   nodeId: filled,
   readOnly: v.boolean(),
   accessMode: v.picklist(ACCESS_MODES),
   volumeMode: v.picklist(VOLUME_MODES),
-}));
+});
 export type Publication = ReturnType<typeof publicationRecord.decode>;
 
 const FILE = 'published.json';

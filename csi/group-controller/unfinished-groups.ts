@@ -13,10 +13,10 @@ import { ensureNoTemporaryFiles } from '../../runtime/system/temporary-files.ts'
  * nothing may stay. Of a whole group there is no record but its members' own, which name it: a state directory that is
  * lost costs no snapshot.
  */
-const unfinishedGroupRecord = defineRecord('unfinished group snapshot', 1, () => ({
+const unfinishedGroupRecord = defineRecord('unfinished group snapshot', 1, {
   groupId: filled,
   snapshotIds: v.array(id(parseSnapshotId)),
-}));
+});
 
 const SUFFIX = '.json';
 

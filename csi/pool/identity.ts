@@ -6,7 +6,7 @@ import { recordFile } from '../../runtime/system/record-file.ts';
 import { ensureNoTemporaryFiles } from '../../runtime/system/temporary-files.ts';
 
 /** `pool.json` in a pool, and `pools/<name>.json` in the state directory: which pool goes by the name. Durable. */
-const poolIdentityRecord = defineRecord('pool identity', 1, () => ({ id: filled }));
+const poolIdentityRecord = defineRecord('pool identity', 1, { id: filled });
 
 export interface PoolPlace {
   readonly name: string;

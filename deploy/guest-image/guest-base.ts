@@ -13,7 +13,7 @@ import { BOOT_MODULES, GUEST_TREE, MAKE_IMMUTABLE, ROOT_MODULES } from './guest-
 import { type ModuleIndex, moduleName, planModuleOrder } from './module-order.ts';
 import { takePackages } from './packages.ts';
 
-const guestBaseRecord = defineRecord('guest base', 1, () => ({
+const guestBaseRecord = defineRecord('guest base', 1, {
   kernelVersion: filled,
   kernelSha256: filled,
   rootSha256: filled,
@@ -21,7 +21,7 @@ const guestBaseRecord = defineRecord('guest base', 1, () => ({
   bootModules: v.array(filled),
   /** `name=version`, sorted. */
   packages: v.array(filled),
-}));
+});
 
 /** What a pod VM boots, all but the agent: made once per machine and list of packages. */
 export type GuestBase = ReturnType<typeof guestBaseRecord.decode> & {

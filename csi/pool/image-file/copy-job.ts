@@ -17,7 +17,7 @@ import { writeDurably } from './new-files.ts';
 import type { PoolState } from './state.ts';
 
 /** `progress.json` beside a copy in the making: what comes before the offset is copied. Durable; csi alone reads it. */
-const copyProgressRecord = defineRecord('copy progress', 1, () => ({ copiedTo: count }));
+const copyProgressRecord = defineRecord('copy progress', 1, { copiedTo: count });
 const PROGRESS = 'progress.json';
 
 export interface CopyWatch {
