@@ -6,8 +6,6 @@ const TYPES = 128;
 /** Without NLA_F_NESTED and NLA_F_NET_BYTEORDER. */
 const TYPE_MASK = 0x3fff;
 
-const u16 = (bytes: Uint8Array, at: number): number => (bytes[at] ?? 0) | ((bytes[at + 1] ?? 0) << 8);
-
 /** The structure of `bytes` bytes that a message begins with. Throws `malformed` when it is cut off. */
 export function fixedPart(payload: Uint8Array, bytes: number): DataView {
   if (payload.length < bytes) {
@@ -40,27 +38,37 @@ export class Attributes {
 
   bytes(type: number): Uint8Array | undefined {
     const at = this.places[type];
-    if (!at) return undefined;
-    const header = at - HEADER_BYTES;
-    return this.message.subarray(at, header + u16(this.message, header));
+    return at ? this.message.subarray(at, this.endOf(at)) : undefined;
   }
 
+  // Numbers and texts are read where they are: a subarray takes the engine longer than either.
+
   u32(type: number): number | undefined {
-    const bytes = this.bytes(type);
-    if (bytes === undefined || bytes.length < 4) return undefined;
-    return u16(bytes, 0) + u16(bytes, 2) * 0x10000;
+    const at = this.places[type];
+    if (!at || this.endOf(at) < at + 4) return undefined;
+    return this.u16At(at) + this.u16At(at + 2) * 0x10000;
   }
 
   /** Up to the first zero byte. */
   text(type: number): string | undefined {
-    const bytes = this.bytes(type);
-    if (bytes === undefined) return undefined;
-    const end = bytes.indexOf(0);
-    return new TextDecoder().decode(end < 0 ? bytes : bytes.subarray(0, end));
+    const at = this.places[type];
+    if (!at) return undefined;
+    const end = this.endOf(at);
+    const zero = this.message.indexOf(0, at);
+    return new TextDecoder().decode(this.message.subarray(at, zero < 0 || zero > end ? end : zero));
   }
 
   nested(type: number): Attributes | undefined {
     const bytes = this.bytes(type);
     return bytes === undefined ? undefined : new Attributes(bytes);
+  }
+
+  /** Where the attribute ends whose data begins at `at`. */
+  private endOf(at: number): number {
+    return at - HEADER_BYTES + this.u16At(at - HEADER_BYTES);
+  }
+
+  private u16At(at: number): number {
+    return (this.message[at] ?? 0) | ((this.message[at + 1] ?? 0) << 8);
   }
 }

@@ -41,33 +41,48 @@ export class MessageBuilder {
   }
 
   attribute(type: number, write: (attribute: this) => unknown): this {
-    const start = this.length;
-    this.u16(0).u16(type);
+    const start = this.begin(type);
     write(this);
-    this.view.setUint16(start, this.length - start, true);
-    while (this.length % ALIGNMENT !== 0) this.u8(0);
-    return this;
+    return this.end(start);
   }
 
+  // Without a function of their own: most attributes are these.
+
   u8Attribute(type: number, value: number): this {
-    return this.attribute(type, () => this.u8(value));
+    const start = this.begin(type);
+    return this.u8(value).end(start);
   }
 
   u32Attribute(type: number, value: number): this {
-    return this.attribute(type, () => this.u32(value));
+    const start = this.begin(type);
+    return this.u32(value).end(start);
   }
 
   bytesAttribute(type: number, bytes: Uint8Array): this {
-    return this.attribute(type, () => this.bytes(bytes));
+    const start = this.begin(type);
+    return this.bytes(bytes).end(start);
   }
 
   /** A string as the kernel reads it: UTF-8, ended by a zero byte. */
   textAttribute(type: number, text: string): this {
-    return this.attribute(type, () => this.bytes(new TextEncoder().encode(text)).u8(0));
+    const start = this.begin(type);
+    return this.bytes(new TextEncoder().encode(text)).u8(0).end(start);
   }
 
   finish(): Uint8Array<ArrayBuffer> {
     return this.buffer.slice(0, this.length);
+  }
+
+  private begin(type: number): number {
+    const start = this.length;
+    this.u16(0).u16(type);
+    return start;
+  }
+
+  private end(start: number): this {
+    this.view.setUint16(start, this.length - start, true);
+    while (this.length % ALIGNMENT !== 0) this.u8(0);
+    return this;
   }
 
   private reserve(bytes: number): void {
