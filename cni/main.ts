@@ -133,4 +133,5 @@ async function readInput(verb: Verb): Promise<string> {
   return verb === 'VERSION' && text.trim() === '' ? '{}' : text;
 }
 
+sys.isBrief = true;
 sys.main = () => void main();

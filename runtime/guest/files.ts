@@ -4,7 +4,8 @@ import { O, sys } from '../system/native/sys.ts';
 
 /** The text of a file in memory or of the kernel's; undefined if there is none. */
 export function readText(path: string): string | undefined {
-  return forgive(['ENOENT', 'ENOTDIR'], undefined, () => sys.utf8Decode(sys.readFile(path)));
+  const bytes = sys.findFile(path);
+  return bytes === null ? undefined : sys.utf8Decode(bytes);
 }
 
 /** Writes a file in memory, or a switch of the kernel's: in place, since nobody reads it meanwhile. */

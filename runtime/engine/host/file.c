@@ -33,33 +33,42 @@ SYS_VERB(sys_receive) {
   // MSG_TRUNC: the whole length, whatever would fit.
   ssize_t length = RETRY_INTERRUPTED(recv(fd, NULL, 0, MSG_PEEK | MSG_TRUNC));
   if (length < 0) return answer_io(ctx, "recv", NULL, length);
-  uint8_t *data = checked_realloc(NULL, (size_t)length, 1);
+  uint8_t *data = resize_buffer(ctx, NULL, (size_t)length);
   length = RETRY_INTERRUPTED(recv(fd, data, (size_t)length, 0));
   if (length >= 0) return adopt_bytes(ctx, data, (size_t)length);
   int number = errno;
-  free(data);
+  js_free(ctx, data);
   return throw_errno(ctx, "recv", NULL, number);
 }
 
-SYS_VERB(sys_read_file) {
-  ARGUMENTS(a);
-  if (!get_arguments(ctx, argv, "s", &a)) return JS_EXCEPTION;
-  int fd = RETRY_INTERRUPTED(open(a.texts[0], O_RDONLY | O_CLOEXEC));
-  if (fd < 0) return throw_errno(ctx, "open", a.texts[0], errno);
+static JSValue read_to_end(JSContext *ctx, int fd, const char *path) {
   // The size of files in /proc is 0: read until the end, whatever stat says.
-  size_t capacity = 8192, length = 0;
-  uint8_t *data = checked_realloc(NULL, capacity, 1);
+  size_t capacity = 4096, length = 0;
+  uint8_t *data = resize_buffer(ctx, NULL, capacity);
   ssize_t count;
   while ((count = RETRY_INTERRUPTED(read(fd, data + length, capacity - length))) > 0) {
     length += (size_t)count;
-    if (length == capacity) data = checked_realloc(data, capacity *= 2, 1);
+    if (length == capacity) data = resize_buffer(ctx, data, capacity *= 2);
   }
   int number = errno;
   close(fd);
   if (count == 0) return adopt_bytes(ctx, data, length);
-  free(data);
-  return throw_errno(ctx, "read", a.texts[0], number);
+  js_free(ctx, data);
+  return throw_errno(ctx, "read", path, number);
 }
+
+static JSValue read_file(JSContext *ctx, JSValueConst *argv, bool may_be_absent) {
+  ARGUMENTS(a);
+  if (!get_arguments(ctx, argv, "s", &a)) return JS_EXCEPTION;
+  int fd = RETRY_INTERRUPTED(open(a.texts[0], O_RDONLY | O_CLOEXEC));
+  if (fd >= 0) return read_to_end(ctx, fd, a.texts[0]);
+  if (may_be_absent && (errno == ENOENT || errno == ENOTDIR)) return JS_NULL;
+  return throw_errno(ctx, "open", a.texts[0], errno);
+}
+
+SYS_VERB(sys_read_file) { return read_file(ctx, argv, false); }
+
+SYS_VERB(sys_find_file) { return read_file(ctx, argv, true); }
 
 SYS_VERB(sys_readlink) {
   ARGUMENTS(a);
@@ -140,5 +149,5 @@ SYS_VERB(sys_give_to_group) {
 
 VERBS(file_verbs, SYS_ENTRY("pipe", sys_pipe), SYS_ENTRY("getsockopt", sys_getsockopt),
       SYS_ENTRY("receive", sys_receive), SYS_ENTRY("readFile", sys_read_file),
-      SYS_ENTRY("readlink", sys_readlink), SYS_ENTRY("readdir", sys_readdir),
+      SYS_ENTRY("findFile", sys_find_file), SYS_ENTRY("readlink", sys_readlink), SYS_ENTRY("readdir", sys_readdir),
       SYS_ENTRY("giveToGroup", sys_give_to_group))

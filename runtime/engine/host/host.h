@@ -48,6 +48,7 @@ typedef struct Program {
   JSRuntime *runtime;
   JSContext *ctx;
   JSValue main;
+  bool is_brief;
 } Program;
 
 extern const JSMallocFunctions allocator;
@@ -114,7 +115,9 @@ void free_list(List *list);
 // ---- Values
 
 JSValue new_bytes(JSContext *ctx, const void *data, size_t length);
-// Takes `data`, from malloc, over.
+// Of the engine's memory; NULL is a buffer of no size. Ends the program if there is none.
+uint8_t *resize_buffer(JSContext *ctx, uint8_t *data, size_t size);
+// Takes such a buffer over.
 JSValue adopt_bytes(JSContext *ctx, uint8_t *data, size_t length);
 // These end the program if they fail, which they do for want of memory only.
 JSValue new_object(JSContext *ctx);

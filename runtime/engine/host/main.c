@@ -53,8 +53,9 @@ static Program load_program(void) {
   for (size_t i = 0; i < sizeof tables / sizeof *tables; i++) add_verbs(ctx, sys, tables[i]);
   JSValue main = JS_GetPropertyStr(ctx, sys, "main");
   if (!JS_IsFunction(ctx, main)) die("the program does not set sys.main");
+  JSValue is_brief = JS_GetPropertyStr(ctx, sys, "isBrief");
   JS_FreeValue(ctx, sys);
-  return (Program){JS_GetRuntime(ctx), ctx, main};
+  return (Program){JS_GetRuntime(ctx), ctx, main, JS_ToBool(ctx, is_brief)};
 }
 
 int main(int argc, char **argv) {

@@ -41,10 +41,10 @@ SYS_VERB(sys_getrandom) {
   if (!get_arguments(ctx, argv, "i", &a)) return JS_EXCEPTION;
   size_t length = (size_t)a.numbers[0];
   if (length > RANDOM_MAX) return JS_ThrowRangeError(ctx, "too many random bytes");
-  uint8_t *data = checked_realloc(NULL, length, 1);
+  uint8_t *data = resize_buffer(ctx, NULL, length);
   // Only a signal handler could make it short, and there is none.
   if (getrandom(data, length, 0) == (ssize_t)length) return adopt_bytes(ctx, data, length);
-  free(data);
+  js_free(ctx, data);
   return throw_errno(ctx, "getrandom", NULL, errno);
 }
 

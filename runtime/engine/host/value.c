@@ -15,11 +15,19 @@ JSValue new_bytes(JSContext *ctx, const void *data, size_t length) {
   return view_bytes(ctx, JS_NewArrayBufferCopy(ctx, data, length));
 }
 
-static void free_adopted(JSRuntime *runtime, void *opaque, void *data) { free(data); }
+static void free_adopted(JSRuntime *runtime, void *opaque, void *data) {
+  js_free_rt(runtime, data);
+}
+
+uint8_t *resize_buffer(JSContext *ctx, uint8_t *data, size_t size) {
+  uint8_t *resized = js_realloc(ctx, data, size ? size : 1);
+  if (!resized) die_uncaught(ctx);
+  return resized;
+}
 
 JSValue adopt_bytes(JSContext *ctx, uint8_t *data, size_t length) {
   JSValue buffer = JS_NewArrayBuffer(ctx, data, length, free_adopted, NULL, false);
-  if (JS_IsException(buffer)) free(data);
+  if (JS_IsException(buffer)) js_free(ctx, data);
   return view_bytes(ctx, buffer);
 }
 

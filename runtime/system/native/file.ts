@@ -31,8 +31,7 @@ export function replaceFile(path: string, data: Uint8Array, { mode, durable }: W
 export function removeEntry(path: string, { durable }: { durable: boolean }): boolean {
   return attempt(`could not remove ${path}`, () => {
     const removed = forgive(['ENOENT', 'ENOTDIR'], false, () => {
-      const isDirectory = ((sys.lstat(path)?.mode ?? 0) & S_IFMT) === S_IF.DIR;
-      if (isDirectory) sys.rmdir(path);
+      if (((sys.lstat(path)?.mode ?? 0) & S_IFMT) === S_IF.DIR) sys.rmdir(path);
       else sys.unlink(path);
       return true;
     });
@@ -48,11 +47,12 @@ export function ensureDirectory(path: string, mode: number): void {
 }
 
 function makeParents(path: string, mode: number): void {
+  if (isDirectory(path)) return;
   try {
     sys.mkdir(path, mode);
     failpoint('directory.made');
   } catch (error) {
-    if (isErrno(error, 'EEXIST') && ((sys.stat(path)?.mode ?? 0) & S_IFMT) === S_IF.DIR) return;
+    if (isErrno(error, 'EEXIST') && isDirectory(path)) return;
     const parent = parentOf(path);
     // In some file systems (procfs) mkdir answers ENOENT although the parent is there.
     if (!isErrno(error, 'ENOENT') || sys.stat(parent) !== null) throw error;
@@ -60,6 +60,8 @@ function makeParents(path: string, mode: number): void {
     makeParents(path, mode);
   }
 }
+
+const isDirectory = (path: string): boolean => ((sys.stat(path)?.mode ?? 0) & S_IFMT) === S_IF.DIR;
 
 /** Writes to a descriptor that blocks: a regular file. */
 export function writeAll(fd: number, data: Uint8Array): void {

@@ -8,8 +8,7 @@ export const ABSENCE = ['ENOENT', 'ENOTDIR'];
 
 /** The port's file verbs on the native host. They block the loop while the disk works. */
 export const nativeFiles: Files = {
-  readFile: async (path) =>
-    attempt(`could not read ${path}`, () => forgive(ABSENCE, undefined, () => sys.readFile(path))),
+  readFile: async (path) => attempt(`could not read ${path}`, () => sys.findFile(path) ?? undefined),
   writeFile: async (path, data, options) => replaceFile(path, data, options),
   remove: async (path, options = { durable: false }) => removeEntry(path, options),
   list: async (directory) =>

@@ -67,6 +67,11 @@ export interface Sys {
    * what is below Text.
    */
   main: () => void;
+  /**
+   * Of a program that lives for milliseconds: its memory comes at once, and not page by page, each for a fault. Others
+   * share the pages that they do not write to.
+   */
+  isBrief: boolean;
 
   // Loop. A watch stays until replaced; null, null removes it. close() removes it too.
   watch(fd: number, readable: (() => void) | null, writable: (() => void) | null): void;
@@ -91,6 +96,8 @@ export interface Sys {
   write(fd: number, buffer: Uint8Array, offset?: number, length?: number): number;
   /** The whole file. Throws ENOENT. */
   readFile(path: string): Uint8Array;
+  /** The whole file; null when there is none (ENOENT, ENOTDIR). */
+  findFile(path: string): Uint8Array | null;
   fsync(fd: number): void;
   ftruncate(fd: number, length: number): void;
   fallocate(fd: number, mode: number, offset: number, length: number): void;
