@@ -18,6 +18,7 @@ const OWN_KEYS = [
   'kataDanDir',
   'when',
 ] as const;
+type OwnKey = (typeof OWN_KEYS)[number];
 const BARE_OWN_KEYS = OWN_KEYS.map((own) => own.toLowerCase());
 
 /** Unknown keys are for others, unless they look like ours: `rundir` would silently leave the records elsewhere. */
