@@ -1,6 +1,5 @@
 import { networkAttachmentKey, tapAlias } from '../proto/network-attachment.ts';
 import type { NetworkFeature } from '../proto/network-capabilities.ts';
-import { runPaths } from '../proto/paths.ts';
 import { readBootId } from '../runtime/system/boot-id.ts';
 import type { Log } from '../runtime/system/log.ts';
 import { openNetlink } from '../runtime/system/netlink/socket.ts';
@@ -14,7 +13,6 @@ import { variableFault } from './codes.ts';
 import type { ChainInput, CniResult, NetworkConfig } from './conf.ts';
 import { addGuestEnd, type Dialect } from './dialect.ts';
 import type { PodAttachment } from './env.ts';
-import { ensureNoFormerRecords } from './former-records.ts';
 import { findHeldHere } from './held.ts';
 import { currentNetnsId, enterNetns } from './netns.ts';
 import { type AddPlan, describesInterface, planAdd } from './plan.ts';
@@ -40,7 +38,6 @@ export interface AddCall {
 export async function add(call: AddCall): Promise<CniResult> {
   const { attachment, config, chain, dialect } = call;
   const { plan, ...place } = await prepare(call);
-  await ensureNoFormerRecords(call, runPaths(config.runDirectory).networks, plan.wiring, place.links);
   const { leftTo } = plan.wiring.bandwidth ?? {};
   if (leftTo !== undefined) call.log.warn('bandwidth is limited already, not limiting it too', { by: leftTo });
   const wire = async (undo: Undo): Promise<CniResult> => {

@@ -2,6 +2,7 @@ import { describeError, Fault } from '../proto/fault.ts';
 import { type NetworkAttachment, networkAttachmentKey, networkAttachmentRecord } from '../proto/network-attachment.ts';
 import { runPaths } from '../proto/paths.ts';
 import type { Log } from '../runtime/system/log.ts';
+import { isAbsence } from '../runtime/system/native/errors.ts';
 import type { Files } from '../runtime/system/port.ts';
 import { type RecordFile, recordFile } from '../runtime/system/record-file.ts';
 import { ensureNoTemporaryFiles } from '../runtime/system/temporary-files.ts';
@@ -12,7 +13,8 @@ const DIRECTORY_MODE = 0o700;
 
 /**
  * The record of an attachment. The directory is made when it is first written to. Verbs of one attachment come one after
- * another, so what a killed one was writing is nobody's when the next one saves or removes.
+ * another, so what a killed one was writing is nobody's when the record is removed; until then it does no harm, and to look
+ * for it would take ADD longer with every pod of the node.
  */
 export function attachmentFile(
   files: Files,
@@ -23,16 +25,16 @@ export function attachmentFile(
   const key = networkAttachmentKey({ network: config.network, ...attachment });
   const name = `${key}.json`;
   const file = recordFile(files, networkAttachmentRecord, `${networks}/${name}`, { durable: false });
-  let isPrepared = false;
   return {
     ...file,
     async save(record) {
-      if (!isPrepared) {
+      try {
+        await file.save(record);
+      } catch (error) {
+        if (!isAbsence(error)) throw error;
         await files.makeDirectory(networks, DIRECTORY_MODE);
-        await ensureNoTemporaryFiles(files, networks, name);
-        isPrepared = true;
+        await file.save(record);
       }
-      await file.save(record);
     },
     async remove() {
       await ensureNoTemporaryFiles(files, networks, name);

@@ -1,10 +1,11 @@
 import type { NetworkAttachment, NicAddress, NicConfig } from '../proto/network-attachment.ts';
 import { ensureAddress, ensureNoAddress, listAddresses } from '../runtime/system/netlink/address.ts';
 import { forgiving, type Netlink } from '../runtime/system/netlink/connection.ts';
-import { changeLink, type LinkRef } from '../runtime/system/netlink/link.ts';
+import { changeLink, type Link, type LinkRef } from '../runtime/system/netlink/link.ts';
 import { replaceNeighbour } from '../runtime/system/netlink/neighbour.ts';
 import { replaceRoute } from '../runtime/system/netlink/route.ts';
 import { hasIpv6, switchIpv6 } from './silence.ts';
+import { canHaveGivenUp } from './spare-mac.ts';
 
 const NO_WAY = ['ENETDOWN', 'ENETUNREACH', 'EHOSTUNREACH', 'EINVAL'];
 /** RTPROT_KERNEL: a route that came with an address. */
@@ -18,8 +19,9 @@ export function giveUpIdentity(netlink: Netlink, link: LinkRef, spareMac: string
 }
 
 /** Gives back what the record says that the interface gave up. After the device that had it is gone. */
-export function restoreIdentity(netlink: Netlink, link: LinkRef, { nic, gaveUp }: NetworkAttachment): void {
-  if (nic === undefined || gaveUp === undefined) return;
+export function restoreIdentity(netlink: Netlink, link: Link, record: NetworkAttachment): void {
+  const { nic, gaveUp } = record;
+  if (nic === undefined || gaveUp === undefined || !canHaveGivenUp(record, link.mac)) return;
   changeLink(netlink, link, { mac: nic.mac });
   if (gaveUp.hadIpv6) switchIpv6(link, true);
   for (const address of nic.addresses) {

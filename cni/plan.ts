@@ -16,6 +16,7 @@ import { findHeld, inUseFault } from './held.ts';
 import { danPath } from './kata-dan.ts';
 import { toNicConfig } from './nic.ts';
 import type { PodInterface } from './pod-interface.ts';
+import { canHaveGivenUp } from './spare-mac.ts';
 import type { Surroundings } from './surroundings.ts';
 import { needsIngress, type Step, wire } from './wire.ts';
 import type { WiringConfig } from './wiring-config.ts';
@@ -125,5 +126,6 @@ function refuseDownLink({ name, up }: Link): void {
 }
 
 function isOfInterface(record: NetworkAttachment | undefined, request: AddRequest, link: Link): boolean {
-  return record !== undefined && record.ifIndex === link.index && describesInterface(record, request);
+  if (record === undefined || record.ifIndex !== link.index || !describesInterface(record, request)) return false;
+  return record.gaveUp === undefined || canHaveGivenUp(record, link.mac);
 }

@@ -4,6 +4,7 @@ import type { TokenBucket } from '../runtime/system/netlink/qdisc.ts';
 import { ifbName } from './device-names.ts';
 import type { PodInterface } from './pod-interface.ts';
 import { toTokenBucket } from './shape.ts';
+import { toSpareMac } from './spare-mac.ts';
 import type { TapOwner } from './wiring-config.ts';
 
 /** One change of ADD. Each leaves what it finds done, so that ADD can be repeated after a crash at any point. */
@@ -128,10 +129,3 @@ function bucketOf({ bandwidth }: Wanted, way: 'ingress' | 'egress', mtu: number)
 
 export const needsIngress = (wanted: Wanted): boolean =>
   wanted.device.kind === 'tap' || (wanted.device.kind === 'macvtap' && bucketOf(wanted, 'ingress', 0) !== undefined);
-
-/** A MAC of its own for an interface that gave its own away: of the local kind, and the same each time. */
-function toSpareMac(mac: string): string {
-  const [first = '', ...rest] = mac.split(':');
-  const octet = (Number.parseInt(first, 16) | 0x02) ^ 0x04;
-  return [octet.toString(16).padStart(2, '0'), ...rest].join(':');
-}

@@ -13,17 +13,18 @@ import { readNetworks } from './attached-networks.ts';
 const PATH = '/run/netns/a';
 const NETNS = { fd: 9, id: '4:100', close: () => {} };
 const run = runPaths('/run/berth');
+const TAP = { kind: 'tap', name: parseIfName('tap0'), queues: 1 } as const;
 
-const attachment = (network: string, netnsPath: string, netnsId: string): NetworkAttachment => ({
+const attachment = (network: string, netnsPath: string, netnsId: string, containerId = 'c'): NetworkAttachment => ({
   state: 'wiring',
   network: parseNetworkName(network),
-  containerId: parseCniContainerId('c'),
+  containerId: parseCniContainerId(containerId),
   ifName: parseIfName('eth0'),
   netnsPath,
   netnsId,
   bootId: 'b',
   ifIndex: 2,
-  device: { kind: 'tap', name: parseIfName('tap0'), queues: 1 },
+  device: TAP,
   ownsIngress: true,
 });
 
@@ -54,6 +55,19 @@ describe('networks of a namespace', () => {
       aliasOf('one'),
     );
     expect(found.map(({ network }) => network)).toEqual(['one']);
+  });
+
+  it('are those of the container whose TAP is here, not of one whose namespace had the inode before', async () => {
+    const former = attachment('one', '/run/netns/former', '4:100', 'former');
+    const found = await read([former, attachment('one', PATH, '4:100')], aliasOf('one'));
+    expect(found.map(({ containerId }) => containerId)).toEqual(['c']);
+    await expect(read([former], aliasOf('one'))).rejects.toMatchObject({ code: 'precondition' });
+  });
+
+  it('are refused where one of a container is gone, though another is here', async () => {
+    const second = { ...attachment('two', PATH, '4:100'), device: { ...TAP, name: parseIfName('tap1') } };
+    const reading = read([attachment('one', PATH, '4:100'), second], aliasOf('one'));
+    await expect(reading).rejects.toMatchObject({ message: expect.stringContaining('TAP tap1 is gone') });
   });
 
   it('are not in the way of a record of another pod that cannot be read', async () => {

@@ -33,13 +33,29 @@ export async function readNetworks(
   const aliases = readLinkAliases(netns);
   const marks = new Set(aliases.values());
   const attachments = await readAll(system, run, (key) => marks.has(tapAlias(key)), log);
-  const here = attachments.filter(({ netnsId }) => netnsId === netns.id);
+  const claiming = attachments.filter(({ netnsId }) => netnsId === netns.id);
+  const here = withoutFormer(claiming, aliases);
   for (const attachment of here) checkTap(attachment, aliases);
   if (here.length > 0) return here;
   const isStale = attachments.some(({ netnsPath }) => netnsPath === path);
   const found = isStale ? 'was wired, but is another namespace now' : 'has no interface that berth wired';
   const message = `network namespace ${path} ${found}; run CNI ADD with berth's plugin last in the chain`;
   throw new Fault('precondition', message, { fields: { netnsPath: path, netnsId: netns.id } });
+}
+
+/**
+ * The kernel gives the inode of a namespace that is gone to the next one: what a pod that ended without CNI DEL has left
+ * claims this namespace too. A namespace is one container's. So where a container has its device here, the records of
+ * another that has none are of a former namespace.
+ */
+function withoutFormer(
+  claiming: readonly NetworkAttachment[],
+  aliases: ReadonlyMap<string, string>,
+): readonly NetworkAttachment[] {
+  const isHere = (attachment: NetworkAttachment): boolean =>
+    isTap(attachment.device) && aliases.get(attachment.device.name) === tapAlias(networkAttachmentKey(attachment));
+  const containers = new Set(claiming.filter(isHere).map(({ containerId }) => containerId));
+  return containers.size === 0 ? claiming : claiming.filter(({ containerId }) => containers.has(containerId));
 }
 
 /** A VMM makes a TAP that it does not find: the pod would come up with a network that leads nowhere. */

@@ -9,6 +9,7 @@ const SUFFIX = /\.[0-9a-f]{12}\.tmp$/;
  */
 export async function ensureNoTemporaryFiles(files: Files, directory: string, name?: string): Promise<void> {
   for (const found of await files.list(directory)) {
+    if (name !== undefined && !found.startsWith(name)) continue;
     const isTemporary = SUFFIX.test(found) && (name === undefined || found.replace(SUFFIX, '') === name);
     if (isTemporary) await files.remove(`${directory}/${found}`);
   }
