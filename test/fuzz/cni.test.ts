@@ -7,10 +7,30 @@ let node: CniNode;
 let pod: CniPod;
 beforeAll(async () => {
   node = await createCniNode();
-  pod = await node.addPod('pod', 'ptp, dual-stack');
   await node.run('mkfifo', '/run/fifo');
+  await node.run('ip', 'link', 'add', 'lan', 'type', 'veth', 'peer', 'name', 'far');
+  await node.run('ip', 'link', 'set', 'lan', 'up');
 });
 afterAll(() => node?.close());
+
+/** What the pod's eth0 is, made of the veth that the plugin before has made. */
+const INTERFACES: readonly (readonly [name: string, calls: number, prepare: () => Promise<unknown>])[] = [
+  ['a veth', 120, async () => {}],
+  // IPV6_MIN_MTU: the kernel takes IPv6 from the interface, and will hear of none on the TAP.
+  ['a veth too small for IPv6', 40, () => pod.run('ip', 'link', 'set', 'eth0', 'mtu', '1200')],
+  [
+    'a macvlan',
+    40,
+    async () => {
+      await pod.run('ip', 'link', 'delete', 'eth0');
+      const move = ['netns', pod.name, 'type', 'macvlan', 'mode', 'bridge'];
+      await node.run('ip', 'link', 'add', 'link', 'lan', 'name', 'eth0', ...move);
+      await pod.run('ip', 'link', 'set', 'eth0', 'up');
+      for (const address of ['10.88.0.200/24', 'fd00:88::200/64'])
+        await pod.run('ip', 'address', 'add', address, 'dev', 'eth0', ...(address.includes(':') ? ['nodad'] : []));
+    },
+  ],
+];
 
 interface FuzzedCall {
   readonly command: string;
@@ -208,7 +228,16 @@ function expectAnswer(command: string, { exitCode, stdout, answer }: Called): vo
   expect(answer).toMatchObject({ cniVersion: expect.any(String), code: expect.any(Number), msg });
 }
 
-describe('the CNI plugin answers in JSON whatever it is given', () => {
+describe.each(INTERFACES)('the CNI plugin answers in JSON whatever it is given, on %s', (_, times, prepare) => {
+  beforeAll(async () => {
+    pod = await node.addPod('pod', 'ptp, dual-stack');
+    await prepare();
+  });
+  afterAll(async () => {
+    await node.removeNetns(pod);
+    await node.run('rm', '-rf', '/run/cni-ipam');
+  });
+
   it('for a pod that is not wired: only a success changes anything', { timeout: limitMs(60) }, async () => {
     const before = await lookAround();
     await fc.assert(
@@ -220,7 +249,7 @@ describe('the CNI plugin answers in JSON whatever it is given', () => {
         }
         expect(await lookAround()).toEqual(before);
       }),
-      runs(120),
+      runs(times),
     );
   });
 
@@ -238,7 +267,7 @@ describe('the CNI plugin answers in JSON whatever it is given', () => {
         if (called.exitCode === 1) expect(await lookAround()).toEqual(wired);
         else if (command === 'ADD' || command === 'DEL' || command === 'GC') wired = await wire();
       }),
-      runs(120),
+      runs(times),
     );
     expect(await pod.berth('DEL')).toMatchObject({ exitCode: 0 });
     expect(await pod.remains()).toEqual([]);
