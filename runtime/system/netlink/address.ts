@@ -102,7 +102,7 @@ export function parseAddress(payload: Uint8Array): FoundAddress | undefined {
   const local = attributes.bytes(IFA.LOCAL) ?? remote;
   if (local === undefined) return undefined;
   const text = formatIpAddress(local);
-  const peer = remote === undefined ? text : formatIpAddress(remote);
+  const peer = remote === undefined || remote === local ? text : formatIpAddress(remote);
   const broadcast = attributes.bytes(IFA.BROADCAST);
   const flags = attributes.u32(IFA.FLAGS) ?? shortFlags;
   const address: NicAddress = {

@@ -34,7 +34,8 @@ export function parseIpPrefix(text: string): IpPrefix {
 export function formatIpAddress(bytes: Uint8Array): string {
   if (bytes.length === 4) return bytes.join('.');
   if (bytes.length !== 16) throw new Fault('malformed', `IP address of ${bytes.length} bytes`);
-  const groups = Array.from({ length: 8 }, (_, index) => ((bytes[2 * index] ?? 0) << 8) | (bytes[2 * index + 1] ?? 0));
+  const groups: number[] = [];
+  for (let at = 0; at < 16; at += 2) groups.push(((bytes[at] ?? 0) << 8) | (bytes[at + 1] ?? 0));
   if (groups.slice(0, 5).every((group) => group === 0) && groups[5] === 0xffff) {
     return `::ffff:${bytes.subarray(12).join('.')}`;
   }
@@ -85,10 +86,11 @@ function parseGroups(text: string, last: boolean): number[] | undefined {
 /** The leftmost of the longest runs, which RFC 5952 section 4.2.3 wants shortened. */
 function longestZeroRun(groups: readonly number[]): { start: number; length: number } {
   let best = { start: 0, length: 0 };
-  for (let start = 0; start < groups.length; start += 1) {
-    let length = 0;
-    while (groups[start + length] === 0) length += 1;
-    if (length > best.length) best = { start, length };
+  for (let start = 0; start < groups.length; ) {
+    let end = start;
+    while (groups[end] === 0) end += 1;
+    if (end - start > best.length) best = { start, length: end - start };
+    start = end + 1;
   }
   return best;
 }

@@ -93,18 +93,18 @@ export interface LinkChange {
 }
 
 export function listLinks(netlink: Netlink): Link[] {
-  const payload = header(0).u32Attribute(IFLA.EXT_MASK, RTEXT_FILTER_SKIP_STATS).finish();
+  const payload = withoutStatistics(header(0)).finish();
   const request = { words: 'list interfaces', type: RTM_GETLINK, flags: 0, payload };
   return netlink.dump(request).map(({ payload }) => parseLink(payload));
 }
 
 export function findLink(netlink: Netlink, name: string): Link | undefined {
-  const payload = header(0).textAttribute(IFLA.IFNAME, name).finish();
+  const payload = withoutStatistics(header(0)).textAttribute(IFLA.IFNAME, name).finish();
   return get(netlink, { words: `look up interface ${name}`, type: RTM_GETLINK, flags: 0, payload });
 }
 
 export function findLinkByIndex(netlink: Netlink, index: number): Link | undefined {
-  const payload = header(index).finish();
+  const payload = withoutStatistics(header(index)).finish();
   return get(netlink, { words: `look up interface number ${index}`, type: RTM_GETLINK, flags: 0, payload });
 }
 
@@ -237,6 +237,9 @@ function get(netlink: Netlink, request: NetlinkRequest): Link | undefined {
   });
   return link;
 }
+
+const withoutStatistics = (message: MessageBuilder): MessageBuilder =>
+  message.u32Attribute(IFLA.EXT_MASK, RTEXT_FILTER_SKIP_STATS);
 
 function header(index: number, up?: boolean): MessageBuilder {
   return new MessageBuilder()
