@@ -9,17 +9,18 @@ import { applyPlan, type Workplace } from './apply.ts';
 import { attachmentFile, loadIfReadable } from './attachment-file.ts';
 import { type AskedIdentity, refuseOtherIdentity } from './capabilities.ts';
 import { noteCapabilities } from './capabilities-file.ts';
-import { variableFault } from './codes.ts';
-import type { ChainInput, CniResult, NetworkConfig } from './conf.ts';
+import type { ChainInput, CniResult } from './chain-input.ts';
 import { addGuestEnd, type Dialect } from './dialect.ts';
-import type { PodAttachment } from './env.ts';
-import { findHeldHere } from './held.ts';
+import { variableFault } from './error-codes.ts';
+import { findHeldHere } from './find-held.ts';
 import { currentNetnsId, enterNetns } from './netns.ts';
+import type { NetworkConfig } from './network-config.ts';
 import { type AddPlan, describesInterface, planAdd } from './plan.ts';
 import { describePodInterface } from './pod-interface.ts';
 import { describeReportedInterface } from './reported-interface.ts';
 import { addResult, convertResult } from './result.ts';
 import { describeSurroundings, findReportedDevice, isElsewhere, readsTimeStamps } from './surroundings.ts';
+import type { PodAttachment } from './variables.ts';
 import type { WiringConfig } from './wiring-config.ts';
 
 export interface AddCall {

@@ -8,8 +8,8 @@ import { ensureNoRedirect, ensureRedirect, listIngressFilters } from '../runtime
 import type { Files } from '../runtime/system/port.ts';
 import type { RecordFile } from '../runtime/system/record-file.ts';
 import type { Undo } from '../runtime/system/undo.ts';
-import { findHeldHere, inUseFault } from './held.ts';
-import { giveUpIdentity, restoreIdentity } from './identity.ts';
+import { findHeldHere, inUseFault } from './find-held.ts';
+import { giveUpIdentity, restoreIdentity } from './give-up-identity.ts';
 import { ensureDanDevice, ensureNoDanDevice } from './kata-dan.ts';
 import { ensureIfb, ensureMacvtap } from './macvtap.ts';
 import type { AddPlan } from './plan.ts';

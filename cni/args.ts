@@ -1,6 +1,6 @@
 import { asFault } from '../proto/fault.ts';
 import { type IfName, parseIfName } from '../proto/ids.ts';
-import { variableFault } from './codes.ts';
+import { variableFault } from './error-codes.ts';
 
 /** What CNI_ARGS can say of the TAP, in the words of tc-redirect-tap. */
 export interface CniArgs {

@@ -6,8 +6,8 @@ import { isAbsence } from '../runtime/system/native/errors.ts';
 import type { Files } from '../runtime/system/port.ts';
 import { type RecordFile, recordFile } from '../runtime/system/record-file.ts';
 import { ensureNoTemporaryFiles } from '../runtime/system/temporary-files.ts';
-import type { NetworkConfig } from './conf.ts';
-import type { Attachment } from './env.ts';
+import type { NetworkConfig } from './network-config.ts';
+import type { Attachment } from './variables.ts';
 
 const DIRECTORY_MODE = 0o700;
 

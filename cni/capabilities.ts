@@ -2,7 +2,7 @@ import * as v from 'valibot';
 import { Fault } from '../proto/fault.ts';
 import { count } from '../proto/record.ts';
 import { formatIpAddress, parseIpAddress } from '../runtime/system/netlink/ip-address.ts';
-import type { CniDns } from './conf.ts';
+import type { CniDns } from './chain-input.ts';
 import { checkKeys, type JsonObject, keyFault } from './config-keys.ts';
 import type { PodInterface } from './pod-interface.ts';
 import type { Bandwidth } from './wiring-config.ts';

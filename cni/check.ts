@@ -9,16 +9,16 @@ import { listIngressFilters, toRedirect } from '../runtime/system/netlink/redire
 import { openNetlink } from '../runtime/system/netlink/socket.ts';
 import { attachmentFile } from './attachment-file.ts';
 import { parseAskedAddress, withoutPrefix } from './capabilities.ts';
+import type { CniResult } from './chain-input.ts';
 import { judgeWiring, type WiredLink, type WiringFacts } from './check-wiring.ts';
-import { variableFault } from './codes.ts';
-import type { CniResult } from './conf.ts';
 import { isNothing } from './config-keys.ts';
 import { ifbName } from './device-names.ts';
-import type { PodAttachment } from './env.ts';
-import { findHeldHere } from './held.ts';
+import { variableFault } from './error-codes.ts';
+import { findHeldHere } from './find-held.ts';
 import { hasDanDevice } from './kata-dan.ts';
 import { enterNetns } from './netns.ts';
 import type { Place } from './place.ts';
+import type { PodAttachment } from './variables.ts';
 
 export interface CheckCall extends Place {
   readonly attachment: PodAttachment;

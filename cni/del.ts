@@ -5,14 +5,14 @@ import type { Netlink } from '../runtime/system/netlink/connection.ts';
 import { openNetlink } from '../runtime/system/netlink/socket.ts';
 import type { Files } from '../runtime/system/port.ts';
 import { attachmentFile, loadIfReadable } from './attachment-file.ts';
-import type { NetworkConfig } from './conf.ts';
-import type { Attachment } from './env.ts';
-import { findHeldHere, inUseFault } from './held.ts';
+import { findHeldHere, inUseFault } from './find-held.ts';
 import { danPath, ensureNoDanDevice } from './kata-dan.ts';
 import { enterNetns } from './netns.ts';
+import type { NetworkConfig } from './network-config.ts';
 import { describesInterface } from './plan.ts';
 import { sleep } from './sleep.ts';
 import { type FoundWiring, findWiring, unwire, type Wired } from './unwire.ts';
+import type { Attachment } from './variables.ts';
 
 /** How long the end of a VMM is waited for: a killed one has its memory to give back before it closes anything. */
 const RELEASE_TRIALS = 40;

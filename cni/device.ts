@@ -1,7 +1,7 @@
 import type { NetworkDevice } from '../proto/network-attachment.ts';
 import type { Link } from '../runtime/system/netlink/link.ts';
-import { fieldFault } from './codes.ts';
 import { tapName } from './device-names.ts';
+import { fieldFault } from './error-codes.ts';
 import { NO_INDEX } from './reported-interface.ts';
 import type { WiringConfig } from './wiring-config.ts';
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { parseIfName } from '../proto/ids.ts';
-import type { CniResult } from './conf.ts';
+import type { CniResult } from './chain-input.ts';
 import { addGuestEnd, parseDialect } from './dialect.ts';
 import { refusal } from './refusal.fixture.ts';
 

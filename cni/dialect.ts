@@ -1,8 +1,8 @@
 import * as v from 'valibot';
 import type { IfName } from '../proto/ids.ts';
-import { fieldFault } from './codes.ts';
-import type { CniResult } from './conf.ts';
+import type { CniResult } from './chain-input.ts';
 import { checkKeys, isNothing, type JsonObject, keyFault } from './config-keys.ts';
+import { fieldFault } from './error-codes.ts';
 import type { WiringConfig } from './wiring-config.ts';
 
 const FIRECRACKER = 'tc-redirect-tap';

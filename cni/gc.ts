@@ -7,13 +7,13 @@ import { readBootId } from '../runtime/system/boot-id.ts';
 import { openNetlink } from '../runtime/system/netlink/socket.ts';
 import { attachmentFile } from './attachment-file.ts';
 import { checkKeys, type JsonObject, keyFault } from './config-keys.ts';
-import type { Attachment } from './env.ts';
-import { findHeldHere, inUseFault } from './held.ts';
+import { findHeldHere, inUseFault } from './find-held.ts';
 import { ensureNoDanDevice } from './kata-dan.ts';
 import { enterNetns } from './netns.ts';
 import type { Place } from './place.ts';
 import { describesInterface } from './plan.ts';
 import { findWiring, unwire } from './unwire.ts';
+import type { Attachment } from './variables.ts';
 
 /** The second is how libcni spelt it at first, and still does beside. */
 const VALID_KEYS = ['cni.dev/valid-attachments', 'cni.dev/attachments'] as const;

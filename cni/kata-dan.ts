@@ -3,8 +3,8 @@ import { asFault, Fault } from '../proto/fault.ts';
 import type { NetworkDevice, NicConfig, NicRoute } from '../proto/network-attachment.ts';
 import { absolutePath, decodeWith } from '../proto/record.ts';
 import type { Files } from '../runtime/system/port.ts';
-import { fieldFault } from './codes.ts';
 import { checkKeys, type JsonObject } from './config-keys.ts';
+import { fieldFault } from './error-codes.ts';
 import type { WiringConfig } from './wiring-config.ts';
 
 const DIRECTORY_MODE = 0o700;

@@ -3,7 +3,7 @@ import type { MACVTAP_MODES } from '../proto/network-attachment.ts';
 import type { Netlink } from '../runtime/system/netlink/connection.ts';
 import { addIfb, addMacvtap, changeLink, findLink, type Link, type LinkRef } from '../runtime/system/netlink/link.ts';
 import { tapName } from './device-names.ts';
-import { lowerForIpv6, silenceLink, unaddressed } from './silence.ts';
+import { lowerForIpv6, silenceLink, unaddressed } from './silence-link.ts';
 import type { MacvtapSpec } from './wire.ts';
 
 /** MACVLAN_MODE_*, linux/if_link.h. */

@@ -7,19 +7,19 @@ import { sys } from '../runtime/system/native/sys.ts';
 import { startTrace, TRACE_VARIABLE } from '../runtime/system/trace.ts';
 import { add, explainAdd } from './add.ts';
 import { check } from './check.ts';
-import { variableFault } from './codes.ts';
-import { type NetworkConfig, parseJsonObject, parseNetworkConfig } from './conf.ts';
 import { forgiveKeys, type JsonObject } from './config-keys.ts';
 import { del } from './del.ts';
-import { parseDelVariables, parsePodVariables, parseVerb, type Verb } from './env.ts';
+import { variableFault } from './error-codes.ts';
 import { gc, parseValidAttachments } from './gc.ts';
 import { parseKataDanDir } from './kata-dan.ts';
+import { type NetworkConfig, parseJsonObject, parseNetworkConfig } from './network-config.ts';
 import type { Place } from './place.ts';
 import { parseNetworkRequest, parsePodRequest } from './pod-request.ts';
 import { convertResult, errorResult } from './result.ts';
 import { status } from './status.ts';
 import { holdStandardStreams, readStdin, writeStderr, writeStdout } from './stdio.ts';
 import { parseTraceId } from './trace-context.ts';
+import { parseDelVariables, parsePodVariables, parseVerb, type Verb } from './variables.ts';
 import { refuseVerbBeforeItsTime, versionResult } from './version.ts';
 
 interface Call {

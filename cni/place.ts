@@ -1,6 +1,6 @@
 import type { Log } from '../runtime/system/log.ts';
 import type { Files } from '../runtime/system/port.ts';
-import type { NetworkConfig } from './conf.ts';
+import type { NetworkConfig } from './network-config.ts';
 
 /** What every verb works with. */
 export interface Place {

@@ -8,16 +8,16 @@ import {
   tapAlias,
 } from '../proto/network-attachment.ts';
 import { ARPHRD_ETHER, type Link } from '../runtime/system/netlink/link.ts';
-import type { CniDns } from './conf.ts';
+import type { CniDns } from './chain-input.ts';
 import { planDevice } from './device.ts';
-import { beforeGivingUp, fits, isOurs, refuseForeignLink } from './earlier.ts';
-import type { PodAttachment } from './env.ts';
-import { findHeld, inUseFault } from './held.ts';
+import { beforeGivingUp, fits, isOurs, refuseForeignLink } from './earlier-wiring.ts';
+import { findHeld, inUseFault } from './find-held.ts';
 import { danPath } from './kata-dan.ts';
-import { toNicConfig } from './nic.ts';
+import { toNicConfig } from './nic-config.ts';
 import type { PodInterface } from './pod-interface.ts';
 import { canHaveGivenUp } from './spare-mac.ts';
 import type { Surroundings } from './surroundings.ts';
+import type { PodAttachment } from './variables.ts';
 import { needsIngress, type Step, wire } from './wire.ts';
 import type { WiringConfig } from './wiring-config.ts';
 

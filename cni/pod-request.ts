@@ -1,6 +1,6 @@
 import { parseCniArgs } from './args.ts';
 import { type AskedIdentity, parseCapabilities } from './capabilities.ts';
-import { type ChainInput, parseChainInput } from './conf.ts';
+import { type ChainInput, parseChainInput } from './chain-input.ts';
 import type { JsonObject } from './config-keys.ts';
 import { type Dialect, parseDialect } from './dialect.ts';
 import { parseKataDanDir } from './kata-dan.ts';

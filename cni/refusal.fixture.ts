@@ -1,5 +1,5 @@
 import { asFault } from '../proto/fault.ts';
-import { cniCodeOf } from './codes.ts';
+import { cniCodeOf } from './error-codes.ts';
 
 /** For tests: what an act is refused with. */
 export function refusal(act: () => unknown): [code: number, message: string] {

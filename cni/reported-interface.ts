@@ -4,7 +4,7 @@ import type { IfName } from '../proto/ids.ts';
 import type { NicRoute } from '../proto/network-attachment.ts';
 import { decodeWith } from '../proto/record.ts';
 import { ARPHRD_ETHER } from '../runtime/system/netlink/link.ts';
-import type { CniResult } from './conf.ts';
+import type { CniResult } from './chain-input.ts';
 import { isNothing } from './config-keys.ts';
 import type { PodInterface } from './pod-interface.ts';
 

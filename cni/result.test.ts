@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { FAULT_CODES, Fault } from '../proto/fault.ts';
-import { CNI_CODE_OF_FAULT, variableFault, versionFault } from './codes.ts';
-import type { CniResult } from './conf.ts';
+import type { CniResult } from './chain-input.ts';
+import { CNI_CODE_OF_FAULT, variableFault, versionFault } from './error-codes.ts';
 import { addResult, convertResult, errorResult } from './result.ts';
 import { refuseVerbBeforeItsTime, versionResult } from './version.ts';
 

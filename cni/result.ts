@@ -1,6 +1,6 @@
 import { asFault, describeError } from '../proto/fault.ts';
-import { cniCodeOf } from './codes.ts';
-import type { CniResult } from './conf.ts';
+import type { CniResult } from './chain-input.ts';
+import { cniCodeOf } from './error-codes.ts';
 import { type CniVersion, errorVersion } from './version.ts';
 
 export interface TapInterface {

@@ -1,6 +1,6 @@
 import type { Link } from '../runtime/system/netlink/link.ts';
 import type { Qdiscs, TokenBucket } from '../runtime/system/netlink/qdisc.ts';
-import type { CniResult } from './conf.ts';
+import type { CniResult } from './chain-input.ts';
 
 /**
  * Kubernetes' annotations name no burst; engines then say the largest number that fits, which would let a pod send half a

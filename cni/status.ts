@@ -1,7 +1,7 @@
 import { NETWORK_FEATURES } from '../proto/network-capabilities.ts';
 import { readBootId } from '../runtime/system/boot-id.ts';
 import { listLacks } from './capabilities-file.ts';
-import { notAvailableFault } from './codes.ts';
+import { notAvailableFault } from './error-codes.ts';
 import type { Place } from './place.ts';
 import type { NetworkRequest } from './pod-request.ts';
 

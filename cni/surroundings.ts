@@ -3,11 +3,11 @@ import type { Netlink } from '../runtime/system/netlink/connection.ts';
 import { findLinkByIndex } from '../runtime/system/netlink/link.ts';
 import { findQdiscs } from '../runtime/system/netlink/qdisc.ts';
 import type { Files } from '../runtime/system/port.ts';
-import type { CniResult } from './conf.ts';
+import type { CniResult } from './chain-input.ts';
 import type { ReportedDevice } from './device.ts';
 import type { PodInterface } from './pod-interface.ts';
 import { findEarlierShaper } from './shape.ts';
-import { hasIpv6 } from './silence.ts';
+import { hasIpv6 } from './silence-link.ts';
 import type { WiringConfig } from './wiring-config.ts';
 
 const DEFAULT_QDISC = '/proc/sys/net/core/default_qdisc';

@@ -5,7 +5,7 @@ import { attempt, isErrno } from '../runtime/system/native/errors.ts';
 import { O, sys } from '../runtime/system/native/sys.ts';
 import type { Netlink } from '../runtime/system/netlink/connection.ts';
 import { changeLink, findLink, type Link } from '../runtime/system/netlink/link.ts';
-import { lowerForIpv6, silenceLink, unaddressed } from './silence.ts';
+import { lowerForIpv6, silenceLink, unaddressed } from './silence-link.ts';
 import type { TapSpec } from './wire.ts';
 
 const DEVICE = '/dev/net/tun';

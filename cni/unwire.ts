@@ -9,8 +9,8 @@ import {
   toRedirect,
 } from '../runtime/system/netlink/redirect.ts';
 import { tapName } from './device-names.ts';
-import { isOurs } from './earlier.ts';
-import { restoreIdentity } from './identity.ts';
+import { isOurs } from './earlier-wiring.ts';
+import { restoreIdentity } from './give-up-identity.ts';
 import { retryBusy } from './retry-busy.ts';
 import { sleep } from './sleep.ts';
 

@@ -1,6 +1,6 @@
 import { Fault } from '../proto/fault.ts';
-import { versionFault } from './codes.ts';
-import type { Verb } from './env.ts';
+import { versionFault } from './error-codes.ts';
+import type { Verb } from './variables.ts';
 
 /** Oldest first. Before 0.3.0 there was no chaining. */
 export const SUPPORTED_VERSIONS = ['0.3.0', '0.3.1', '0.4.0', '1.0.0', '1.1.0'] as const;

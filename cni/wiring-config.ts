@@ -2,8 +2,8 @@ import * as v from 'valibot';
 import type { IfName } from '../proto/ids.ts';
 import { MACVTAP_MODES, MAX_QUEUES } from '../proto/network-attachment.ts';
 import { type CniArgs, MAX_ID } from './args.ts';
-import { fieldFault } from './codes.ts';
 import { checkKeys, type JsonObject } from './config-keys.ts';
+import { fieldFault } from './error-codes.ts';
 
 /** How a pod's interface is to be wired: of the network configuration, CNI_ARGS and the runtime's capabilities. */
 export interface WiringConfig {

@@ -1,8 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { parseChainInput, parseJsonObject, parseNetworkConfig } from '../../cni/conf.ts';
-import { parsePodVariables, parseVerb } from '../../cni/env.ts';
+import { parseChainInput } from '../../cni/chain-input.ts';
+import { parseJsonObject, parseNetworkConfig } from '../../cni/network-config.ts';
 import { errorResult } from '../../cni/result.ts';
+import { parsePodVariables, parseVerb } from '../../cni/variables.ts';
 import * as ids from '../../proto/ids.ts';
 import { crunFault, parsePidFile } from '../../runtime/guest/crun.ts';
 import { parseMemoryTotal } from '../../runtime/guest/service.ts';

@@ -23,7 +23,7 @@ const PLANTS: readonly Plant[] = [
   {
     gate: 'boundaries',
     what: 'csi importing cni',
-    files: { 'csi/plant.ts': "import '../cni/env.ts';\n" },
+    files: { 'csi/plant.ts': "import '../cni/variables.ts';\n" },
     named: ['csi-meets-others-in-proto', 'csi/plant.ts'],
   },
   {

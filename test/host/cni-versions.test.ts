@@ -1,7 +1,7 @@
 import { execa } from 'execa';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { CniResult } from '../../cni/conf.ts';
+import type { CniResult } from '../../cni/chain-input.ts';
 import { convertResult } from '../../cni/result.ts';
 import { type CniVersion, SUPPORTED_VERSIONS } from '../../cni/version.ts';
 import { type CniNode, type CniPod, createCniNode } from '../support/cni-node.ts';

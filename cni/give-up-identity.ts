@@ -4,7 +4,7 @@ import { forgiving, type Netlink } from '../runtime/system/netlink/connection.ts
 import { changeLink, type Link, type LinkRef } from '../runtime/system/netlink/link.ts';
 import { replaceNeighbour } from '../runtime/system/netlink/neighbour.ts';
 import { replaceRoute } from '../runtime/system/netlink/route.ts';
-import { hasIpv6, switchIpv6 } from './silence.ts';
+import { hasIpv6, switchIpv6 } from './silence-link.ts';
 import { canHaveGivenUp } from './spare-mac.ts';
 
 const NO_WAY = ['ENETDOWN', 'ENETUNREACH', 'EHOSTUNREACH', 'EINVAL'];

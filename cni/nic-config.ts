@@ -1,5 +1,5 @@
 import type { NicConfig, NicDns, NicRoute } from '../proto/network-attachment.ts';
-import type { CniDns } from './conf.ts';
+import type { CniDns } from './chain-input.ts';
 import type { PodInterface } from './pod-interface.ts';
 
 /** What the guest's interface takes over. `mac` is the pod's interface's. */

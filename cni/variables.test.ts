@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { cniCodeOf } from './codes.ts';
-import { parseDelVariables, parsePodVariables, parseVerb } from './env.ts';
+import { cniCodeOf } from './error-codes.ts';
+import { parseDelVariables, parsePodVariables, parseVerb } from './variables.ts';
 
 const GOOD = { CNI_CONTAINERID: 'c1', CNI_NETNS: '/run/netns/pod', CNI_IFNAME: 'eth0' };
 const without = (name: keyof typeof GOOD) => ({ ...GOOD, [name]: undefined });

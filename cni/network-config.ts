@@ -4,8 +4,8 @@ import { type NetworkName, parseNetworkName } from '../proto/ids.ts';
 import { DEFAULT_RUN_DIRECTORY } from '../proto/paths.ts';
 import { absolutePath, id } from '../proto/record.ts';
 import { LOG_LEVELS, type LogLevel } from '../runtime/system/log.ts';
-import { checkKeys, isNothing, type JsonObject, keyFault, refuseMisspeltKeys } from './config-keys.ts';
-import { type CniVersion, parseCniVersion, SUPPORTED_VERSIONS } from './version.ts';
+import { checkKeys, type JsonObject, refuseMisspeltKeys } from './config-keys.ts';
+import { type CniVersion, parseCniVersion } from './version.ts';
 
 /**
  * The network configuration on standard input (CNI 1.1.0, section 1). Keys of the specification that are not ours to
@@ -19,25 +19,6 @@ export interface NetworkConfig {
   /** Lines on standard error, which container engines show when a plugin fails. Default: warn. */
   readonly logLevel: LogLevel;
 }
-
-// Null is what Go writes for what is not there.
-const text = v.nullish(v.string());
-const texts = v.nullish(v.array(v.string()));
-
-const dns = v.looseObject({ nameservers: texts, domain: text, search: texts, options: texts });
-export type CniDns = v.InferOutput<typeof dns>;
-
-/** What is read of a result, in all versions from 0.3.0 to 1.1.0; all else passes through untouched. */
-const cniResult = v.looseObject({
-  cniVersion: v.optional(v.picklist(SUPPORTED_VERSIONS)),
-  interfaces: v.nullish(v.array(v.looseObject({ name: v.string(), sandbox: text, socketPath: text, pciID: text })), []),
-  ips: v.nullish(v.array(v.looseObject({ address: v.string(), interface: v.nullish(v.number()) }))),
-  dns: v.nullish(dns),
-});
-export type CniResult = v.InferOutput<typeof cniResult>;
-
-/** What the plugins before have left. */
-const chainKeys = v.object({ prevResult: cniResult, dns: v.nullish(dns) });
 
 const networkKeys = v.object({
   name: id((name) => parseNetworkName(name, 'the value')),
@@ -76,25 +57,4 @@ export function parseNetworkConfig(json: JsonObject): NetworkConfig {
   refuseMisspeltKeys(json);
   const { name, runDir, logLevel } = checkKeys(networkKeys, json);
   return { cniVersion, network: name, runDirectory: runDir, logLevel };
-}
-
-/** What the plugins before this one in the chain have left. */
-export interface ChainInput {
-  readonly prevResult: CniResult;
-  readonly dns: CniDns | undefined;
-}
-
-/** Reads what ADD needs beside. The runtime's name servers go before all others. Throws `invalid` if there is nothing. */
-export function parseChainInput(json: JsonObject, asked?: CniDns): ChainInput {
-  if (isNothing(json['prevResult'])) {
-    throw keyFault(
-      'prevResult is missing: berth must be chained after the plugin that makes the interface',
-      'prevResult',
-    );
-  }
-  // To a schema of objects, a list is one.
-  if (Array.isArray(json['prevResult'])) throw keyFault('prevResult: must be an object', 'prevResult');
-  const { prevResult, dns } = checkKeys(chainKeys, json);
-  const reported = prevResult.dns?.nameservers?.length ? prevResult.dns : (dns ?? prevResult.dns);
-  return { prevResult, dns: asked ?? reported ?? undefined };
 }

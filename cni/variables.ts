@@ -1,6 +1,6 @@
 import { asFault, Fault } from '../proto/fault.ts';
 import { type CniContainerId, type IfName, parseCniContainerId, parseIfName } from '../proto/ids.ts';
-import { variableFault } from './codes.ts';
+import { variableFault } from './error-codes.ts';
 
 const VERBS = ['ADD', 'DEL', 'CHECK', 'GC', 'STATUS', 'VERSION'] as const;
 export type Verb = (typeof VERBS)[number];
