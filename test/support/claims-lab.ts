@@ -14,7 +14,7 @@ export interface ClaimsLab extends Lab {
   /** Of whichever driver runs. */
   readonly client: CsiClient;
   claim(request: ClaimRequest): Promise<Claim>;
-  /** Of all that were made, each with whatever it is published as. */
+  /** All that were made, with whatever they are published as. */
   removeClaims(): Promise<void>;
   /** The path, for this process, of a part of a snapshot. */
   snapshotFile(snapshotId: string, file: keyof typeof SNAPSHOT_FILES): string;
