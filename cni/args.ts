@@ -14,8 +14,8 @@ const UID = 'TC_REDIRECT_TAP_UID';
 const GID = 'TC_REDIRECT_TAP_GID';
 
 /**
- * A pattern for names that the kernel makes up, its names for the settings of all interfaces, and ours for what queues the
- * incoming packets of one.
+ * A pattern for names that the kernel makes up, its names for the settings of all interfaces, and ours for what queues
+ * the incoming packets of one.
  */
 const NOT_A_TAP = /%|^(all|default|berth\d+-in)$/;
 
@@ -23,8 +23,8 @@ const NOT_A_TAP = /%|^(all|default|berth\d+-in)$/;
 export const MAX_ID = 0xfffffffe;
 
 /**
- * `KEY=value;KEY=value`, as container engines write it. Keys that are for others (IgnoreUnknown, K8S_POD_NAME ...) pass.
- * Throws the Fault of a bad variable, naming CNI_ARGS and the key.
+ * `KEY=value;KEY=value`, as container engines write it. Keys that are for others (IgnoreUnknown, K8S_POD_NAME ...)
+ * pass. Throws the Fault of a bad variable, naming CNI_ARGS and the key.
  */
 export function parseCniArgs(text = ''): CniArgs {
   if (text === '') return {};

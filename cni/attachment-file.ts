@@ -12,9 +12,9 @@ import type { Attachment } from './variables.ts';
 const DIRECTORY_MODE = 0o700;
 
 /**
- * The record of an attachment. The directory is made when it is first written to. Verbs of one attachment come one after
- * another, so what a killed one was writing is nobody's when the record is removed; until then it does no harm, and to look
- * for it would take ADD longer with every pod of the node.
+ * The record of an attachment. The directory is made when it is first written to. Verbs of one attachment come one
+ * after another, so what a killed one was writing is nobody's when the record is removed; until then it does no harm,
+ * and to look for it would take ADD longer with every pod of the node.
  */
 export function attachmentFile(
   files: Files,

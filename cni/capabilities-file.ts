@@ -19,8 +19,8 @@ export interface CapabilityPlace {
 }
 
 /**
- * Writes down what the kernel was found to have or to lack, if that is news to STATUS. It is an aid: where it fails, ADD
- * is what it is. Two that find something at the same time may write over each other; the next one finds it again.
+ * Writes down what the kernel was found to have or to lack, if that is news to STATUS. It is an aid: where it fails,
+ * ADD is what it is. Two that find something at the same time may write over each other; the next one finds it again.
  */
 export async function noteCapabilities(
   place: CapabilityPlace,

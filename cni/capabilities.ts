@@ -10,7 +10,9 @@ import type { Bandwidth } from './wiring-config.ts';
 /** Under which key container engines hand on the annotations of the pod. */
 export const POD_ANNOTATIONS = 'io.kubernetes.cri.pod-annotations';
 
-/** What the runtime asks for this container: `runtimeConfig` (CNI's CONVENTIONS), and `args.cni` for its older words. */
+/**
+ * What the runtime asks for this container: `runtimeConfig` (CNI's CONVENTIONS), and `args.cni` for its older words.
+ */
 export interface Capabilities {
   /** Undefined: not shaped. */
   readonly bandwidth: Bandwidth | undefined;
@@ -83,8 +85,8 @@ const isObject = (value: unknown): value is JsonObject =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
 /**
- * Throws `invalid` where the pod's interface is not what was asked for. It is not made so: its MAC and addresses are the
- * earlier plugins', whose CHECK looks for them.
+ * Throws `invalid` where the pod's interface is not what was asked for. It is not made so: its MAC and addresses are
+ * the earlier plugins', whose CHECK looks for them.
  */
 export function refuseOtherIdentity(
   identity: readonly AskedIdentity[],

@@ -111,7 +111,9 @@ function judgeRedirect({ link: from, redirect }: WiredLink, to: Link | undefined
   return problems;
 }
 
-/** By what its qdiscs hold back: towards the guest at the device (of a macvtap, at its ifb), from it at the interface. */
+/**
+ * By what its qdiscs hold back: towards the guest at the device (of a macvtap, at its ifb), from it at the interface.
+ */
 function judgeLimits(
   { bandwidth, device }: NetworkAttachment,
   pod: WiredLink,

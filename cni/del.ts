@@ -29,8 +29,8 @@ export interface DelCall {
 /**
  * Takes back what ADD did, as far as it is still there. The namespace is looked for at CNI_NETNS and where the record
  * says; one that is gone has taken the device with it. The record goes last: until then DEL can be repeated with all it
- * knows. While a VMM has the device open nothing is taken back, and the answer is Fault `busy`: DEL comes before that of
- * the plugins before, which would give the pod's address to another pod while this one still speaks.
+ * knows. While a VMM has the device open nothing is taken back, and the answer is Fault `busy`: DEL comes before that
+ * of the plugins before, which would give the pod's address to another pod while this one still speaks.
  */
 export async function del({ files, log, attachment, config, kataDanDir }: DelCall): Promise<void> {
   const file = attachmentFile(files, config, attachment);

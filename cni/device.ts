@@ -12,8 +12,8 @@ export interface ReportedDevice {
 }
 
 /**
- * What the VMM will open. A NIC of the host needs no TAP: the guest can have the device itself. Mode `macvtap` makes one
- * all the same, and so does who takes nothing but a TAP: nothing is `reported` then.
+ * What the VMM will open. A NIC of the host needs no TAP: the guest can have the device itself. Mode `macvtap` makes
+ * one all the same, and so does who takes nothing but a TAP: nothing is `reported` then.
  */
 export function planDevice(wiring: WiringConfig, link: Link, reported: ReportedDevice | undefined): NetworkDevice {
   const { mode, macvtapMode, queues } = wiring;
@@ -29,7 +29,9 @@ export function planDevice(wiring: WiringConfig, link: Link, reported: ReportedD
   return pciId === undefined ? { kind: 'tap', name, queues } : { kind: 'physical', pciId };
 }
 
-/** The kernel has no macvtap on a macvlan: it would put one beside it, on the interface of the node that lies beneath. */
+/**
+ * The kernel has no macvtap on a macvlan: it would put one beside it, on the interface of the node that lies beneath.
+ */
 function refuseMacvlan({ name, kind = '' }: Link): void {
   if (kind !== 'macvlan' && kind !== 'macvtap') return;
   throw fieldFault('mode', 'macvtap', `on ${name}, which is a ${kind}: use mode "tc"`);

@@ -47,8 +47,8 @@ export interface PodEnd {
 }
 
 /**
- * The result of ADD, whose last interface is the TAP, with one more of the same name for the guest's end of it, and with
- * the pod's addresses once more for that one. An address of no interface is the pod's: some plugins leave it out.
+ * The result of ADD, whose last interface is the TAP, with one more of the same name for the guest's end of it, and
+ * with the pod's addresses once more for that one. An address of no interface is the pod's: some plugins leave it out.
  */
 export function addGuestEnd(result: CniResult, allIps: boolean, pod: PodEnd): CniResult {
   const { interfaces } = result;

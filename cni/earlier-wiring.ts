@@ -56,8 +56,8 @@ export function refuseForeignLink(links: readonly Link[], name: string, alias: s
 }
 
 /**
- * By its alias; or, without one, by what only ours can be: a TAP is marked before it lasts, but a macvtap and an ifb can
- * have been left between their making and their marking.
+ * By its alias; or, without one, by what only ours can be: a TAP is marked before it lasts, but a macvtap and an ifb
+ * can have been left between their making and their marking.
  */
 export function isOurs(link: Link, alias: string, pod: Link | undefined): boolean {
   if (!KINDS.includes(link.kind ?? '')) return false;

@@ -1,8 +1,9 @@
 import { Fault, type FaultCode } from '../proto/fault.ts';
 
 /**
- * Codes below 100 are those of the specification (CNI 1.1.0, section 5, "Error"); from 100 on they are ours. 3, an unknown
- * container, is never answered: an engine takes it that there is nothing to clear up, of the plugins before either.
+ * Codes below 100 are those of the specification (CNI 1.1.0, section 5, "Error"); from 100 on they are ours. 3, an
+ * unknown container, is never answered: an engine takes it that there is nothing to clear up, of the plugins before
+ * either.
  */
 export const CNI_CODE_OF_FAULT = {
   invalid: 7,

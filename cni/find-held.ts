@@ -13,7 +13,9 @@ const isHeld = ({ kind, hasCarrier, tap }: Link): boolean =>
 /** The first of the TAPs that a VMM has open. */
 export const findHeld = (devices: readonly Link[]): Link | undefined => devices.find(isHeld);
 
-/** The first of the devices, of the namespace that the process is in, that a VMM has open; of macvtaps, a VMM of berth. */
+/**
+ * The first of the devices, of the namespace that the process is in, that a VMM has open; of macvtaps, a VMM of berth.
+ */
 export const findHeldHere = (devices: readonly Link[]): Link | undefined =>
   findHeld(devices) ?? devices.find(({ kind, name }) => kind === 'macvtap' && isClaimed(name));
 

@@ -11,7 +11,9 @@ const DIRECTORY_MODE = 0o700;
 const FILE_MODE = 0o600;
 /** What Kata gives a device that names no size. */
 const QUEUE_SIZE = 256;
-/** RT_TABLE_MAIN, RTN_UNICAST, RTPROT_KERNEL, RTNH_F_ONLINK of linux/rtnetlink.h, NUD_PERMANENT of linux/neighbour.h. */
+/**
+ * RT_TABLE_MAIN, RTN_UNICAST, RTPROT_KERNEL, RTNH_F_ONLINK of linux/rtnetlink.h, NUD_PERMANENT of linux/neighbour.h.
+ */
 const MAIN_TABLE = 254;
 const UNICAST = 1;
 const MADE_BY_KERNEL = 2;
@@ -58,7 +60,9 @@ export async function ensureDanDevice(files: Files, path: string, added: DanInte
   await writeDanFile(files, path, written);
 }
 
-/** Takes the interface out again, and the file away with the last one. What cannot be read is of no use to Kata either. */
+/**
+ * Takes the interface out again, and the file away with the last one. What cannot be read is of no use to Kata either.
+ */
 export async function ensureNoDanDevice(files: Files, path: string, ifName: string): Promise<void> {
   const found = await readDanFile(files, path).catch((error: unknown) => {
     if (error instanceof Fault && error.code === 'malformed') return { devices: [] };

@@ -15,8 +15,8 @@ export const MACVLAN_MODES: Record<(typeof MACVTAP_MODES)[number], number> = {
 };
 
 /**
- * Makes a macvtap on the pod's interface, down. The kernel knows no way to make one with its alias: until it is marked it
- * has the name that follows from the interface's index, by which DEL knows it.
+ * Makes a macvtap on the pod's interface, down. The kernel knows no way to make one with its alias: until it is marked
+ * it has the name that follows from the interface's index, by which DEL knows it.
  */
 export function ensureMacvtap(
   netlink: Netlink,

@@ -45,9 +45,10 @@ export interface AddPlan {
 const NO_MAC = '00:00:00:00:00:00';
 
 /**
- * What ADD will do, from what is there. `previous` is the record of an earlier ADD of the same attachment, whose ingress
- * qdisc is still ours. Throws `unsupported` for an interface that a VM cannot take over, `precondition` for one that is
- * down, `exists` for a foreign link in the TAP's place, `busy` if a VMM holds a device that would have to be made anew.
+ * What ADD will do, from what is there. `previous` is the record of an earlier ADD of the same attachment, whose
+ * ingress qdisc is still ours. Throws `unsupported` for an interface that a VM cannot take over, `precondition` for one
+ * that is down, `exists` for a foreign link in the TAP's place, `busy` if a VMM holds a device that would have to be
+ * made anew.
  */
 export function planAdd(request: AddRequest, found: PodInterface, previous: NetworkAttachment | undefined): AddPlan {
   const { containerId, ifName, netnsPath } = request.attachment;

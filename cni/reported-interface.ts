@@ -39,7 +39,8 @@ export function describeReportedInterface(prevResult: CniResult, ifName: IfName)
   const index = interfaces.findIndex(({ name, sandbox }) => name === ifName && Boolean(sandbox));
   const { mac, mtu } = interfaces[index] ?? {};
   if (!mac) {
-    const message = `prevResult: interface ${ifName} is not the kernel's, and has no mac that the guest could take over`;
+    const lack = 'has no mac that the guest could take over';
+    const message = `prevResult: interface ${ifName} is not the kernel's, and ${lack}`;
     throw new Fault('invalid', message, { fields: { key: 'prevResult.interfaces' } });
   }
   const link = {

@@ -3,8 +3,8 @@ import type { Qdiscs, TokenBucket } from '../runtime/system/netlink/qdisc.ts';
 import type { CniResult } from './chain-input.ts';
 
 /**
- * Kubernetes' annotations name no burst; engines then say the largest number that fits, which would let a pod send half a
- * gigabyte before its limit. From here on it means that there is none of its own.
+ * Kubernetes' annotations name no burst; engines then say the largest number that fits, which would let a pod send half
+ * a gigabyte before its limit. From here on it means that there is none of its own.
  */
 const BURST_UNSAID_BITS = 2 ** 31 - 1;
 /** Of a burst that nobody said: two of the largest packets that guests hand over. */

@@ -17,16 +17,16 @@ export const unaddressed = (mtu: number): LinkChange =>
 
 /**
  * Keeps the host's own stack from speaking on an interface whose other end is the guest: without this it would send
- * router solicitations and multicast reports into it. Before the interface is up, and besides unaddressed. A host, or an
- * interface, without IPv6 has nothing to silence.
+ * router solicitations and multicast reports into it. Before the interface is up, and besides unaddressed. A host, or
+ * an interface, without IPv6 has nothing to silence.
  */
 export function silenceLink(link: LinkRef): void {
   if (sys.stat(pathOf(link.name)) !== null) switchIpv6(link, false);
 }
 
 /**
- * Before an interface that is there is given another MTU. One that had too little for IPv6 comes to have it, and while it
- * is up the host's own stack would speak on it at once.
+ * Before an interface that is there is given another MTU. One that had too little for IPv6 comes to have it, and while
+ * it is up the host's own stack would speak on it at once.
  */
 export function lowerForIpv6(netlink: Netlink, link: Link, mtu: number): void {
   if (link.mtu >= LEAST_IPV6_MTU || mtu < LEAST_IPV6_MTU) return;

@@ -8,9 +8,9 @@ export function toSpareMac(mac: string): string {
 }
 
 /**
- * Whether it can be the interface with this MAC that gave up what the record says: it has the spare one then, or its own
- * where that was not done to the end. The kernel gives the numbers of a namespace that is gone, and of what was in it, to
- * the next one; a MAC is no such number.
+ * Whether it can be the interface with this MAC that gave up what the record says: it has the spare one then, or its
+ * own where that was not done to the end. The kernel gives the numbers of a namespace that is gone, and of what was in
+ * it, to the next one; a MAC is no such number.
  */
 export const canHaveGivenUp = ({ nic }: NetworkAttachment, mac: string | undefined): boolean =>
   nic !== undefined && (mac === nic.mac || mac === toSpareMac(nic.mac));

@@ -9,8 +9,9 @@ const CHUNK_BYTES = 16 << 10;
 const MAX_INPUT_BYTES = 4 << 20;
 
 /**
- * Before anything is opened: the kernel gives the number of a stream that is closed to the next file, and the answer would
- * be written there. Nothing can be written to what is put in its place, so that an answer which nobody gets is a failure.
+ * Before anything is opened: the kernel gives the number of a stream that is closed to the next file, and the answer
+ * would be written there. Nothing can be written to what is put in its place, so that an answer which nobody gets is a
+ * failure.
  */
 export function holdStandardStreams(): void {
   for (const fd of [STDIN, STDOUT, STDERR]) {

@@ -15,9 +15,9 @@ const TUNSETOWNER = 0x400454cc;
 const TUNSETGROUP = 0x400454ce;
 
 /**
- * Makes a persistent TAP in the process's network namespace, with the virtio-net header that carries offloads, and down;
- * `present` is the one that is there already, which has the same queues and owner. It is marked with its alias before it
- * is made to last: a TAP that outlives a crash always says whose it is.
+ * Makes a persistent TAP in the process's network namespace, with the virtio-net header that carries offloads, and
+ * down; `present` is the one that is there already, which has the same queues and owner. It is marked with its alias
+ * before it is made to last: a TAP that outlives a crash always says whose it is.
  */
 export function ensureTap(netlink: Netlink, name: string, spec: TapSpec, present: Link | undefined): Link {
   if (present === undefined) return makeTap(netlink, name, spec);

@@ -44,9 +44,9 @@ export async function readNetworks(
 }
 
 /**
- * The kernel gives the inode of a namespace that is gone to the next one: what a pod that ended without CNI DEL has left
- * claims this namespace too. A namespace is one container's. So where a container has its device here, the records of
- * another that has none are of a former namespace.
+ * The kernel gives the inode of a namespace that is gone to the next one: what a pod that ended without CNI DEL has
+ * left claims this namespace too. A namespace is one container's. So where a container has its device here, the records
+ * of another that has none are of a former namespace.
  */
 function withoutFormer(
   claiming: readonly NetworkAttachment[],

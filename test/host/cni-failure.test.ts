@@ -194,7 +194,7 @@ describe.each(STAGES)('after an ADD that was killed with its %s done', (stage) =
 });
 
 describe('the record of a pod that ended without DEL', () => {
-  it('is not in the way of the next namespace, which gets the inode of its own at once, nor is its own DEL', async () => {
+  it('is not in the way of the next namespace, which gets its inode at once, nor is its own DEL', async () => {
     const pod = await node.addPod('heir');
     const { answer } = await pod.berth('ADD', { args: ['--explain'] });
     const { wiring } = answer as { wiring: NetworkAttachment };

@@ -32,9 +32,9 @@ export interface FoundAddress {
 }
 
 /**
- * IPv4 and IPv6 addresses of an interface, in the kernel's order: those too that it is still probing for duplicates, but
- * no temporary ones. Throws `precondition` for one that another host has. `tell` is told in words of what NicAddress cannot
- * say.
+ * IPv4 and IPv6 addresses of an interface, in the kernel's order: those too that it is still probing for duplicates,
+ * but no temporary ones. Throws `precondition` for one that another host has. `tell` is told in words of what
+ * NicAddress cannot say.
  */
 export function listAddresses(netlink: Netlink, link: LinkRef, tell: (words: string) => void = () => {}): NicAddress[] {
   const payload = new MessageBuilder().u8(0, 0, 0, 0).u32(0).finish();
@@ -58,7 +58,9 @@ export interface AddressOptions {
 /** The caller brings every route, and knows that nobody else has the address. */
 const BARE: AddressOptions = { withRoute: false };
 
-/** Gives the interface an address, or leaves the one that it has. Duplicates are not looked for: it is of use at once. */
+/**
+ * Gives the interface an address, or leaves the one that it has. Duplicates are not looked for: it is of use at once.
+ */
 export function ensureAddress(netlink: Netlink, link: LinkRef, address: NicAddress, options = BARE): void {
   netlink.request(encodeAddress(link, address, options));
 }

@@ -14,7 +14,9 @@ export function fixedPart(payload: Uint8Array, bytes: number): DataView {
   return new DataView(payload.buffer, payload.byteOffset, bytes);
 }
 
-/** The attributes of a netlink message, or those nested in one of them. Getters answer undefined for what is not there. */
+/**
+ * The attributes of a netlink message, or those nested in one of them. Getters answer undefined for what is not there.
+ */
 export class Attributes {
   private readonly message: Uint8Array;
   /** At a type: where its data is, 0 if it is not there. A link has fifty attributes, of which a reader wants five. */

@@ -1,8 +1,8 @@
 import { type NetlinkMessage, parseMessages } from './message.ts';
 
 /**
- * A message as a test quotes it: what a Linux 6.18 kernel sent, in hexadecimal, with blanks for the reader and without the
- * attributes that nobody here reads, so that its length is the text's.
+ * A message as a test quotes it: what a Linux 6.18 kernel sent, in hexadecimal, with blanks for the reader and without
+ * the attributes that nobody here reads, so that its length is the text's.
  */
 export function kernelMessage(hex: string): NetlinkMessage {
   const bytes = fromHex(hex);

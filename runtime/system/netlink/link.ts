@@ -127,7 +127,7 @@ export function addMacvtap(netlink: Netlink, link: NewMacvtap): void {
   addLink(netlink, encodeMacvtap(link), 'macvtap');
 }
 
-/** An intermediate functional block: a device to queue what comes in by another. Throws `exists` where the name is taken. */
+/** An intermediate functional block: a device to queue what comes in by another. Throws `exists` as addMacvtap does. */
 export function addIfb(netlink: Netlink, name: string): void {
   const message = header(0).textAttribute(IFLA.IFNAME, name);
   message.attribute(IFLA.LINKINFO, (info) => info.textAttribute(IFLA_INFO_KIND, 'ifb'));

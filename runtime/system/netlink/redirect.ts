@@ -70,8 +70,8 @@ export function toRedirect(filters: readonly IngressFilter[]): Redirect {
 
 /**
  * Sends every packet that arrives on `from` out of `to`, before the host's own stack sees it. Ours to an interface that
- * has been deleted is replaced. Throws `exists` if our priority is taken by another filter. `present` are the filters of
- * `from`; `classifiers`, which to try.
+ * has been deleted is replaced. Throws `exists` if our priority is taken by another filter. `present` are the filters
+ * of `from`; `classifiers`, which to try.
  */
 export function ensureRedirect(
   netlink: Netlink,

@@ -46,8 +46,8 @@ const RT_TABLE_LOCAL = 255;
 const AF_UNSPEC = 0;
 
 /**
- * Routes of every table but `local` that leave by an interface. Throws `unsupported` for one that could be made in no other
- * place, as one with several next hops. `tell` is told in words of what NicRoute cannot say.
+ * Routes of every table but `local` that leave by an interface. Throws `unsupported` for one that could be made in no
+ * other place, as one with several next hops. `tell` is told in words of what NicRoute cannot say.
  */
 export function listRoutes(netlink: Netlink, link: LinkRef, tell: (words: string) => void = () => {}): NicRoute[] {
   const words = `list routes of ${link.name}`;

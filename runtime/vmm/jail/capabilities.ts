@@ -16,8 +16,8 @@ export const CAPABILITY = {
 type Name = keyof typeof CAPABILITY;
 
 /**
- * Fault `environment` that names those which making a jail, finding the VMM again and ending it need and `status`, a text
- * of /proc/PID/status, lacks.
+ * Fault `environment` that names those which making a jail, finding the VMM again and ending it need and `status`, a
+ * text of /proc/PID/status, lacks.
  */
 export function checkCapabilities(status: string, hasTaps: boolean): void {
   const [, effective] = /^CapEff:\s*([0-9a-f]+)$/m.exec(status) ?? [];

@@ -4,9 +4,9 @@ import { attempt, isErrno } from '../../system/native/errors.ts';
 import { AF, SOCK, sys } from '../../system/native/sys.ts';
 
 /**
- * A descriptor that makes the device of this network namespace the VMM's alone, for as long as it is open: a macvtap, and
- * a TAP of several queues, would let a second VMM take a share of the frames. An abstract socket belongs to its network
- * namespace, and its name is given once.
+ * A descriptor that makes the device of this network namespace the VMM's alone, for as long as it is open: a macvtap,
+ * and a TAP of several queues, would let a second VMM take a share of the frames. An abstract socket belongs to its
+ * network namespace, and its name is given once.
  */
 export function claimDevice(name: string): number {
   return attempt(`could not claim ${name} for the VMM`, () => {

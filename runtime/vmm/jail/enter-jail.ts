@@ -17,9 +17,9 @@ import { openTap } from './tap.ts';
 const FIRST_UID = 0x7000_0000;
 
 /**
- * Turns this process, which a shim started as root in the pod's network namespace, into the VMM: with a user of its own,
- * whom no account belongs to and no other VMM of this PID namespace has while it lives, and nothing of the host but what
- * it was handed. Process and start time stay the same.
+ * Turns this process, which a shim started as root in the pod's network namespace, into the VMM: with a user of its
+ * own, whom no account belongs to and no other VMM of this PID namespace has while it lives, and nothing of the host
+ * but what it was handed. Process and start time stay the same.
  */
 export function enterJail(request: JailRequest, args: readonly string[]): never {
   const { program, inherited, endsWithParent } = request;

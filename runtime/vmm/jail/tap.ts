@@ -24,7 +24,7 @@ function openQueue(tap: JailTap): number {
   });
 }
 
-/** What was opened stays where it is: a TAP that was gone has been made anew by that, and joins the guest to nothing. */
+/** Of what has been opened. A TAP that was gone has been made anew by that, and would join the guest to nothing. */
 function refuseOther({ name, ifIndex }: JailTap): void {
   const netlink = openNetlink();
   const found = findLink(netlink, name);

@@ -1,6 +1,8 @@
 import { exec } from '../../../runtime/system/node/exec.ts';
 
-/** A namespace's network as lines that are the same whenever the network is: what two snapshots differ in was changed. */
+/**
+ * A namespace's network as lines that are the same whenever the network is: what two snapshots differ in was changed.
+ */
 export type NetworkState = readonly string[];
 
 const LOOK = String.raw`
@@ -13,7 +15,10 @@ section neighbours; ip -json neighbour show nud permanent
 section rules4; ip -4 -json rule show
 section rules6; ip -6 -json rule show
 section qdiscs; tc -json qdisc show
-filters() { section "filters $1 $2"; tc filter show dev $1 $2 | grep '^filter' | grep -v -e 'ht divisor' -e 'chain 0 *$'; }
+filters() {
+  section "filters $1 $2"
+  tc filter show dev $1 $2 | grep '^filter' | grep -v -e 'ht divisor' -e 'chain 0 *$'
+}
 devices_with() { tc qdisc show | grep -E "^qdisc ($1) " | sed -n 's/.* dev \([^ ]*\) .*/\1/p' | sort -u; }
 for device in $(devices_with 'ingress|clsact'); do filters $device ingress; done
 for device in $(devices_with clsact); do filters $device egress; done

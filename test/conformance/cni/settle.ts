@@ -3,8 +3,9 @@ import { comparePods, type Pod, type PodState, type Subject } from './subject.ts
 const settled = new WeakSet<Subject>();
 
 /**
- * What `act` has changed of the network and of files, a line each, after what `act` itself finds wrong. A plugin may keep
- * what all attachments share (a bridge, base chains, forwarding): another pod is attached and detached before the look.
+ * What `act` has changed of the network and of files, a line each, after what `act` itself finds wrong. A plugin may
+ * keep what all attachments share (a bridge, base chains, forwarding): another pod is attached and detached before the
+ * look.
  */
 export async function compareWithSettled(
   subject: Subject,

@@ -105,9 +105,15 @@ export const ENVIRONMENT_RULES: readonly Rule[] = [
     source: SPEC.arguments,
     async check(subject) {
       const pod = await subject.addPod();
-      const env = {
-        CNI_ARGS: `IgnoreUnknown=1;K8S_POD_NAMESPACE=default;K8S_POD_NAME=web-0;K8S_POD_INFRA_CONTAINER_ID=${pod.containerId};K8S_POD_UID=0b5c1a9e-7d46-4f0c-9d8b-2f4f1c7f2a31`,
+      const args = {
+        IgnoreUnknown: '1',
+        K8S_POD_NAMESPACE: 'default',
+        K8S_POD_NAME: 'web-0',
+        K8S_POD_INFRA_CONTAINER_ID: pod.containerId,
+        K8S_POD_UID: '0b5c1a9e-7d46-4f0c-9d8b-2f4f1c7f2a31',
       };
+      const pairs = Object.entries(args).map(([key, value]) => `${key}=${value}`);
+      const env = { CNI_ARGS: pairs.join(';') };
       await pod.add({ env });
       await pod.expect('DEL', { env });
       return [];
