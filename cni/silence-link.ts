@@ -1,5 +1,5 @@
 import { failpoint } from '../runtime/system/failpoint.ts';
-import { attempt } from '../runtime/system/native/errors.ts';
+import { attempt, forgive } from '../runtime/system/native/errors.ts';
 import { O, sys } from '../runtime/system/native/sys.ts';
 import { withOpen } from '../runtime/system/native/with-open.ts';
 import type { Netlink } from '../runtime/system/netlink/connection.ts';
@@ -21,7 +21,7 @@ export const unaddressed = (mtu: number): LinkChange =>
  * an interface, without IPv6 has nothing to silence.
  */
 export function silenceLink(link: LinkRef): void {
-  if (sys.stat(pathOf(link.name)) !== null) switchIpv6(link, false);
+  forgive(['ENOENT'], undefined, () => switchIpv6(link, false));
 }
 
 /**
