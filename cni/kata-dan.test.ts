@@ -87,6 +87,7 @@ describe('a device as Kata reads it', () => {
       route('10.1.1.0/24', { protocol: 2 }),
       route('10.7.0.0/16', { table: 100 }),
       route('10.8.0.0/16', { type: 6 }),
+      route('10.9.0.0/16', { tos: 16 }),
     ];
     const neighbours = [
       { address: '169.254.1.1', mac: 'ee:ee:ee:ee:ee:ee' },

@@ -103,9 +103,12 @@ function toDevice(device: NetworkDevice): object {
   return { type: 'host-tap', tap_name: device.name, queue_num: device.queues, queue_size: QUEUE_SIZE };
 }
 
-/** Kata's agent has one table, and its kernel makes the routes of its addresses by itself. */
-const isForKata = ({ table, type, protocol }: NicRoute): boolean =>
-  table === MAIN_TABLE && type === UNICAST && protocol !== MADE_BY_KERNEL;
+/**
+ * Kata's agent has one table and no type of service, and its kernel makes the routes of its addresses by itself. What a
+ * route asks of TCP it cannot be told.
+ */
+const isForKata = ({ table, type, protocol, tos }: NicRoute): boolean =>
+  table === MAIN_TABLE && type === UNICAST && protocol !== MADE_BY_KERNEL && tos === undefined;
 
 function toRoute({ family, destination, gateway = '', source = '', scope, onlink, mtu = 0 }: NicRoute): object {
   // A default route has no destination, and its family from its gateway.

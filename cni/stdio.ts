@@ -24,12 +24,14 @@ export function holdStandardStreams(): void {
   }
 }
 
-/** Standard input to its end. */
+/** Standard input to its end. Throws `io`. */
 export async function readStdin(): Promise<string> {
   let input = new Uint8Array(CHUNK_BYTES);
   let length = 0;
   for (;;) {
-    const count = sys.read(STDIN, input, length, input.length - length);
+    const count = attempt('could not read the network configuration from standard input', () =>
+      sys.read(STDIN, input, length, input.length - length),
+    );
     if (count === 0 || length > MAX_INPUT_BYTES) return sys.utf8Decode(input.subarray(0, length));
     if (count === EAGAIN) await untilReady(STDIN, 'readable');
     else length += count;

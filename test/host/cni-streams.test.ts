@@ -62,6 +62,13 @@ describe('a stream that is closed', () => {
     expect(await pod.remains()).toEqual([]);
   });
 
+  it('that cannot be read is said', async () => {
+    const pod = await addPod();
+    const { exitCode, answer } = await pod.berth('ADD', { env: { [REDIRECT]: '</run' } });
+    const msg = 'could not read the network configuration from standard input';
+    expect({ exitCode, answer }).toMatchObject({ exitCode: 1, answer: { code: 5, msg } });
+  });
+
   it('of errors loses the log alone', async () => {
     const pod = await addPod();
     const env = { [REDIRECT]: '2>&-', TRACEPARENT: 'nonsense' };
