@@ -87,6 +87,18 @@ describe('listRoutes', () => {
     ]);
   });
 
+  it('has of two that are the same route to the kernel the first, and tells of the other', () => {
+    const told: string[] = [];
+    const other = CONNECTED.replace('0a010102', '0a010103');
+    const elsewhere = CONNECTED.replace('02180000', '02180010');
+    const found = listRoutes(answering(CONNECTED, other, elsewhere), eth0, (words) => told.push(words));
+    expect(found.map(({ source, tos }) => [source, tos])).toEqual([
+      ['10.1.1.2', undefined],
+      ['10.1.1.2', 16],
+    ]);
+    expect(told).toEqual(['route 10.1.1.0/24: another of its metric']);
+  });
+
   const NETWORK = '60000000 1800 0200 07000000 17000000 0a400000 fe030001 00000000 08000f00 fe000000';
   const IPV6 = `${NETWORK} 14000100 fd090000000000000000000000000000 08000400 03000000`;
   const ENCAPSULATED = `${IPV6} 0c001600 0800010064000000 06001500 01000000`;

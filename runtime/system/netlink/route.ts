@@ -47,26 +47,33 @@ const AF_UNSPEC = 0;
 
 /**
  * Routes of every table but `local` that leave by an interface. Throws `unsupported` for one that could be made in no
- * other place, as one with several next hops. `tell` is told in words of what NicRoute cannot say.
+ * other place, as one with several next hops. `tell` is told in words of what NicRoute cannot say. Of several that differ
+ * in nothing by which replaceRoute knows them there is the first, which is the one that the kernel goes by.
  */
 export function listRoutes(netlink: Netlink, link: LinkRef, tell: (words: string) => void = () => {}): NicRoute[] {
   const words = `list routes of ${link.name}`;
   const payload = new MessageBuilder().u8(AF_UNSPEC, 0, 0, 0, 0, 0, 0, 0).u32(0).finish();
-  return (
-    netlink
-      .dump({ words, type: RTM_GETROUTE, flags: 0, payload })
-      // Most are the kernel's own: not worth reading.
-      .filter(({ payload }) => payload[RTM_TABLE] !== RT_TABLE_LOCAL)
-      .flatMap((message) => parseRoute(message.payload) ?? [])
-      .filter((found) => leavesBy(found, link))
-      .map(({ route, untold }) => {
-        if (untold !== undefined) tell(`route ${route.destination}: ${untold}`);
-        return route;
-      })
-  );
+  const routes: NicRoute[] = [];
+  for (const { payload: found } of netlink.dump({ words, type: RTM_GETROUTE, flags: 0, payload })) {
+    // Most are the kernel's own: not worth reading.
+    const parsed = found[RTM_TABLE] === RT_TABLE_LOCAL ? undefined : parseRoute(found);
+    if (parsed === undefined || !leavesBy(parsed, link)) continue;
+    const { route, untold } = parsed;
+    if (untold !== undefined) tell(`route ${route.destination}: ${untold}`);
+    if (routes.some((before) => isReplaced(before, route))) tell(`route ${route.destination}: another of its metric`);
+    else routes.push(route);
+  }
+  return routes;
 }
 
-/** Makes a route, or replaces the one of the same destination and metric. */
+/** Whether the kernel takes one for the other. */
+const isReplaced = (one: NicRoute, other: NicRoute): boolean =>
+  one.destination === other.destination &&
+  one.table === other.table &&
+  one.metric === other.metric &&
+  one.tos === other.tos;
+
+/** Makes a route, or replaces the one of the same destination, table, metric and type of service. */
 export function replaceRoute(netlink: Netlink, link: LinkRef, route: NicRoute): void {
   netlink.request(encodeRoute(link, route));
 }
