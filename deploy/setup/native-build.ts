@@ -10,10 +10,11 @@ import { ENGINE_FILE } from './engine.ts';
 import { ensureNativeHost, type NativeHost } from './native-host.ts';
 import { runInToolchain } from './toolchain.ts';
 
-/** Twice: what differs between two processes must not be in that of all. */
+/** Twice, here and there: what differs between two processes must not be in that of all. */
 const MAKE_IMAGE = [
-  './program >image',
-  "./program | cmp - image || { echo 'two heap images of the program differ' >&2; exit 1; }",
+  'env -i TZ=HERE-1 ./program >image',
+  'env -i TZ=THERE+2 OF=another ./program "$1" | cmp - image ||',
+  "  { echo 'two heap images of the program differ' >&2; exit 1; }",
   'objcopy --update-section .image=image program',
 ];
 
@@ -49,13 +50,17 @@ export async function buildNative(
   given?: NativeHost,
 ): Promise<NativeBinary> {
   const [host, bundle] = await Promise.all([given ?? ensureNativeHost(toolchain), bundleProgram(program)]);
+  const script = linkScript(host);
   const assembly = await readFile(APP_ASSEMBLY, 'utf8');
-  const buildId = contentHash([bundle.code, host.directory, assembly]).slice(0, 12);
+  const buildId = contentHash([bundle.code, host.directory, script, assembly]).slice(0, 12);
   if ((await readBuildId(program.output)) === buildId) return { buildId };
   const fileName = `${basename(program.output)}-${buildId}.js`;
   const directory = await mkdtemp(join(tmpdir(), 'berth-native-'));
   try {
-    await linkProgram(directory, bundle.code, fileName, host, toolchain);
+    await writeFile(join(directory, 'app.js'), bundle.code);
+    await writeFile(join(directory, 'app.S'), assembly);
+    for (const file of await readdir(host.directory)) await copyFile(join(host.directory, file), join(directory, file));
+    await runInToolchain(toolchain, directory, ['sh', '-ec', script, 'sh', fileName]);
     await mkdir(dirname(program.output), { recursive: true });
     await place(program.output, 0o755, (path) => copyFile(join(directory, 'program'), path));
     const map = JSON.stringify({ ...JSON.parse(bundle.map), file: fileName, debugId: buildId });
@@ -101,21 +106,11 @@ async function bundleProgram(program: NativeProgram): Promise<Bundle> {
   return { code: text('.js'), map: text('.map') };
 }
 
-/** Leaves the binary `program` in `directory`. */
-async function linkProgram(
-  directory: string,
-  code: string,
-  fileName: string,
-  host: NativeHost,
-  toolchain: string,
-): Promise<void> {
-  await writeFile(join(directory, 'app.js'), code);
-  await copyFile(APP_ASSEMBLY, join(directory, 'app.S'));
-  for (const name of await readdir(host.directory)) await copyFile(join(host.directory, name), join(directory, name));
+/** Makes `program` of app.js, whose name in stack traces is its argument, app.S and the host's files, all beside it. */
+function linkScript({ linker, hasImages }: NativeHost): string {
   // -u: main comes out of the archive, with all that it refers to.
-  const link = `${host.linker.join(' ')} -o program app.S -u main host.a ${ENGINE_FILE} -lm`;
-  const script = ['./compile app.js "$1" app.bytecode', link, ...(host.hasImages ? MAKE_IMAGE : [])].join('\n');
-  await runInToolchain(toolchain, directory, ['sh', '-ec', script, 'sh', fileName]);
+  const link = `${linker.join(' ')} -o program app.S -u main host.a ${ENGINE_FILE} -lm`;
+  return ['./compile app.js "$1" app.bytecode', link, ...(hasImages ? MAKE_IMAGE : [])].join('\n');
 }
 
 /** Writes under another name, then renames: a reader sees the old file or the new one. */

@@ -3,6 +3,7 @@
 // takes the place of both: the section has an address of its own, behind all others, so that
 // nothing moves.
 .section .image, "aw", @progbits
+.balign 16
 .global app_image, app_bytecode, app_bytecode_end
 app_image:
 .skip IMAGE_ROOM

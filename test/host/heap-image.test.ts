@@ -4,6 +4,7 @@ import { join, resolve } from 'node:path';
 import { execa } from 'execa';
 import { afterAll, describe, expect, test } from 'vitest';
 import { buildNative } from '../../deploy/setup/native-build.ts';
+import { ensureNativeHost } from '../../deploy/setup/native-host.ts';
 import { ensureToolchain } from '../../deploy/setup/toolchain.ts';
 
 const scratch = await mkdtemp(join(tmpdir(), 'berth-heap-image-'));
@@ -86,6 +87,7 @@ describe('what cannot be the same in every process is refused by the build', () 
   test.each([
     ['a system call', ['const pid = sys.getpid();', 'sys.main = () => sys.exit(pid);'], 'TypeError: not a function'],
     ['the time', ['const start = Date.now();', 'sys.main = () => sys.exit(start);'], 'asks for the time'],
+    ['the time zone', ['const noon = new Date(2020, 0, 1, 12);', 'sys.main = () => sys.exit(+noon);'], 'differ'],
     ['a program without a beginning', ['sys.utf8Encode("");'], 'does not set sys.main'],
   ])('%s', async (name, lines, message) => {
     const failure = await build(name.replaceAll(' ', '-'), lines).catch((error: unknown) => error);
@@ -96,4 +98,18 @@ describe('what cannot be the same in every process is refused by the build', () 
     const binary = await build('random', ['sys.main = () => sys.exit(typeof Math.random === "undefined" ? 3 : 4);']);
     expect((await execa(binary, { reject: false })).exitCode).toBe(3);
   });
+});
+
+test('a binary is linked anew when the way to link it has changed', async () => {
+  const [entry, output] = [join(scratch, 'linked.ts'), join(scratch, 'linked')];
+  await writeFile(
+    entry,
+    `import '${NATIVE}/polyfill.ts';\nimport { sys } from '${NATIVE}/sys.ts';\nsys.main = () => {};`,
+  );
+  const host = await ensureNativeHost(toolchain);
+  const builds = [host, { ...host, linker: [...host.linker, '-Wl,--build-id'] }, host];
+  const ids: string[] = [];
+  for (const each of builds) ids.push((await buildNative({ entry, output }, toolchain, each)).buildId);
+  expect(ids[1]).not.toBe(ids[0]);
+  expect(ids[2]).toBe(ids[0]);
 });

@@ -3,8 +3,8 @@
 //
 // What is linked is always at the same address, and so is the heap while the image is made: what
 // points there is right in every process. Nothing else of that first process may be in the heap:
-// modules have no system calls (main.c) and no time, and the build makes the image twice and
-// compares.
+// modules have no system calls (main.c) and no time, and the build makes the image twice, in
+// different environments, and compares.
 #include <sys/mman.h>
 #include <sys/time.h>
 #include <time.h>
@@ -16,8 +16,8 @@
 #endif
 
 #define PAGE_SIZE 4096
-// On each side of where the program stands.
-#define STACK_REACH (1024 * 1024)
+// On each side of where the program stands: more than the engine's whole share of the stack.
+#define STACK_REACH (4 * 1024 * 1024)
 
 // At its head: zeros until it is made.
 typedef struct Image {
@@ -44,7 +44,7 @@ bool begin_image(void) {
   return true;
 }
 
-// The engine's mark of where the stack begins, which wake_image() sets anew.
+// The engine's marks of where the stack begins and ends, which wake_image() sets anew.
 static void forget_stack(void) {
   uintptr_t low = (uintptr_t)__builtin_frame_address(0) - STACK_REACH;
   for (uintptr_t *word = (uintptr_t *)app_image; (const char *)word < app_image->end; word++) {
