@@ -120,8 +120,7 @@ export interface Sys {
   chown(path: string, uid: number, gid: number): void;
   /**
    * The file or the whole tree at `path` becomes the group's: readable and writable for it, directories setgid too. What
-   * is so already is not touched; symbolic links change their group only; `path` itself comes last. Leaves the working
-   * directory where it finds it, but is elsewhere meanwhile.
+   * is so already is not touched; symbolic links change their group only; `path` itself comes last.
    */
   giveToGroup(path: string, gid: number): void;
   mknod(path: string, mode: number, major: number, minor: number): void;
@@ -192,7 +191,7 @@ export interface Sys {
   /** Monotonic, milliseconds. */
   now(): number;
   getrandom(length: number): Uint8Array<ArrayBuffer>;
-  /** Collects garbage and gives free pages back to the kernel. */
+  /** Collects garbage. */
   gc(): void;
   exit(code: number): never;
 }
