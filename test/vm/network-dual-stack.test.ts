@@ -71,6 +71,8 @@ async function configure(name: string): Promise<void> {
     'address add fd00:99::5/128 dev eth0 nodad',
     'route add 198.51.100.0/24 via 10.88.0.1 dev eth0 src 10.99.0.5 metric 77 mtu 1300',
     'route add 203.0.113.0/24 via 192.0.2.1 dev eth0 onlink',
+    'route add 100.64.0.0/10 via 10.88.0.1 dev eth0',
+    'route add 100.64.0.0/10 via 10.88.0.1 dev eth0 tos 0x10 advmss 1260 window 8192',
     'route add fd05::/64 via fe80::1 dev eth0 metric 50',
     'route add fd06::/64 via fd00:88::1 dev eth0 src fd00:99::5',
   ];
@@ -131,6 +133,9 @@ it('has the addresses, routes and neighbours of the pod’s interface, and its D
   );
   expect(routes.join('\n')).toMatch(/^fd05::\/64 via fe80::1 dev eth0 .*metric 50/m);
   expect(routes.join('\n')).toMatch(/^fd06::\/64 via fd00:88::1 dev eth0 .*src fd00:99::5/m);
+  // Destination, then MSS with headers and window: one route is for a type of service of its own.
+  const asked = await guest.run(`awk '$2 == "00004064" { print $9, $10 }' /proc/net/route`);
+  expect(asked.split('\n').sort()).toEqual(['0 0', '1300 8192']);
   const neighbours = await guest.run('ip neigh show nud permanent');
   expect(neighbours).toContain(`10.88.0.1 dev eth0 lladdr ${await macOfPeer('one')}`);
   expect(neighbours).toContain('fe80::1 dev eth0 lladdr 02:00:00:00:00:99');
