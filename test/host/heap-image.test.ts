@@ -3,9 +3,10 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { execa } from 'execa';
 import { afterAll, describe, expect, test } from 'vitest';
+import { ENGINE_FILE } from '../../deploy/setup/engine.ts';
 import { buildNative } from '../../deploy/setup/native-build.ts';
 import { ensureNativeHost } from '../../deploy/setup/native-host.ts';
-import { ensureToolchain } from '../../deploy/setup/toolchain.ts';
+import { ensureToolchain, runInToolchain } from '../../deploy/setup/toolchain.ts';
 
 const scratch = await mkdtemp(join(tmpdir(), 'berth-heap-image-'));
 afterAll(() => rm(scratch, { recursive: true, force: true }));
@@ -112,4 +113,17 @@ test('a binary is linked anew when the way to link it has changed', async () => 
   for (const each of builds) ids.push((await buildNative({ entry, output }, toolchain, each)).buildId);
   expect(ids[1]).not.toBe(ids[0]);
   expect(ids[2]).toBe(ids[0]);
+});
+
+test('the engine has no variable outside of its heap but locks, and counters of what is not used here', async () => {
+  const { directory } = await ensureNativeHost(toolchain);
+  const table = await runInToolchain(toolchain, directory, ['objdump', '--syms', ENGINE_FILE]);
+  const variable = / O \.t?(?:data|bss)(?!\.rel\.ro)\S*\t\S+ (\S+)$/;
+  const names = table.split('\n').flatMap((line) => variable.exec(line)?.[1] ?? []);
+  expect(names.sort()).toEqual([
+    'js_atomics_mutex',
+    'js_atomics_waiter_list',
+    'js_class_id_alloc',
+    'js_class_id_mutex',
+  ]);
 });
