@@ -52,14 +52,17 @@ export async function buildNative(
   const [host, bundle] = await Promise.all([given ?? ensureNativeHost(toolchain), bundleProgram(program)]);
   const script = linkScript(host);
   const assembly = await readFile(APP_ASSEMBLY, 'utf8');
-  const buildId = contentHash([bundle.code, host.directory, script, assembly]).slice(0, 12);
+  const parts = (await readdir(host.directory)).sort().map((name) => join(host.directory, name));
+  // Not where they are: the same sources give the same binary, whatever BERTH_CACHE_DIR says.
+  const contents = await Promise.all(parts.map((path) => readFile(path)));
+  const buildId = contentHash([bundle.code, basename(toolchain), script, assembly, ...contents]).slice(0, 12);
   if ((await readBuildId(program.output)) === buildId) return { buildId };
   const fileName = `${basename(program.output)}-${buildId}.js`;
   const directory = await mkdtemp(join(tmpdir(), 'berth-native-'));
   try {
     await writeFile(join(directory, 'app.js'), bundle.code);
     await writeFile(join(directory, 'app.S'), assembly);
-    for (const file of await readdir(host.directory)) await copyFile(join(host.directory, file), join(directory, file));
+    for (const path of parts) await copyFile(path, join(directory, basename(path)));
     await runInToolchain(toolchain, directory, ['sh', '-ec', script, 'sh', fileName]);
     await mkdir(dirname(program.output), { recursive: true });
     await place(program.output, 0o755, (path) => copyFile(join(directory, 'program'), path));

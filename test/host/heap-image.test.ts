@@ -1,4 +1,4 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { execa } from 'execa';
@@ -101,14 +101,17 @@ describe('what cannot be the same in every process is refused by the build', () 
   });
 });
 
-test('a binary is linked anew when the way to link it has changed', async () => {
+test('a binary is linked anew when the way to link it has changed, not when its parts have moved', async () => {
   const [entry, output] = [join(scratch, 'linked.ts'), join(scratch, 'linked')];
   await writeFile(
     entry,
     `import '${NATIVE}/polyfill.ts';\nimport { sys } from '${NATIVE}/sys.ts';\nsys.main = () => {};`,
   );
   const host = await ensureNativeHost(toolchain);
-  const builds = [host, { ...host, linker: [...host.linker, '-Wl,--build-id'] }, host];
+  const elsewhere = join(scratch, 'elsewhere');
+  await cp(host.directory, elsewhere, { recursive: true });
+  const linkedElse = { ...host, linker: [...host.linker, '-Wl,--build-id'] };
+  const builds = [host, linkedElse, { ...host, directory: elsewhere }];
   const ids: string[] = [];
   for (const each of builds) ids.push((await buildNative({ entry, output }, toolchain, each)).buildId);
   expect(ids[1]).not.toBe(ids[0]);
