@@ -38,8 +38,8 @@ function startWriter(path: string): { isDone: boolean; done: Promise<unknown> } 
   return writer;
 }
 
-/** Until a process waits in the kernel for the file system. */
-const isWaiting = async (): Promise<boolean> => (await run('ps', '-eo', 'stat,args')).includes('D    /bin/sh');
+/** Whether a process waits in the kernel for the file system; other letters than D are of its priority and terminal. */
+const isWaiting = async (): Promise<boolean> => /^D\S* +\/bin\/sh/m.test(await run('ps', '-eo', 'stat,args'));
 
 nativeTest('freezer: writers wait for the thaw, which says that all was frozen until then', (directory) =>
   withVolumes(directory, async (volumes) => {
