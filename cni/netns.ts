@@ -34,6 +34,28 @@ export function enterNetns(path: string, wantedId?: string): Netns | undefined {
   );
 }
 
+/** A process or thread that has ended since it was listed, or that this one may not look into. */
+const NO_ANSWER = ['ENOENT', 'ENOTDIR', 'ESRCH', 'EACCES', 'EPERM'];
+
+/**
+ * The same, for a namespace that no path leads to any more and that some thread is still in: the VMM of a runtime may
+ * be a thread of it, while the others are in the node's. Undefined if there is none, or it may be of another PID
+ * namespace than this one. Reads all of /proc.
+ */
+export function enterNetnsOfThread(wantedId: string): Netns | undefined {
+  const list = (directory: string): string[] => forgive(NO_ANSWER, [], () => sys.readdir(directory));
+  for (const pid of list('/proc')) {
+    for (const tid of list(`/proc/${pid}/task`)) {
+      const path = `/proc/${pid}/task/${tid}/ns/net`;
+      const stat = forgive(NO_ANSWER, null, () => sys.stat(path));
+      if (stat === null || `${stat.dev}:${stat.ino}` !== wantedId) continue;
+      const netns = enterNetns(path, wantedId);
+      if (netns !== undefined) return netns;
+    }
+  }
+  return undefined;
+}
+
 /** `dev:inode` of the network namespace that the process is in. */
 export function currentNetnsId(): string {
   const stat = sys.stat('/proc/self/ns/net');

@@ -1,4 +1,4 @@
-import { rm, writeFile } from 'node:fs/promises';
+import { readFile, rm, writeFile } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type CniNode, type CniPod, createCniNode, recordedTap } from '../support/cni-node.ts';
 import { holdTap } from '../support/tap-holder.ts';
@@ -193,6 +193,41 @@ describe('DEL', () => {
     }
     expect(await pod.berth('DEL')).toMatchObject(SUCCESS);
     expect(await pod.remains()).toEqual([]);
+  });
+
+  it('finds a VMM whose namespace no path leads to any more', async () => {
+    const pod = await addWired('pathless');
+    const holder = await holdTap(pod.prefix, pod.tap, 1);
+    const held = { exitCode: 1, answer: { code: 11, msg: expect.stringContaining(`a VMM has ${pod.tap} open`) } };
+    try {
+      await node.removeNetns(pod);
+      expect(await pod.berth('DEL')).toMatchObject(held);
+      expect(await pod.berth('DEL', { env: { CNI_NETNS: undefined } })).toMatchObject(held);
+      expect(await pod.record()).toMatchObject({ state: 'ready' });
+    } finally {
+      await holder.release();
+    }
+    expect(await pod.berth('DEL')).toMatchObject(SUCCESS);
+    expect(await node.records()).toEqual([]);
+  });
+
+  it('leaves the namespace of another alone that has come to have its number', async () => {
+    const pod = await addWired('former');
+    const record = await readFile(recordPath(pod), 'utf8');
+    expect(await pod.berth('DEL')).toMatchObject(SUCCESS);
+    const heir = await addWired('heir');
+    const { netnsId = '' } = (await heir.record()) ?? {};
+    const stale = { ...JSON.parse(record), netnsId, netnsPath: '/run/netns/nowhere' };
+    await writeFile(recordPath(pod), JSON.stringify(stale));
+    const daemon = await holdTap(heir.prefix, heir.tap, 1);
+    try {
+      expect(await pod.berth('DEL', { env: { CNI_NETNS: undefined } })).toMatchObject(SUCCESS);
+      expect(await node.records()).toEqual(['net:heir:eth0.json']);
+      expect(await heir.berth('CHECK')).toMatchObject({ exitCode: 0 });
+    } finally {
+      await daemon.release();
+    }
+    await heir.berth('DEL');
   });
 
   it('waits for a VMM that is about to end', async () => {
