@@ -39,8 +39,7 @@ export interface AddCall {
 export async function add(call: AddCall): Promise<CniResult> {
   const { attachment, config, chain, dialect } = call;
   const { plan, ...place } = await prepare(call);
-  const { leftTo } = plan.wiring.bandwidth ?? {};
-  if (leftTo !== undefined) call.log.warn('bandwidth is limited already, not limiting it too', { by: leftTo });
+  if (plan.leftTo !== undefined) call.log.warn('bandwidth is limited already, not limiting it too', { ...plan.leftTo });
   const wire = async (undo: Undo): Promise<CniResult> => {
     const device = await applyPlan(plan, { ...place, undo });
     if (device === undefined) return convertResult(chain.prevResult, config.cniVersion);

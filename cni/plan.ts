@@ -15,6 +15,7 @@ import { findHeld, inUseFault } from './find-held.ts';
 import { danPath } from './kata-dan.ts';
 import { toNicConfig } from './nic-config.ts';
 import type { PodInterface } from './pod-interface.ts';
+import { type EarlierShaper, refuseForeignQueue, withoutShaped } from './shape.ts';
 import { canHaveGivenUp } from './spare-mac.ts';
 import type { Surroundings } from './surroundings.ts';
 import type { PodAttachment } from './variables.ts';
@@ -38,6 +39,8 @@ export interface AddPlan {
   /** The record, as it is written before the first change. */
   readonly wiring: NetworkAttachment;
   readonly nic: NicConfig;
+  /** What limits the pod already where a limit was asked for, and so is not limited by us too. */
+  readonly leftTo?: EarlierShaper;
   readonly steps: readonly Step[];
 }
 
@@ -47,8 +50,8 @@ const NO_MAC = '00:00:00:00:00:00';
 /**
  * What ADD will do, from what is there. `previous` is the record of an earlier ADD of the same attachment, whose
  * ingress qdisc is still ours. Throws `unsupported` for an interface that a VM cannot take over, `precondition` for one
- * that is down, `exists` for a foreign link in the TAP's place, `busy` if a VMM holds a device that would have to be
- * made anew.
+ * that is down, `exists` for a foreign link or qdisc in the place of ours, `busy` if a VMM holds a device that would
+ * have to be made anew.
  */
 export function planAdd(request: AddRequest, found: PodInterface, previous: NetworkAttachment | undefined): AddPlan {
   const { containerId, ifName, netnsPath } = request.attachment;
@@ -60,10 +63,9 @@ export function planAdd(request: AddRequest, found: PodInterface, previous: Netw
   const mac = ethernetAddress(pod.link);
   refuseDownLink(pod.link);
   const device = planDevice(wiring, pod.link, surroundings.reported);
-  const bandwidth = wiring.bandwidth && {
-    ...wiring.bandwidth,
-    ...(surroundings.earlierShaper === undefined ? {} : { leftTo: surroundings.earlierShaper }),
-  };
+  const { earlierShaper } = surroundings;
+  const bandwidth = wiring.bandwidth && withoutShaped(wiring.bandwidth, earlierShaper);
+  if (isTap(device)) refuseForeignQueue(bandwidth, pod);
   const isMacTaken = device.kind === 'macvtap' && device.mode !== 'passthru';
   const wanted = { device, bandwidth, owner: wiring.owner };
   const ours = pod.links.filter((link) => isOurs(link, alias, pod.link));
@@ -97,6 +99,7 @@ export function planAdd(request: AddRequest, found: PodInterface, previous: Netw
       ...(kataDan === undefined ? {} : { kataDan }),
     },
     nic,
+    ...(bandwidth === undefined || earlierShaper === undefined ? {} : { leftTo: earlierShaper }),
     steps: [
       ...(isStale ? [{ do: 'unwire' } as const] : []),
       { do: 'record-wiring' },

@@ -6,7 +6,7 @@ import type { Files } from '../runtime/system/port.ts';
 import type { CniResult } from './chain-input.ts';
 import type { ReportedDevice } from './device.ts';
 import type { PodInterface } from './pod-interface.ts';
-import { findEarlierShaper } from './shape.ts';
+import { type EarlierShaper, findEarlierShaper } from './shape.ts';
 import { hasIpv6 } from './silence-link.ts';
 import type { WiringConfig } from './wiring-config.ts';
 
@@ -18,8 +18,8 @@ const READS_TIME_STAMPS = 'fq';
 export interface Surroundings {
   /** Of the pod's interface, in the result of the plugins before. Undefined where a VMM takes nothing but a TAP. */
   readonly reported: ReportedDevice | undefined;
-  /** In words; looked for where bandwidth is asked for. */
-  readonly earlierShaper: string | undefined;
+  /** Looked for where bandwidth is asked for. */
+  readonly earlierShaper: EarlierShaper | undefined;
   /** A new interface would get a qdisc that orders packets by their time stamps. */
   readonly readsTimeStamps: boolean;
   /** The pod's interface has IPv6 switched on; looked for where it would have to give its addresses up. */
@@ -63,7 +63,7 @@ export function describeSurroundings(
   const peer = node && findPeer(node, pod);
   return {
     reported,
-    earlierShaper: wiring.bandwidth && findEarlierShaper({ prevResult, qdiscs, peer }),
+    earlierShaper: wiring.bandwidth && findEarlierShaper({ prevResult, qdiscs, peer }, wiring.bandwidth),
     readsTimeStamps,
     hasIpv6: wiring.mode === 'macvtap' && wiring.macvtapMode !== 'passthru' && hasIpv6(link),
   };

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { Link } from '../runtime/system/netlink/link.ts';
 import { ALIAS, LINK, pod, REQUEST, TAP, WIRING } from './plan.fixture.ts';
 import { planAdd } from './plan.ts';
+import { refusal } from './refusal.fixture.ts';
 import type { Step } from './wire.ts';
 import type { WiringConfig } from './wiring-config.ts';
 
@@ -83,9 +84,26 @@ describe('limits', () => {
   });
 
   it('are left to an earlier plugin, and the record says so', () => {
-    const plan = limited({}, { earlierShaper: 'the interface bwp1' });
+    const earlierShaper = { by: 'the interface bwp1', ways: 'both' } as const;
+    const plan = limited({}, { earlierShaper });
     expect(limits(plan)).toEqual([]);
     expect(plan.wiring.bandwidth).toEqual({ ...bandwidth, leftTo: 'the interface bwp1' });
+    expect(plan.leftTo).toEqual(earlierShaper);
+  });
+
+  it('are put where somebody else limits the other way alone', () => {
+    const plan = limited({}, { earlierShaper: { by: 'the tbf qdisc', ways: 'egress' } });
+    expect(limits(plan)).toEqual([['berth3', 2.5e6]]);
+    expect(plan.wiring.bandwidth).toEqual({ ...bandwidth, egressRate: 0 });
+  });
+
+  it('are refused where a queue that limits nothing has their place, but for a NIC, which has none', () => {
+    const request = { ...REQUEST, wiring: { ...WIRING, bandwidth } };
+    const found = pod({ qdiscs: { root: { kind: 'pfifo', owner: 'others' } } });
+    const [code, message] = refusal(() => planAdd(request, found, undefined));
+    expect([code, message]).toEqual([101, expect.stringContaining('eth0 has a root qdisc')]);
+    const surroundings = { ...REQUEST.surroundings, reported: { pciId: '0000:02:00.0' } };
+    expect(() => planAdd({ ...request, surroundings }, found, undefined)).not.toThrow();
   });
 
   it('that are asked for no more are taken back first', () => {

@@ -89,29 +89,53 @@ describe('bandwidth', () => {
     expect(await pod.remains()).toEqual([]);
   });
 
-  it.each([
-    [
-      'a bucket on the other end of the veth',
-      async (pod: CniPod) => node.run('tc', ...bucketOn(await peerOf(pod))),
-      /the tbf qdisc of veth\w+, the other end/,
-    ],
-    [
-      "a root qdisc on the pod's interface",
-      (pod: CniPod) => pod.run('tc', ...bucketOn('eth0')),
-      /the tbf qdisc of the pod's interface/,
-    ],
-  ])('is left to an earlier plugin, known by %s', async (what, limit, leftTo) => {
-    const pod = await node.addPod(what.replaceAll(/\W+/g, '-'));
-    await limit(pod);
+  it('is left to an earlier plugin, known by a bucket on the other end of the veth', async () => {
+    const pod = await node.addPod('peer');
+    await node.run('tc', ...bucketOn(await peerOf(pod)));
     const { exitCode, stderr } = await pod.berth('ADD', limited());
     expect({ exitCode, stderr }).toMatchObject({
       exitCode: 0,
       stderr: expect.stringContaining('bandwidth is limited'),
     });
     expect(await limitsOf(pod)).toEqual({});
-    expect((await pod.record())?.bandwidth).toMatchObject({ ...BANDWIDTH, leftTo: expect.stringMatching(leftTo) });
+    expect((await pod.record())?.bandwidth).toMatchObject({
+      ...BANDWIDTH,
+      leftTo: expect.stringMatching(/the tbf qdisc of veth\w+, the other end/),
+    });
     await pod.berth('DEL');
     expect(await pod.remains()).toEqual([]);
+  });
+
+  it('is limited towards the pod alone where somebody limits what leaves its interface', async () => {
+    const pod = await node.addPod('limited');
+    await pod.run('tc', ...bucketOn('eth0'));
+    const { stderr, exitCode } = await pod.berth('ADD', limited());
+    expect(exitCode).toBe(0);
+    expect(JSON.parse(stderr)).toMatchObject({ by: "the tbf qdisc of the pod's interface", ways: 'egress' });
+    expect(await limitsOf(pod)).toEqual({ [recordedTap(await pod.record()).name]: TO_POD });
+    expect(await pod.berth('CHECK', limited())).toMatchObject(SUCCESS);
+    expect(await pod.berth('DEL', limited())).toMatchObject(SUCCESS);
+    expect(await pod.remains()).toEqual([]);
+    expect((await pod.tools.qdiscs('eth0')).map(({ kind }) => kind)).toEqual(['tbf']);
+  });
+
+  it('is refused, not forgotten, where a queue that limits nothing has its place; an earlier ADD stays', async () => {
+    const pod = await node.addPod('pfifo');
+    const foreign = 'dev eth0 root pfifo'.split(' ');
+    const refused = { exitCode: 1, answer: { code: 101, msg: expect.stringContaining('tc qdisc del dev eth0 root') } };
+    await pod.run('tc', 'qdisc', 'add', ...foreign);
+    expect(await pod.berth('ADD', limited())).toMatchObject(refused);
+    expect(await pod.remains()).toEqual([]);
+    expect(await pod.berth('ADD', limited({ ...BANDWIDTH, egressRate: 0, egressBurst: 0 }))).toMatchObject(SUCCESS);
+    await pod.run('tc', 'qdisc', 'delete', 'dev', 'eth0', 'root');
+    expect(await pod.berth('ADD', limited())).toMatchObject(SUCCESS);
+    const { name } = recordedTap(await pod.record());
+    await pod.run('tc', 'qdisc', 'replace', ...foreign);
+    expect(await pod.berth('ADD', limited())).toMatchObject(refused);
+    expect(await limitsOf(pod)).toEqual({ [name]: TO_POD });
+    expect(await pod.berth('DEL', limited())).toMatchObject(SUCCESS);
+    expect(await pod.remains()).toEqual([]);
+    expect((await pod.tools.qdiscs('eth0')).map(({ kind }) => kind)).toEqual(['pfifo']);
   });
 });
 
