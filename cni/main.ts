@@ -6,6 +6,7 @@ import { nativeFiles } from '../runtime/system/native/files.ts';
 import { sys } from '../runtime/system/native/sys.ts';
 import { startTrace, TRACE_VARIABLE } from '../runtime/system/trace.ts';
 import { add, explainAdd } from './add.ts';
+import { isBeyondAdd } from './beyond-add.ts';
 import { check } from './check.ts';
 import { forgiveKeys, type JsonObject } from './config-keys.ts';
 import { del } from './del.ts';
@@ -74,7 +75,7 @@ function openPlace(verb: Verb, { json, variables }: Call): Place {
 
 const tellOf = (log: Log) => (problem: string) => log.warn('going on without a key of ours', { problem });
 
-function openLog({ logLevel }: NetworkConfig, { TRACEPARENT: traceparent }: Call['variables']): Log {
+function openLog({ logLevel }: Pick<NetworkConfig, 'logLevel'>, { TRACEPARENT: traceparent }: Call['variables']): Log {
   const log = createLog(writeStderr, logLevel);
   const traceId = parseTraceId(traceparent);
   if (traceId === 'malformed') log.warn('TRACEPARENT is no trace context, going on without it', { traceparent });
@@ -119,11 +120,22 @@ async function carryOut(variables: Call['variables']): Promise<Outcome> {
     if (explain && verb !== 'ADD') throw variableFault(`CNI_COMMAND is ${verb}, but --explain is for ADD`);
     const json = parseJsonObject(await readInput(verb));
     asked = json['cniVersion'];
-    const answer = await VERBS[verb]({ json, explain, variables });
+    const answer = await answerTo(verb, { json, explain, variables });
     const printed = answer === undefined ? undefined : `${JSON.stringify(answer, null, explain ? 2 : undefined)}\n`;
     return { printed, exitCode: 0 };
   } catch (error) {
     return { printed: `${JSON.stringify(errorResult(asked, error))}\n`, exitCode: 1 };
+  }
+}
+
+async function answerTo(verb: Verb, call: Call): Promise<unknown> {
+  try {
+    return await VERBS[verb](call);
+  } catch (error) {
+    const { json, variables } = call;
+    if (!isBeyondAdd(verb, variables['CNI_CONTAINERID'], json['name'])) throw error;
+    openLog({ logLevel: 'warn' }, variables).warn('no ADD takes such a name: there is nothing to clear up', { error });
+    return undefined;
   }
 }
 

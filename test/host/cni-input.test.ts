@@ -40,6 +40,17 @@ describe('variables', () => {
     ['ADD', { CNI_ARGS: 'TC_REDIRECT_TAP_UID=me' }, 'CNI_ARGS: TC_REDIRECT_TAP_UID is "me"'],
   ])('%s is refused: %j', (command, env, msg) => expectRefusal(command, { env: env ?? {} }, 4, msg));
 
+  it.each<[string, CallChange]>([
+    ['DEL', { config: { name: 'n'.repeat(81) } }],
+    ['DEL', { env: { CNI_CONTAINERID: 'c'.repeat(129) } }],
+    ['GC', { config: { name: 'n'.repeat(81), cniVersion: '1.1.0', 'cni.dev/valid-attachments': [] } }],
+  ])('longer than ADD takes them are no hindrance to %s', async (command, change) => {
+    const { exitCode, stdout, stderr } = await pod.berth(command, change);
+    expect({ exitCode, stdout }).toEqual({ exitCode: 0, stdout: '' });
+    expect(JSON.parse(stderr)).toMatchObject({ level: 'warn', error: { message: expect.stringContaining('at most') } });
+    if (command === 'DEL') await expectRefusal('ADD', change, change.env === undefined ? 7 : 4, 'at most');
+  });
+
   it('name an interface that is not there', () =>
     expectRefusal('ADD', { env: { CNI_IFNAME: 'net7' } }, 100, 'no interface net7; it has lo, eth0'));
 });
