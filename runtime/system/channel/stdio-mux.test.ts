@@ -213,6 +213,19 @@ describe('StdioMux', () => {
     await connection.ended;
   });
 
+  it('acknowledges no end that was not sent, when a consumer goes that waits for more', async () => {
+    const [host, guest] = [new StdioMux(), new StdioMux()];
+    host.sender(1, STDIN); // open, and nothing of it was sent
+    const reading = guest.receiver(1, STDIN).read();
+    const connection = connect(host, guest);
+    guest.discard(1, STDIN);
+    expect(await reading).toBeUndefined();
+    await settle();
+    await sendAll(host, STDIN, pattern(10, 7), 10);
+    connection.cut();
+    await connection.ended;
+  });
+
   it('tells whoever waits for a peer that is gone', async () => {
     const mux = new StdioMux();
     const reading = mux.receiver(1, STDOUT).read();

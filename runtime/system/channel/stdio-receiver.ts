@@ -13,6 +13,7 @@ export class StdioReceiver {
   /** Bytes that read() has given out and the consumer may still be busy with. */
   private givenOutBytes = 0;
   private hasEnd = false;
+  private isDiscarded = false;
   private failure: Fault | undefined;
 
   /** Bytes below `startOffset` were handed on by another process. */
@@ -35,6 +36,8 @@ export class StdioReceiver {
         this.givenOutBytes = chunk.length;
         return chunk;
       }
+      // Of its end the peer may know nothing yet: discard() has acknowledged what there is.
+      if (this.isDiscarded) return undefined;
       if (this.hasEnd) {
         this.handOn(this.receivedOffset + 1 - this.handedOnOffset);
         return undefined;
@@ -81,6 +84,7 @@ export class StdioReceiver {
     this.givenOutBytes = 0;
     const endBytes = this.hasEnd ? 1 : 0;
     this.hasEnd = true;
+    this.isDiscarded = true;
     this.handOn(this.receivedOffset + endBytes - this.handedOnOffset);
     this.changed.wake();
   }

@@ -49,16 +49,20 @@ export function ensureDirectory(path: string, mode: number): void {
 function makeParents(path: string, mode: number): void {
   if (isDirectory(path)) return;
   try {
-    sys.mkdir(path, mode);
-    failpoint('directory.made');
+    makeOne(path, mode);
   } catch (error) {
     if (isErrno(error, 'EEXIST') && isDirectory(path)) return;
-    const parent = parentOf(path);
-    // In some file systems (procfs) mkdir answers ENOENT although the parent is there.
-    if (!isErrno(error, 'ENOENT') || sys.stat(parent) !== null) throw error;
-    makeParents(parent, mode);
-    makeParents(path, mode);
+    if (!isErrno(error, 'ENOENT')) throw error;
+    makeParents(parentOf(path), mode);
+    // Once: whoever makes the same parents may have come before us, and procfs says ENOENT although they are there.
+    if (!forgive(['EEXIST'], false, () => makeOne(path, mode)) && !isDirectory(path)) throw error;
   }
+}
+
+function makeOne(path: string, mode: number): true {
+  sys.mkdir(path, mode);
+  failpoint('directory.made');
+  return true;
 }
 
 const isDirectory = (path: string): boolean => ((sys.stat(path)?.mode ?? 0) & S_IFMT) === S_IF.DIR;
