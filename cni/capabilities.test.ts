@@ -53,6 +53,8 @@ describe('capabilities', () => {
     [{ runtimeConfig: { ips: '10.1.1.2' } }, 'runtimeConfig.ips: '],
     [{ runtimeConfig: { dns: { servers: [1] } } }, 'runtimeConfig.dns.servers.0: '],
     [{ runtimeConfig: { [POD_ANNOTATIONS]: 'x' } }, POD_ANNOTATIONS],
+    [{ runtimeConfig: { [POD_ANNOTATIONS]: [] } }, `${POD_ANNOTATIONS}: must be an object whose values are texts`],
+    [{ runtimeConfig: { [POD_ANNOTATIONS]: { 'example.com/vm': true } } }, 'must be an object whose values are texts'],
     [{ runtimeConfig: { bandwidth: { ingressRate: -1 } } }, 'runtimeConfig.bandwidth.ingressRate: '],
     [{ runtimeConfig: { bandwidth: { ingressRate: 8 } } }, 'bandwidth.ingressBurst is missing or 0, but ingressRate'],
     [{ runtimeConfig: { bandwidth: { egressBurst: 8 } } }, 'bandwidth.egressRate is missing or 0, but egressBurst'],

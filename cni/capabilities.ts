@@ -1,6 +1,6 @@
 import * as v from 'valibot';
 import { Fault } from '../proto/fault.ts';
-import { count } from '../proto/record.ts';
+import { count, texts as mapOfTexts } from '../proto/record.ts';
 import { formatIpAddress, parseIpAddress } from '../runtime/system/netlink/ip-address.ts';
 import type { CniDns } from './chain-input.ts';
 import { checkKeys, type JsonObject, keyFault } from './config-keys.ts';
@@ -21,7 +21,7 @@ export interface Capabilities {
   /** What the pod's interface must have been given by the plugins before. */
   readonly identity: readonly AskedIdentity[];
   /** Undefined where the runtime hands on none, not even no annotations. */
-  readonly annotations: Readonly<Record<string, unknown>> | undefined;
+  readonly annotations: Readonly<Record<string, string>> | undefined;
 }
 
 export interface AskedIdentity {
@@ -43,7 +43,7 @@ const capabilityKeys = v.object({
       ...identity,
       bandwidth: v.nullish(v.object({ ingressRate: bits, ingressBurst: bits, egressRate: bits, egressBurst: bits })),
       dns: v.nullish(v.object({ servers: texts, searches: texts, options: texts })),
-      [POD_ANNOTATIONS]: v.optional(v.nullable(v.looseObject({}))),
+      [POD_ANNOTATIONS]: v.optional(v.nullable(mapOfTexts)),
     }),
   ),
   args: v.nullish(v.object({ cni: v.nullish(v.object(identity)) })),

@@ -127,6 +127,10 @@ describe('a pod that is not chosen', () => {
     expect(await pod.berth('DEL', { config })).toMatchObject({ exitCode: 0, stdout: '' });
   });
 
+  it.each([[[]], [{ 'example.com/vm': true }]])('is refused what are no annotations: %j', (annotations) =>
+    expectRefusal('ADD', { config: { when, runtimeConfig: { [KEY]: annotations } } }, 7, 'must be an object'),
+  );
+
   it('is wired when it is chosen', async () => {
     const config = { when, runtimeConfig: { [KEY]: { 'example.com/vm': 'yes' } } };
     expect(await pod.berth('ADD', { config })).toMatchObject({ exitCode: 0 });
