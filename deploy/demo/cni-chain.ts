@@ -86,7 +86,8 @@ export function createCniChain({ list, pluginDirectories, prefix }: CniChainOpti
   };
 }
 
-async function findPlugin(type: string, directories: readonly string[]): Promise<string> {
+/** The first of that name. Throws `environment`. */
+export async function findPlugin(type: string, directories: readonly string[]): Promise<string> {
   for (const directory of directories) {
     const path = join(directory, type);
     try {

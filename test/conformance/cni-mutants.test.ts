@@ -34,6 +34,7 @@ exit 1`;
 /** Of a chain: what makes the interface. */
 const PREVIOUS_PLUGIN = `#!/bin/sh
 cat >/dev/null
+test "$CNI_COMMAND" = VERSION && echo '{"supportedVersions": ["0.3.1", "0.4.0", "1.1.0"]}' && exit
 ip -n $CNI_CONTAINERID link add $CNI_IFNAME type bridge
 echo '{
   "cniVersion": "1.1.0",

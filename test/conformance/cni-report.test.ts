@@ -4,6 +4,7 @@ import { execa } from 'execa';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createScratch, removeScratch } from '../../deploy/demo/scratch.ts';
 import { findPrograms } from '../../runtime/cli/programs.ts';
+import { RULES } from './cni/rules.ts';
 
 let scratch: string;
 beforeAll(async () => {
@@ -23,6 +24,11 @@ describe('the conformance suite by hand', () => {
     expect(stderr).toContain('--plugin PATH');
   });
 
+  it.each(['--help', '-h'])('explains itself with %s, whatever is said beside it', async (flag) => {
+    const { exitCode, stdout } = await suite(...plugin('/nonexistent'), flag);
+    expect({ exitCode, stdout }).toEqual({ exitCode: 0, stdout: expect.stringContaining('--plugin PATH') });
+  });
+
   it('writes a report for machines and one for persons', async () => {
     const berth = join(findPrograms().cniDirectory, 'berth');
     const { exitCode, stdout } = await suite(...plugin(berth), '--only', 'version-lists', '--report', scratch);
@@ -30,6 +36,7 @@ describe('the conformance suite by hand', () => {
     expect(JSON.parse(await readFile(join(scratch, 'report.json'), 'utf8'))).toMatchObject({
       format: 1,
       plugin: berth,
+      untestedVersions: [],
       isChained: false,
       rules: [{ id: 'version-lists', level: 'must', outcome: 'holds', notes: [] }],
     });
@@ -42,6 +49,26 @@ describe('the conformance suite by hand', () => {
     const { exitCode, stdout } = await suite(...plugin('/bin/false'), '--only', 'version-lists');
     expect(exitCode).toBe(1);
     expect(stdout).toMatch(/^fails +version-lists .*\n +VERSION: exit status 1, no output/);
+  });
+
+  it('lets no rule hold for a program that says nothing, and none pass for not applicable', async () => {
+    const { exitCode, stdout } = await suite(...plugin('/bin/true'));
+    expect(exitCode).toBe(1);
+    const outcomes = stdout.split('\n').filter((line) => line !== '' && !line.startsWith(' '));
+    expect(outcomes).toHaveLength(RULES.length);
+    expect(outcomes.filter((line) => !line.startsWith('fails'))).toEqual([]);
+  });
+
+  it.each(['/nonexistent', '/etc', '/etc/passwd'])('refuses to look at %s, which is no program', async (path) => {
+    const { exitCode, stdout, stderr } = await suite(...plugin(path));
+    expect({ exitCode, stdout }).toEqual({ exitCode: 1, stdout: '' });
+    expect(stderr).toMatch(new RegExp(`^${path} cannot be executed \\(env: `));
+  });
+
+  it('refuses a file that is not there in a sentence', async () => {
+    const { exitCode, stderr } = await suite('--plugin', '/bin/true', '--config', '/nonexistent.json');
+    expect(exitCode).toBe(1);
+    expect(stderr).toMatch(/^\/nonexistent.json cannot be read\n {2}because: ENOENT[^\n]*$/);
   });
 
   it.each([

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { Fault } from '../../../proto/fault.ts';
-import { failedRules, writeReport } from './report.ts';
+import { describeUntested, failedRules, writeReport } from './report.ts';
 import { runRules } from './run-rules.ts';
 import type { Json, JsonObject } from './template.ts';
 
@@ -19,13 +19,18 @@ const USAGE = `Looks at a CNI plugin from outside: every verb, version and error
   --if-name NAME        CNI_IFNAME; default eth0
   --only RULES          ids of rules, separated by commas
   --report DIR          report.json and report.md go there
+  --help                this text
 
 Needs root, iproute2 and nsenter; makes its own namespaces, and ends with status 1 if a rule fails.
 `;
 
 /** docs/cni-conformance.md */
 export async function main(args: readonly string[]): Promise<number> {
-  const { plugin, config, ...values } = parseOptions(args);
+  const { plugin, config, help, ...values } = parseOptions(args);
+  if (help) {
+    process.stdout.write(USAGE);
+    return 0;
+  }
   if (plugin === undefined || config === undefined) {
     process.stderr.write(USAGE);
     return 2;
@@ -44,6 +49,7 @@ export async function main(args: readonly string[]): Promise<number> {
       if (outcome === 'fails') for (const note of notes) process.stdout.write(`${' '.repeat(15)}${note}\n`);
     },
   });
+  for (const each of report.untestedVersions) process.stdout.write(`${describeUntested(each)}\n`);
   if (values.report !== undefined) {
     for (const file of await writeReport(report, values.report)) process.stdout.write(`${file}\n`);
   }
@@ -61,16 +67,19 @@ function parseOptions(args: readonly string[]) {
     'if-name': { ...text, default: 'eth0' },
     only: text,
     report: text,
+    help: { type: 'boolean', short: 'h', default: false },
   } as const;
   try {
     return parseArgs({ args: [...args], options }).values;
   } catch (cause) {
-    throw new Fault('invalid', 'the command line cannot be read; without any option it is explained', { cause });
+    throw new Fault('invalid', 'the command line cannot be read; --help explains it', { cause });
   }
 }
 
 async function readJson(path: string): Promise<Json> {
-  const text = await readFile(path, 'utf8');
+  const text = await readFile(path, 'utf8').catch((cause: unknown) => {
+    throw new Fault('io', `${path} cannot be read`, { cause });
+  });
   try {
     return JSON.parse(text) as Json;
   } catch (cause) {

@@ -1,5 +1,6 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { UntestedVersion } from './chain-versions.ts';
 import type { Level } from './rule.ts';
 
 export type Outcome = 'holds' | 'fails' | 'not applicable';
@@ -19,6 +20,8 @@ export interface Report {
   readonly plugin: string;
   /** From 0.3.0 on. */
   readonly supportedVersions: readonly string[];
+  /** Of these, what the chain before it cannot be run in. */
+  readonly untestedVersions: readonly UntestedVersion[];
   readonly isChained: boolean;
   readonly rules: readonly RuleReport[];
 }
@@ -34,13 +37,17 @@ export async function writeReport(report: Report, directory: string): Promise<re
   return [json, markdown];
 }
 
+/** A sentence. */
+export const describeUntested = ({ version, unknownTo }: UntestedVersion): string =>
+  `Version ${version} is not looked at: ${unknownTo}, before the plugin, does not know it.`;
+
 function describeReport(report: Report): string {
   const count = (outcome: Outcome): number => report.rules.filter((rule) => rule.outcome === outcome).length;
   const place = report.isChained ? 'chained after others' : 'first of its chain';
   return `# CNI conformance of ${report.plugin}
 
 Versions: ${report.supportedVersions.join(', ') || 'none from 0.3.0 on'}; ${place}.
-${count('holds')} rules hold, ${count('fails')} fail, ${count('not applicable')} are not applicable.
+${report.untestedVersions.map((each) => `${describeUntested(each)}\n`).join('')}${count('holds')} rules hold, ${count('fails')} fail, ${count('not applicable')} are not applicable.
 
 | rule | level | outcome | |
 |---|---|---|---|

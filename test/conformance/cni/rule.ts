@@ -12,6 +12,8 @@ export interface Rule {
   readonly title: string;
   /** Where it is written. */
   readonly source: string;
+  /** Default true: fails of a plugin that lists no version, of which nothing else could be said. */
+  readonly needsVersions?: false;
   /** What is wrong, a sentence each; nothing: the rule holds. A Problem that is thrown is one more. */
   readonly check: (subject: Subject) => Promise<readonly string[] | NotApplicable>;
 }

@@ -11,6 +11,8 @@ export interface RunOptions extends SubjectOptions {
   readonly onRule?: (report: RuleReport, tookMs: number) => void;
 }
 
+const NO_VERSIONS = 'VERSION lists no version from 0.3.0 on, so that the plugin cannot be looked at';
+
 /** Looks at a plugin in a mount, network and PID namespace of its own. */
 export async function runRules({ only, onRule = () => {}, ...options }: RunOptions): Promise<Report> {
   const unknown = only?.find((id) => RULES.every((rule) => rule.id !== id));
@@ -24,15 +26,18 @@ export async function runRules({ only, onRule = () => {}, ...options }: RunOptio
       rules.push(report);
       onRule(report, Date.now() - started);
     }
-    const { versions, isChained } = subject;
-    return { plugin: options.plugin, supportedVersions: versions, isChained, rules };
+    const { listed, untested, isChained } = subject;
+    return { plugin: options.plugin, supportedVersions: listed, untestedVersions: untested, isChained, rules };
   } finally {
     await subject.close();
   }
 }
 
-async function runRule({ id, level, title, source, check }: Rule, subject: Subject): Promise<RuleReport> {
+async function runRule(rule: Rule, subject: Subject): Promise<RuleReport> {
+  const { id, level, title, source, needsVersions = true, check } = rule;
   const about = { id, level, title, source };
+  // A rule that is looked at in each version would hold.
+  if (needsVersions && subject.listed.length === 0) return { ...about, outcome: 'fails', notes: [NO_VERSIONS] };
   try {
     const found = await check(subject);
     if ('notApplicable' in found) return { ...about, outcome: 'not applicable', notes: [found.notApplicable] };

@@ -4,11 +4,12 @@ import { createCniChain } from '../../../deploy/demo/cni-chain.ts';
 import { addNetns, deleteNetns, inNetns, netnsPath } from '../../../deploy/demo/netns.ts';
 import { createWorld, type World } from '../../support/world.ts';
 import { type Called, callPlugin, describeCall } from './called.ts';
+import { type ChainVersions, readChainVersions } from './chain-versions.ts';
 import { compareStates, type NetworkState, readNetworkState } from './network-state.ts';
 import { Problem } from './problem.ts';
 import { type CniResult, readResult } from './result-shape.ts';
 import { fillTemplate, fillText, type JsonObject } from './template.ts';
-import { type CniVersion, isKnownVersion, sorted } from './versions.ts';
+import type { CniVersion } from './versions.ts';
 
 export const NETWORK = 'conformance';
 
@@ -68,11 +69,9 @@ export interface Pod {
   removeNetns(): Promise<void>;
 }
 
-export interface Subject {
+export interface Subject extends ChainVersions {
   readonly options: SubjectOptions;
-  /** What VERSION says, of those that this suite knows results of. Oldest first; empty if it says nothing useful. */
-  readonly versions: readonly CniVersion[];
-  /** The newest of them. */
+  /** The newest of `versions`. */
   readonly latest: CniVersion;
   readonly isChained: boolean;
   /** A new namespace; the plugins before have run under `version`. Default: the newest. */
@@ -89,7 +88,7 @@ export async function createSubject(options: SubjectOptions): Promise<Subject> {
   try {
     // IPAM plugins and engines keep theirs there by default; the machine's own must not be seen, nor changed.
     await world.exec('sh', '-c', 'mkdir -p /var/lib/cni && mount -t tmpfs berth-conformance /var/lib/cni');
-    const versions = await readVersions(world, options.plugin);
+    const versions = await readChainVersions(options, world.prefix);
     return createSubjectIn(world, options, versions);
   } catch (error) {
     await world.close();
@@ -97,16 +96,8 @@ export async function createSubject(options: SubjectOptions): Promise<Subject> {
   }
 }
 
-async function readVersions(world: World, plugin: string): Promise<CniVersion[]> {
-  const stdin = JSON.stringify({ cniVersion: '1.0.0' });
-  const { answer } = await callPlugin({ plugin, prefix: world.prefix, variables: { CNI_COMMAND: 'VERSION' }, stdin });
-  const { supportedVersions = [] } = (answer ?? {}) as { supportedVersions?: unknown };
-  const known = Array.isArray(supportedVersions) ? supportedVersions.map(String).filter(isKnownVersion) : [];
-  return sorted(known).filter((version) => version !== '0.1.0' && version !== '0.2.0');
-}
-
-function createSubjectIn(world: World, options: SubjectOptions, versions: readonly CniVersion[]): Subject {
-  const latest = versions.at(-1) ?? '1.0.0';
+function createSubjectIn(world: World, options: SubjectOptions, chain: ChainVersions): Subject {
+  const latest = chain.versions.at(-1) ?? '1.0.0';
   let pods = 0;
   let idle: Promise<Pod> | undefined;
 
@@ -119,19 +110,19 @@ function createSubjectIn(world: World, options: SubjectOptions, versions: readon
     await addNetns(containerId, world.prefix);
     if (options.prepare !== undefined) await world.exec('sh', '-e', '-c', fillText(options.prepare, values));
     const plugins = options.before.map((each) => fillTemplate(each, values) as { type: string } & JsonObject);
-    const chain = createCniChain({
+    const previous = createCniChain({
       list: { cniVersion: version, name: NETWORK, plugins },
       pluginDirectories: options.pluginDirectories,
       prefix: world.prefix,
     });
     const prevResult =
-      plugins.length === 0 ? undefined : await chain.add({ containerId, netns, ifName: options.ifName });
+      plugins.length === 0 ? undefined : await previous.add({ containerId, netns, ifName: options.ifName });
     return createPod(world, options, { ...values, version, prevResult });
   }
 
   return {
+    ...chain,
     options,
-    versions,
     latest,
     isChained: options.before.length > 0,
     addPod,

@@ -15,7 +15,7 @@ const damaged = (
   title,
   source: SPEC.check,
   async check(subject) {
-    if (!isAtLeast(subject.latest, '0.4.0')) return notApplicable('the plugin has no version with CHECK');
+    if (!isAtLeast(subject.latest, '0.4.0')) return notApplicable('no version that is looked at has CHECK');
     const pod = await subject.addPod();
     const result = await pod.add();
     await pod.expect('CHECK');
@@ -42,7 +42,7 @@ export const CHECK_RULES: readonly Rule[] = [
     source: SPEC.check,
     async check(subject) {
       const versions = subject.versions.filter((version) => isAtLeast(version, '0.4.0'));
-      if (versions.length === 0) return notApplicable('the plugin has no version with CHECK');
+      if (versions.length === 0) return notApplicable('no version that is looked at has CHECK');
       const problems: string[] = [];
       for (const version of versions) {
         const pod = await subject.addPod(version);
@@ -62,7 +62,7 @@ export const CHECK_RULES: readonly Rule[] = [
     title: 'CHECK without prevResult is refused',
     source: SPEC.check,
     async check(subject) {
-      if (!isAtLeast(subject.latest, '0.4.0')) return notApplicable('the plugin has no version with CHECK');
+      if (!isAtLeast(subject.latest, '0.4.0')) return notApplicable('no version that is looked at has CHECK');
       const pod = await subject.addPod();
       await pod.add();
       const called = await pod.call('CHECK', { config: { prevResult: undefined } });
@@ -76,7 +76,7 @@ export const CHECK_RULES: readonly Rule[] = [
     title: 'CHECK fails after DEL',
     source: SPEC.check,
     async check(subject) {
-      if (!isAtLeast(subject.latest, '0.4.0')) return notApplicable('the plugin has no version with CHECK');
+      if (!isAtLeast(subject.latest, '0.4.0')) return notApplicable('no version that is looked at has CHECK');
       const pod = await subject.addPod();
       await pod.add();
       await pod.expect('DEL');
@@ -114,7 +114,7 @@ export const CHECK_RULES: readonly Rule[] = [
     title: 'CHECK succeeds though a later plugin added to the interface: a route, an interface to the result',
     source: SPEC.check,
     async check(subject) {
-      if (!isAtLeast(subject.latest, '0.4.0')) return notApplicable('the plugin has no version with CHECK');
+      if (!isAtLeast(subject.latest, '0.4.0')) return notApplicable('no version that is looked at has CHECK');
       const pod = await subject.addPod();
       const result = await pod.add();
       await pod.run('ip', 'route', 'add', '198.51.100.0/24', 'dev', subject.options.ifName);

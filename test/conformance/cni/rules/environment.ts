@@ -24,7 +24,7 @@ const missing: readonly Rule[] = (Object.keys(REQUIRED) as (keyof typeof REQUIRE
     title: `${verb} without ${name}, or with an empty one, is refused with code 4, naming it`,
     source: `${SPEC.parameters}; ${SPEC.error}`,
     async check(subject) {
-      if (verb === 'CHECK' && !canCheck(subject)) return notApplicable('the plugin has no version with CHECK');
+      if (verb === 'CHECK' && !canCheck(subject)) return notApplicable('no version that is looked at has CHECK');
       const pod = await subject.idlePod();
       const refusal = { codes: [4], named: name };
       return [

@@ -5,7 +5,7 @@ import { findLeftOnNode, settle } from '../settle.ts';
 import { comparePods, NETWORK, type Pod, type Subject } from '../subject.ts';
 import { isAtLeast } from '../versions.ts';
 
-const NO_GC = notApplicable('the plugin has no version with GC');
+const NO_GC = notApplicable('no version that is looked at has GC');
 const hasGc = ({ latest }: Subject): boolean => isAtLeast(latest, '1.1.0');
 
 /** GC of a network in which `valid` are all the attachments that an engine knows of. Throws Problem. */

@@ -98,7 +98,7 @@ export const INPUT_RULES: readonly Rule[] = [
     async check(subject) {
       const pod = await subject.idlePod();
       const problems: string[] = [];
-      for (const version of subject.versions) {
+      for (const version of subject.listed) {
         const called = await pod.call('ADD', { version, env: { CNI_NETNS: '/run/netns/none' } });
         if (called.exitCode === 0) return ['ADD into a namespace that is not there succeeds'];
         problems.push(...findErrorShapeProblems(called, version).map((problem) => `in ${version}: ${problem}`));
@@ -161,7 +161,7 @@ export const INPUT_RULES: readonly Rule[] = [
     async check(subject) {
       const pod = await subject.idlePod();
       const problems: string[] = [];
-      for (const version of subject.versions) {
+      for (const version of subject.listed) {
         const early = [
           ...(isAtLeast(version, '0.4.0') ? [] : (['CHECK'] as const)),
           ...(isAtLeast(version, '1.1.0') ? [] : (['GC', 'STATUS'] as const)),

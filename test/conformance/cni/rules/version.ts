@@ -1,5 +1,5 @@
 import { describeCall } from '../called.ts';
-import { notApplicable, type Rule, SPEC } from '../rule.ts';
+import { type Rule, SPEC } from '../rule.ts';
 import type { CallChange, Pod } from '../subject.ts';
 
 const BARE = { CNI_CONTAINERID: undefined, CNI_NETNS: undefined, CNI_IFNAME: undefined, CNI_PATH: undefined };
@@ -16,6 +16,7 @@ export const VERSION_RULES: readonly Rule[] = [
     level: 'must',
     title: 'VERSION answers with cniVersion and the list supportedVersions, needing no variable but CNI_COMMAND',
     source: SPEC.version,
+    needsVersions: false,
     async check(subject) {
       const { problem, cniVersion, supportedVersions } = await ask(await subject.idlePod(), {});
       if (problem !== undefined) return [String(problem)];
@@ -36,7 +37,7 @@ export const VERSION_RULES: readonly Rule[] = [
     async check(subject) {
       const pod = await subject.idlePod();
       const problems: string[] = [];
-      for (const version of subject.versions) {
+      for (const version of subject.listed) {
         const { problem, cniVersion } = await ask(pod, { stdin: JSON.stringify({ cniVersion: version }) });
         if (problem !== undefined) problems.push(String(problem));
         else if (cniVersion !== version) problems.push(`asked in ${version}, it answers in ${String(cniVersion)}`);
@@ -49,6 +50,7 @@ export const VERSION_RULES: readonly Rule[] = [
     level: 'practice',
     title: 'VERSION can be asked with nothing on standard input',
     source: 'libcni, pkg/skel',
+    needsVersions: false,
     async check(subject) {
       const { problem } = await ask(await subject.idlePod(), { stdin: '' });
       return problem === undefined ? [] : [String(problem)];
@@ -60,9 +62,8 @@ export const VERSION_RULES: readonly Rule[] = [
     title: 'each version of the list is accepted',
     source: SPEC.version,
     async check(subject) {
-      if (subject.versions.length === 0) return notApplicable('no version from 0.3.0 on is in the list');
       const problems: string[] = [];
-      for (const version of subject.versions) {
+      for (const version of subject.listed) {
         const called = await (await subject.idlePod()).call('DEL', { version, config: { prevResult: undefined } });
         if (called.exitCode !== 0) problems.push(`DEL in ${version}: ${describeCall(called)}`);
       }
