@@ -11,6 +11,7 @@ import { check } from './check.ts';
 import { forgiveKeys, type JsonObject } from './config-keys.ts';
 import { del } from './del.ts';
 import { variableFault } from './error-codes.ts';
+import { answerToFlag, parseFlag } from './flag.ts';
 import { gc, parseValidAttachments } from './gc.ts';
 import { parseKataDanDir } from './kata-dan.ts';
 import { type NetworkConfig, parseJsonObject, parseNetworkConfig } from './network-config.ts';
@@ -115,8 +116,11 @@ interface Outcome {
 async function carryOut(variables: Call['variables']): Promise<Outcome> {
   let asked: unknown;
   try {
+    const flag = parseFlag(sys.args().slice(1));
+    const told = answerToFlag(flag);
+    if (told !== undefined) return { printed: told, exitCode: 0 };
     const verb = parseVerb(variables);
-    const explain = sys.args().includes('--explain');
+    const explain = flag === '--explain';
     if (explain && verb !== 'ADD') throw variableFault(`CNI_COMMAND is ${verb}, but --explain is for ADD`);
     const json = parseJsonObject(await readInput(verb));
     asked = json['cniVersion'];

@@ -1,4 +1,7 @@
+import { join } from 'node:path';
+import { execa } from 'execa';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { findPrograms } from '../../runtime/cli/programs.ts';
 import { type CallChange, type CniNode, type CniPod, createCniNode } from '../support/cni-node.ts';
 
 let node: CniNode;
@@ -173,6 +176,22 @@ describe('verbs', () => {
       cniVersion: stdin === '' ? '1.1.0' : '0.4.0',
       supportedVersions: ['0.3.0', '0.3.1', '0.4.0', '1.0.0', '1.1.0'],
     });
+  });
+
+  it.each([['--explan'], ['--explain', '--now'], ['ADD']])('ADD is refused with the argument %j', (...args) =>
+    expectRefusal('ADD', { args }, 4, `unknown arguments ${JSON.stringify(args.join(' '))}`),
+  );
+
+  it.each([
+    ['--version', /^berth \d+\.\d+\.\d+\nCNI 0\.3\.0, .*1\.1\.0\nquickjs \S+, (musl|glibc) \S+\n$/],
+    ['--help', /--explain {2}with CNI_COMMAND=ADD/],
+  ])('are not looked at where %s is asked for', async (flag, text) => {
+    const program = join(findPrograms().cniDirectory, 'berth');
+    for (const CNI_COMMAND of ['', 'ADD']) {
+      const { stdout, exitCode } = await execa(program, [flag], { env: { CNI_COMMAND }, stripFinalNewline: false });
+      expect({ stdout, exitCode }).toEqual({ stdout: expect.stringMatching(text), exitCode: 0 });
+    }
+    expect(await pod.remains()).toEqual([]);
   });
 
   it('only ADD is explained', () => expectRefusal('DEL', { args: ['--explain'] }, 4, '--explain is for ADD'));
