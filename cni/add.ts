@@ -7,9 +7,9 @@ import type { Files } from '../runtime/system/port.ts';
 import { Undo, withUndo } from '../runtime/system/undo.ts';
 import { applyPlan, type Workplace } from './apply.ts';
 import { attachmentFile, loadIfReadable } from './attachment-file.ts';
-import { type AskedIdentity, refuseOtherIdentity } from './capabilities.ts';
+import { type AskedIdentity, refuseOtherIdentity, withoutPrefix } from './capabilities.ts';
 import { noteCapabilities } from './capabilities-file.ts';
-import type { ChainInput, CniResult } from './chain-input.ts';
+import { type ChainInput, type CniResult, refuseOddDns } from './chain-input.ts';
 import { addGuestEnd, type Dialect } from './dialect.ts';
 import { variableFault } from './error-codes.ts';
 import { findHeldHere } from './find-held.ts';
@@ -17,6 +17,7 @@ import { currentNetnsId, enterNetns } from './netns.ts';
 import type { NetworkConfig } from './network-config.ts';
 import { type AddPlan, describesInterface, planAdd } from './plan.ts';
 import { describePodInterface } from './pod-interface.ts';
+import { findMissing, listReported, listUnplaced } from './reported-addresses.ts';
 import { describeReportedInterface } from './reported-interface.ts';
 import { addResult, convertResult } from './result.ts';
 import { describeSurroundings, findReportedDevice, isElsewhere, readsTimeStamps } from './surroundings.ts';
@@ -66,6 +67,7 @@ interface Prepared extends Omit<Workplace, 'undo'> {
 
 async function prepare(call: AddCall): Promise<Prepared> {
   const { files, log, attachment, config, chain, wiring, identity, dialect, kataDanDir } = call;
+  refuseOddDns(chain.dns);
   const file = attachmentFile(files, config, attachment);
   const previous = await loadIfReadable(file, log);
   const bootId = await readBootId(files);
@@ -88,12 +90,22 @@ async function prepare(call: AddCall): Promise<Prepared> {
   const request = { network, attachment, netnsId, bootId, dns: chain.dns, wiring, surroundings, kataDanDir };
   const plan = planAdd(request, pod, previous);
   refuseOtherIdentity(identity, { link: { ...pod.link, mac: plan.nic.mac }, addresses: plan.nic.addresses });
+  warnOfLostAddresses(call, plan);
   const isRecorded = previous !== undefined && describesInterface(previous, { netnsId, bootId });
   const key = networkAttachmentKey({ network, ...attachment });
   const earlier = { key, ifName, record: isRecorded ? previous : undefined };
   const note = (features: Iterable<NetworkFeature>, isPresent: boolean) =>
     noteCapabilities({ files, log, runDirectory: config.runDirectory, bootId }, features, isPresent);
   return { plan, files, links: pod.links, netlink, file, earlier, note };
+}
+
+/** Throws `invalid` for what is no address at all. */
+function warnOfLostAddresses({ log, attachment, chain }: AddCall, { nic }: AddPlan): void {
+  const present = nic.addresses.map(({ address }) => withoutPrefix(address));
+  const missing = findMissing(listReported(chain.prevResult, attachment.ifName), present);
+  if (missing.length > 0) log.warn('the guest does without addresses that its interface does not have', { missing });
+  const unplaced = listUnplaced(chain.prevResult);
+  if (unplaced.length > 0) log.warn('prevResult has addresses of interfaces that it does not have', { unplaced });
 }
 
 function enterPodNetns(path: string): string {

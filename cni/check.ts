@@ -11,13 +11,13 @@ import { attachmentFile } from './attachment-file.ts';
 import { parseAskedAddress, withoutPrefix } from './capabilities.ts';
 import type { CniResult } from './chain-input.ts';
 import { judgeWiring, type WiredLink, type WiringFacts } from './check-wiring.ts';
-import { isNothing } from './config-keys.ts';
 import { ifbName } from './device-names.ts';
 import { variableFault } from './error-codes.ts';
 import { findHeldHere } from './find-held.ts';
 import { hasDanDevice } from './kata-dan.ts';
 import { enterNetns } from './netns.ts';
 import type { Place } from './place.ts';
+import { listReported } from './reported-addresses.ts';
 import type { PodAttachment } from './variables.ts';
 
 export interface CheckCall extends Place {
@@ -36,7 +36,8 @@ export async function check(call: CheckCall): Promise<void> {
     );
   }
   const facts = describeWiring(openNetlink(), record);
-  const addresses = listReported(prevResult, attachment.ifName);
+  const reported = listReported(prevResult, attachment.ifName);
+  const addresses = reported.map((address) => parseAskedAddress('prevResult.ips', address));
   const problems = judgeWiring({ record, alias: tapAlias(key), addresses }, facts);
   const { kataDan, ifName } = record;
   if (kataDan !== undefined && !(await hasDanDevice(files, kataDan, ifName)))
@@ -76,14 +77,4 @@ function describeWiring(netlink: Netlink, record: NetworkAttachment): WiringFact
     device: isTap(device) ? describe(({ name }) => name === device.name) : undefined,
     ifb: bandwidth === undefined ? undefined : describe(({ name }) => name === ifbName(ifIndex)),
   };
-}
-
-/** Addresses of the pod's interface, or of no interface, as the plugins before have reported them. */
-function listReported({ interfaces, ips }: CniResult, ifName: string): string[] {
-  const ofPod = (ips ?? []).filter(({ interface: index }) => {
-    if (isNothing(index)) return true;
-    const found = interfaces[index];
-    return found?.name === ifName && Boolean(found.sandbox);
-  });
-  return ofPod.map(({ address }) => parseAskedAddress('prevResult.ips', address));
 }

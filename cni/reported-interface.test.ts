@@ -45,6 +45,13 @@ describe('an interface that is not the kernel’s', () => {
     expect(describeReportedInterface({ ...result, ips: null, routes: null }, eth0)).toMatchObject({ routes: [] });
   });
 
+  it('has addresses in the kernel’s spelling, and nothing else', () => {
+    const other = { ...result, ips: [{ address: 'FD00:0::2/64' }] };
+    expect(describeReportedInterface(other, eth0).addresses).toEqual([{ address: 'fd00::2/64', scope: 0 }]);
+    for (const address of ['banana', '10.1.1.2', '10.1.1.2/33'])
+      expect(() => describeReportedInterface({ ...result, ips: [{ address }] }, eth0)).toThrow('prevResult.ips: ');
+  });
+
   it('must have a MAC', () => {
     const interfaces = [{ name: 'eth0', sandbox: '/run/netns/pod', socketPath: '/run/vpp/7.sock' }];
     expect(() => describeReportedInterface({ interfaces }, eth0)).toThrow('has no mac that the guest could take over');

@@ -3,6 +3,7 @@ import { Fault } from '../proto/fault.ts';
 import type { IfName } from '../proto/ids.ts';
 import type { NicRoute } from '../proto/network-attachment.ts';
 import { decodeWith } from '../proto/record.ts';
+import { formatIpAddress, parseIpPrefix } from '../runtime/system/netlink/ip-address.ts';
 import { ARPHRD_ETHER } from '../runtime/system/netlink/link.ts';
 import type { CniResult } from './chain-input.ts';
 import { isNothing } from './config-keys.ts';
@@ -55,13 +56,24 @@ export function describeReportedInterface(prevResult: CniResult, ifName: IfName)
   const gateways = own.flatMap(({ gateway }) => gateway || []);
   return {
     link: { ...link, hasCarrier: true },
-    addresses: own.map(({ address }) => ({ address, scope: 0 })),
+    addresses: own.map(({ address }) => ({ address: toPrefix(address), scope: 0 })),
     routes: routes.map((route) => toRoute(route, gateways)),
     neighbours: [],
     qdiscs: {},
     links: [],
     untold: [],
   };
+}
+
+/** In the kernel's spelling. */
+function toPrefix(address: string): string {
+  try {
+    const { bytes, prefixLength } = parseIpPrefix(address);
+    return `${formatIpAddress(bytes)}/${prefixLength}`;
+  } catch (error) {
+    if (!(error instanceof Fault)) throw error;
+    throw new Fault('invalid', `prevResult.ips: ${error.message}`, { fields: { key: 'prevResult.ips' } });
+  }
 }
 
 interface ReportedRoute {

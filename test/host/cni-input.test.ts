@@ -94,6 +94,10 @@ describe('configuration', () => {
     ],
     ['ADD', { config: { args: { cni: { ips: ['10.88.0.250'] } } } }, 7, 'args.cni.ips: "10.88.0.250" is asked for'],
     ['ADD', { config: { prevResult: { cniVersion: '0.2.0' } } }, 7, 'prevResult.cniVersion: '],
+    ['ADD', { config: { dns: { nameservers: ['nope'] } } }, 7, 'dns: name server "nope" is no address'],
+    ['ADD', { config: { dns: { search: ['a\nnameserver 6.6.6.6'] } } }, 7, 'dns: "a\\nnameserver 6.6.6.6" has white'],
+    ['ADD', { config: { runtimeConfig: { dns: { servers: ['192.0.2.9\n'] } } } }, 7, 'dns: name server "192.0.2.9\\n"'],
+    ['ADD', { config: { prevResult: { ips: [{ address: 'banana' }] } } }, 7, 'prevResult.ips: "banana" is no address'],
     ['ADD', { config: { cniVersion: '0.2.0' } }, 1, '"0.2.0" is not supported'],
     ['DEL', { config: { cniVersion: '2.0.0' } }, 1, '"2.0.0" is not supported'],
   ])('%s is refused: %j', (command, change, code, msg) => expectRefusal(command, change, code, msg));
@@ -108,6 +112,25 @@ describe('configuration', () => {
     };
     expect(await pod.berth('ADD', { config })).toMatchObject({ exitCode: 0 });
     expect(await pod.berth('DEL', { config })).toMatchObject({ exitCode: 0 });
+  });
+
+  it('may report what is not there, which is told', async () => {
+    const { ips, ...rest } = pod.prevResult as { ips: object[] };
+    const added = [{ address: '10.88.0.250/24' }, { address: '10.88.0.251/24', interface: 7 }];
+    const { exitCode, stderr } = await pod.berth('ADD', {
+      config: { prevResult: { ...rest, ips: [...ips, ...added] } },
+    });
+    expect(exitCode).toBe(0);
+    expect(
+      stderr
+        .trim()
+        .split('\n')
+        .map((line) => JSON.parse(line)),
+    ).toMatchObject([
+      { level: 'warn', missing: ['10.88.0.250'] },
+      { level: 'warn', unplaced: ['10.88.0.251/24'] },
+    ]);
+    await pod.berth('DEL');
   });
 
   it('of a megabyte is read to its end', async () => {
