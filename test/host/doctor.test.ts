@@ -127,6 +127,32 @@ describe('berth doctor', () => {
     ]);
   });
 
+  it('finds what the plugin has against a network, and goes on where a list cannot be read', async () => {
+    const net = (name: string): string => `/run/net.d/${name}.conflist`;
+    const list = (name: string, cniVersion: string, entry: object) =>
+      plant(net(name), JSON.stringify({ cniVersion, name, plugins: [{ type: 'ptp' }, { type: 'berth', ...entry }] }));
+    await list('1-right', '0.4.0', { queues: 2, mode: 'macvtap', capabilities: { bandwidth: true } });
+    await list('2-misspelt', '1.1.0', { Queues: 2 });
+    await list('3-apart', '1.0.0', { macvtapMode: 'vepa' });
+    await list('4-old', '0.2.0', {});
+    await plant(net('5-half'), '{');
+    await mkdir(outside(net('6-directory')));
+    const { exitCode, findings } = await doctor('--cni-conf-dir', '/run/net.d');
+    expect(exitCode).toBe(1);
+    const about = findings.filter(({ what }) => what.includes('/run/net.d/'));
+    expect(about.map(({ status, what }) => [status, what.replace(/^.* no pod gets it: |: Unexpected.*/, '')])).toEqual([
+      ['ok', `network 1-right (${net('1-right')}) chains the plugin last`],
+      ['missing', 'network configuration: Queues: unknown key; it is spelt queues'],
+      ['missing', expect.stringContaining('macvtapMode: "vepa" is not supported with mode "tc"')],
+      ['missing', 'cniVersion is 0.2.0, and the plugin knows 0.3.0, 0.3.1, 0.4.0, 1.0.0, 1.1.0'],
+      ['note', expect.stringContaining(`${net('5-half')} cannot be read`)],
+      ['note', expect.stringContaining(`${net('6-directory')} cannot be read`)],
+    ]);
+    expect(about.slice(1).map(({ mend }) => mend ?? '')).toEqual(
+      about.slice(1).map(() => expect.stringMatching(/^correct /)),
+    );
+  });
+
   it('finds what was left behind, clears what is safe, and leaves the rest', async () => {
     const well = await addWired('well');
     await plantPod('dead', NOBODY);

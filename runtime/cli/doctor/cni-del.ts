@@ -1,5 +1,5 @@
 import { Fault } from '../../../proto/fault.ts';
-import { run } from '../../system/node/exec.ts';
+import { callCni } from './call-cni.ts';
 
 /** What names an attachment, in a record's key as in a TAP's alias. */
 export interface AttachmentKey {
@@ -22,12 +22,12 @@ export async function cniDel(
   { netnsPath, runDirectory }: { readonly netnsPath: string; readonly runDirectory: string },
 ): Promise<void> {
   const config = { cniVersion: '1.0.0', name: network, type: 'berth', runDir: runDirectory };
-  const { exitCode, stdout } = await run({
-    file: plugin,
-    args: [],
-    stdin: new TextEncoder().encode(JSON.stringify(config)),
-    env: { CNI_COMMAND: 'DEL', CNI_CONTAINERID: containerId, CNI_IFNAME: ifName, CNI_NETNS: netnsPath, CNI_PATH: '' },
-  });
-  if (exitCode === 0) return;
-  throw new Fault('exec', `DEL of ${network}:${containerId}:${ifName}: ${new TextDecoder().decode(stdout).trim()}`);
+  const variables = {
+    CNI_COMMAND: 'DEL',
+    CNI_CONTAINERID: containerId,
+    CNI_IFNAME: ifName,
+    CNI_NETNS: netnsPath,
+  };
+  const { refusal } = await callCni(plugin, variables, config);
+  if (refusal !== undefined) throw new Fault('exec', `DEL of ${network}:${containerId}:${ifName}: ${refusal.message}`);
 }
