@@ -5,7 +5,7 @@ import { describeIssue } from '../proto/record.ts';
 export type JsonObject = Readonly<Record<string, unknown>>;
 
 /** All that are ours to read, beside those of the specification. */
-const OWN_KEYS = [
+export const OWN_KEYS = [
   'runDir',
   'logLevel',
   'mode',
@@ -19,7 +19,8 @@ const OWN_KEYS = [
   'when',
 ] as const;
 type OwnKey = (typeof OWN_KEYS)[number];
-const BARE_OWN_KEYS = OWN_KEYS.map((own) => own.toLowerCase());
+/** In the same order, without capitals. */
+export const BARE_OWN_KEYS = OWN_KEYS.map((own) => own.toLowerCase());
 
 /** Unknown keys are for others, unless they look like ours: `rundir` would silently leave the records elsewhere. */
 export function refuseMisspeltKeys(json: JsonObject): void {

@@ -14,6 +14,7 @@ import { variableFault } from './error-codes.ts';
 import { answerToFlag, parseFlag } from './flag.ts';
 import { gc, parseValidAttachments } from './gc.ts';
 import { parseKataDanDir } from './kata-dan.ts';
+import { findLikelyMisspelt } from './likely-misspelt.ts';
 import { type NetworkConfig, parseJsonObject, parseNetworkConfig } from './network-config.ts';
 import type { Place } from './place.ts';
 import { parseNetworkRequest, parsePodRequest } from './pod-request.ts';
@@ -71,6 +72,8 @@ function openPlace(verb: Verb, { json, variables }: Call): Place {
   refuseVerbBeforeItsTime(verb, config.cniVersion);
   const log = openLog(config, variables);
   problems.forEach(tellOf(log));
+  if (verb === 'ADD')
+    for (const like of findLikelyMisspelt(json)) log.warn('unknown key, is it misspelt?', { ...like });
   return { files: nativeFiles, log, config };
 }
 

@@ -133,6 +133,17 @@ describe('configuration', () => {
     await pod.berth('DEL');
   });
 
+  it('may have unknown keys, of which those that look like ours are warned of by ADD', async () => {
+    const config = { quues: 2, kataDan: '/run/x', future: 1 };
+    const { exitCode, stderr } = await pod.berth('ADD', { config });
+    expect(exitCode).toBe(0);
+    expect(stderr.split('\n').map((line) => JSON.parse(line))).toMatchObject([
+      { level: 'warn', key: 'quues', meant: 'queues' },
+      { level: 'warn', key: 'kataDan', meant: 'kataDanDir' },
+    ]);
+    expect(await pod.berth('DEL', { config })).toMatchObject({ exitCode: 0, stderr: '' });
+  });
+
   it('of a megabyte is read to its end', async () => {
     const prevResult = { ...(pod.prevResult as object), padding: 'x'.repeat(1 << 20) };
     const { answer } = await pod.berth('ADD', { config: { prevResult } });
