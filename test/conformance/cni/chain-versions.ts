@@ -1,7 +1,7 @@
 import { findPlugin } from '../../../deploy/demo/cni-chain.ts';
 import { Fault } from '../../../proto/fault.ts';
 import { callPlugin } from './called.ts';
-import type { SubjectOptions } from './subject.ts';
+import type { JsonObject } from './template.ts';
 import { type CniVersion, isAtLeast, isKnownVersion, sorted } from './versions.ts';
 
 /** In which versions a plugin can be looked at. */
@@ -20,9 +20,19 @@ export interface UntestedVersion {
   readonly unknownTo: string;
 }
 
+/** What is looked at, and where it stands. */
+export interface ChainPlace {
+  /** Absolute path. */
+  readonly plugin: string;
+  /** Configurations of the plugins before it in the chain, whose result it gets. Empty: it makes the interface. */
+  readonly before: readonly JsonObject[];
+  /** CNI_PATH: where those are, and what they delegate to. */
+  readonly pluginDirectories: readonly string[];
+}
+
 /** Throws `environment` for a program that cannot be executed, and `unsupported` for plugins that share no version. */
 export async function readChainVersions(
-  { plugin, before, pluginDirectories }: SubjectOptions,
+  { plugin, before, pluginDirectories }: ChainPlace,
   prefix: readonly string[],
 ): Promise<ChainVersions> {
   const listed = await readVersions(plugin, prefix);

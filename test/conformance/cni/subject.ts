@@ -4,7 +4,7 @@ import { createCniChain } from '../../../deploy/demo/cni-chain.ts';
 import { addNetns, deleteNetns, inNetns, netnsPath } from '../../../deploy/demo/netns.ts';
 import { createWorld, type World } from '../../support/world.ts';
 import { type Called, callPlugin, describeCall } from './called.ts';
-import { type ChainVersions, readChainVersions } from './chain-versions.ts';
+import { type ChainPlace, type ChainVersions, readChainVersions } from './chain-versions.ts';
 import { compareStates, type NetworkState, readNetworkState } from './network-state.ts';
 import { Problem } from './problem.ts';
 import { type CniResult, readResult } from './result-shape.ts';
@@ -16,15 +16,9 @@ export const NETWORK = 'conformance';
 export type Verb = 'ADD' | 'DEL' | 'CHECK' | 'GC' | 'STATUS' | 'VERSION';
 
 /** What is looked at, and what it needs around it. */
-export interface SubjectOptions {
-  /** Absolute path. */
-  readonly plugin: string;
+export interface SubjectOptions extends ChainPlace {
   /** Of the plugin, as a network configuration list has it; placeholders as in template.ts. */
   readonly config: JsonObject;
-  /** Configurations of the plugins before it in the chain, whose result it gets. Empty: it makes the interface. */
-  readonly before: readonly JsonObject[];
-  /** CNI_PATH: where those are, and what they delegate to. */
-  readonly pluginDirectories: readonly string[];
   /** A shell command, run on the node before each pod's first plugin; placeholders as in `config`. */
   readonly prepare: string | undefined;
   readonly ifName: string;
