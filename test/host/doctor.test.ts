@@ -140,7 +140,9 @@ describe('berth doctor', () => {
     const { exitCode, findings } = await doctor('--cni-conf-dir', '/run/net.d');
     expect(exitCode).toBe(1);
     const about = findings.filter(({ what }) => what.includes('/run/net.d/'));
-    expect(about.map(({ status, what }) => [status, what.replace(/^.* no pod gets it: |: Unexpected.*/, '')])).toEqual([
+    expect(
+      about.map(({ status, what }) => [status, what.replace(/^.* ADD refuses every pod: |: Unexpected.*/, '')]),
+    ).toEqual([
       ['ok', `network 1-right (${net('1-right')}) chains the plugin last`],
       ['missing', 'network configuration: Queues: unknown key; it is spelt queues'],
       ['missing', expect.stringContaining('macvtapMode: "vepa" is not supported with mode "tc"')],

@@ -7,8 +7,8 @@ const version = v.object({ supportedVersions: v.array(v.string()) });
 const refusal = v.object({ code: v.number(), msg: v.string(), details: v.optional(v.string(), '') });
 
 export interface CniAnswer {
-  /** Undefined: it did as it was told. */
-  readonly refusal: { readonly code: number; readonly message: string } | undefined;
+  /** Undefined: it did as it was told. Without a code where it ended otherwise than CNI says. */
+  readonly refusal: { readonly code: number | undefined; readonly message: string } | undefined;
   /** Of VERSION. */
   readonly supportedVersions: readonly string[];
 }
@@ -33,7 +33,8 @@ export async function callCni(
     return { refusal: undefined, supportedVersions: success ? output.supportedVersions : [] };
   }
   const { success, output } = v.safeParse(refusal, answer);
-  if (!success) return { refusal: { code: 0, message: `exit status ${exitCode}: ${text}` }, supportedVersions: [] };
+  if (!success)
+    return { refusal: { code: undefined, message: `exit status ${exitCode}: ${text}` }, supportedVersions: [] };
   const { code, msg, details } = output;
   return { refusal: { code, message: details === '' ? msg : `${msg}: ${details}` }, supportedVersions: [] };
 }

@@ -33,7 +33,7 @@ it('asks the plugin about its own entry, in a version that has STATUS', async ()
     },
   );
   expect(asked).toEqual([[['1.0.0'], { cniVersion: '1.1.0', name: 'net', type: 'berth', Queues: 2 }]]);
-  const what = `network net (${PATH}) chains the plugin last, but no pod gets it: Queues is spelt queues`;
+  const what = `network net (${PATH}) chains the plugin last, but ADD refuses every pod: Queues is spelt queues`;
   expect(findings).toMatchObject([{ status: 'missing', what, mend: expect.stringContaining(PATH) }]);
 });
 

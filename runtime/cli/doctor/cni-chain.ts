@@ -52,7 +52,7 @@ async function examineList(path: string, ask: AskPlugin): Promise<Finding[]> {
     return await judgeChain(await readFile(path, 'utf8'), path, ask);
   } catch (error) {
     const what = `${path} cannot be read: ${describeError(error)}`;
-    return [{ area: 'cni', status: 'note', what, mend: `correct it, or take it away: no engine can read it either` }];
+    return [{ area: 'cni', status: 'note', what, mend: `correct ${path}, or move it out of there` }];
   }
 }
 
@@ -68,13 +68,13 @@ export async function judgeChain(text: string, path: string, ask: AskPlugin): Pr
     return [{ area: 'cni', status: 'missing', what, mend: `move {"type": "${PLUGIN}"} to the end of its plugins` }];
   }
   const problem =
-    findLackOfAnnotations(entry) ?? (await ask([cniVersion, ...cniVersions], { ...entry, name, cniVersion: ASKED_IN }));
+    (await ask([cniVersion, ...cniVersions], { ...entry, name, cniVersion: ASKED_IN })) ?? findLackOfAnnotations(entry);
   if (problem === undefined) return [{ area: 'cni', status: 'ok', what: `${network} chains the plugin last` }];
-  const what = `${network} chains the plugin last, but no pod gets it: ${problem}`;
+  const what = `${network} chains the plugin last, but ADD refuses every pod: ${problem}`;
   return [{ area: 'cni', status: 'missing', what, mend: `correct ${path}; docs/network.md has the keys` }];
 }
 
-/** ADD finds out by what the engine hands on, which nobody else can. */
+/** ADD sees what the engine hands on; no verb but ADD and CHECK is handed anything. */
 function findLackOfAnnotations({ when, capabilities }: Readonly<Record<string, unknown>>): string | undefined {
   if (when === undefined || when === null) return undefined;
   const asked: Readonly<Record<string, unknown>> = Object(capabilities);
