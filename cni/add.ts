@@ -56,9 +56,10 @@ export async function add(call: AddCall): Promise<CniResult> {
   return inUse === undefined ? withUndo(call.log, wire) : wire(new Undo(call.log));
 }
 
-/** What ADD would do; nothing is changed. */
-export async function explainAdd(call: AddCall): Promise<AddPlan> {
-  return (await prepare(call)).plan;
+/** What ADD would do; nothing is changed. The guest's part is in the record. */
+export async function explainAdd(call: AddCall): Promise<Omit<AddPlan, 'nic'>> {
+  const { wiring, steps } = (await prepare(call)).plan;
+  return { wiring, steps };
 }
 
 interface Prepared extends Omit<Workplace, 'undo'> {

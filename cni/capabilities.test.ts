@@ -72,12 +72,15 @@ describe('an identity that is asked for', () => {
   } as unknown as PodInterface;
   const check = (runtimeConfig: object) => refuseOtherIdentity(parseCapabilities({ runtimeConfig }).identity, pod);
 
-  it.each([{}, { mac: '02:00:00:00:00:0A' }, { ips: ['10.1.1.2', 'FD00:0:0::2/128'] }])(
-    'is there: %j',
-    (runtimeConfig) => {
-      expect(() => check(runtimeConfig)).not.toThrow();
-    },
-  );
+  it.each([
+    {},
+    { mac: '02:00:00:00:00:0A' },
+    { mac: '02-00-00-00-00-0a' },
+    { mac: '0200.0000.000A' },
+    { ips: ['10.1.1.2', 'FD00:0:0::2/128'] },
+  ])('is there: %j', (runtimeConfig) => {
+    expect(() => check(runtimeConfig)).not.toThrow();
+  });
 
   it.each([
     [
@@ -85,6 +88,7 @@ describe('an identity that is asked for', () => {
       'runtimeConfig.mac: "02:00:00:00:00:0b" is asked for, but eth0 has 02:00:00:00:00:0a',
     ],
     [{ ips: ['10.1.1.2', '10.1.1.3'] }, '"10.1.1.3" is asked for, but eth0 has 10.1.1.2, fd00::2: give "capabilities"'],
+    [{ mac: 'zz' }, 'runtimeConfig.mac: "zz" is no MAC'],
     [{ ips: ['10.1.1'] }, 'runtimeConfig.ips: "10.1.1" is no address'],
   ])('is not: %j', (runtimeConfig, message) => {
     const [code, found] = refusal(() => check(runtimeConfig));

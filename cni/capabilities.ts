@@ -94,7 +94,7 @@ export function refuseOtherIdentity(
 ): void {
   for (const { kind, key, value } of identity) {
     const found = kind === 'mac' ? [link.mac ?? 'none'] : addresses.map(({ address }) => withoutPrefix(address));
-    const wanted = kind === 'mac' ? value.toLowerCase() : parseAskedAddress(key, value);
+    const wanted = kind === 'mac' ? parseAskedMac(key, value) : parseAskedAddress(key, value);
     if (found.includes(wanted)) continue;
     const has = `${link.name} has ${found.join(', ') || 'no address'}`;
     const mend = `give "capabilities": {"${kind}": true} to the plugin before that makes ${link.name}`;
@@ -126,6 +126,13 @@ function toIdentity(
 }
 
 export const withoutPrefix = (address: string): string => address.split('/', 1)[0] ?? '';
+
+/** In the kernel's spelling, of the three that Go's plugins read: by colons, hyphens or dots. */
+function parseAskedMac(key: string, value: string): string {
+  const digits = value.toLowerCase().replaceAll(/[-:.]/g, '');
+  if (!/^[0-9a-f]{12}$/.test(digits)) throw keyFault(`${key}: ${JSON.stringify(value)} is no MAC`, key);
+  return digits.replaceAll(/..(?=.)/g, '$&:');
+}
 
 /** In the kernel's spelling. IPAM plugins take the prefix length from elsewhere: it is not compared. */
 export function parseAskedAddress(key: string, value: string): string {

@@ -22,8 +22,8 @@ describe('dialect', () => {
   it.each([
     [{ dialect: 'kata' }, TC, 7, 'dialect: '],
     [{ allIps: true }, TC, 7, 'allIps: is of dialect "tc-redirect-tap" alone'],
-    [{ dialect: 'tc-redirect-tap' }, { mode: 'macvtap', queues: 1 }, 2, 'mode: "macvtap" is not supported'],
-    [{ dialect: 'tc-redirect-tap' }, { mode: 'tc', queues: 2 }, 2, 'queues: 2 is not supported'],
+    [{ dialect: 'tc-redirect-tap' }, { mode: 'macvtap', queues: 1 }, 2, 'Firecracker opens TAPs alone'],
+    [{ dialect: 'tc-redirect-tap' }, { mode: 'tc', queues: 2 }, 2, 'Firecracker opens TAPs of one queue'],
   ] as const)('is refused: %j', (json, wiring, code, message) => {
     const [foundCode, found] = refusal(() => parseDialect(json, wiring));
     expect(foundCode).toBe(code);

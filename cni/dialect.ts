@@ -32,9 +32,9 @@ export function parseDialect(json: JsonObject, { mode, queues }: Pick<WiringConf
     if (allIps) throw keyFault(`allIps: is of dialect ${JSON.stringify(FIRECRACKER)} alone`, 'allIps');
     return { kind };
   }
-  const reason = `with dialect ${JSON.stringify(FIRECRACKER)}: Firecracker opens TAPs of one queue`;
-  if (mode !== 'tc') throw fieldFault('mode', mode, reason);
-  if (queues !== 1) throw fieldFault('queues', queues, reason);
+  const opens = `with dialect ${JSON.stringify(FIRECRACKER)}: Firecracker opens TAPs`;
+  if (mode !== 'tc') throw fieldFault('mode', mode, `${opens} alone`);
+  if (queues !== 1) throw fieldFault('queues', queues, `${opens} of one queue`);
   return { kind, allIps };
 }
 

@@ -1,4 +1,5 @@
 import { Fault, type FaultCode } from '../proto/fault.ts';
+import { isErrno } from '../runtime/system/native/errors.ts';
 
 /**
  * Codes below 100 are those of the specification (CNI 1.1.0, section 5, "Error"); from 100 on they are ours. 3, an
@@ -45,6 +46,16 @@ export const variableFault = (message: string, cause?: unknown): Fault =>
 /** For STATUS: the plugin cannot serve ADD. */
 export const notAvailableFault = (message: string): Fault =>
   new Fault('environment', message, { fields: { cniCode: NOT_AVAILABLE } });
+
+/** With what mends a refusal of the operating system, where its own words do not tell. */
+export function sayWayOut(fault: Fault): Fault {
+  const { code, message, fields, cause } = fault;
+  if (code === 'io' && isErrno(fault, 'ENOSPC', 'EDQUOT')) {
+    return new Fault('exhausted', `${message}; make room there`, { fields, cause });
+  }
+  if (!isErrno(fault, 'EACCES', 'EPERM') && !['EACCES', 'EPERM'].includes(String(fields['errno']))) return fault;
+  return new Fault(code, `${message}; berth must be root, with CAP_NET_ADMIN and CAP_SYS_ADMIN`, { fields, cause });
+}
 
 export function cniCodeOf(fault: Fault): number {
   const subject = fault.fields['cniCode'];

@@ -86,7 +86,7 @@ async function listStale({ files, config }: Place, valid: ValidAttachments): Pro
 
 async function clear({ files, config }: Place, attachment: Attachment, bootId: string): Promise<void> {
   const file = attachmentFile(files, config, attachment);
-  const record = await file.load();
+  const record = await file.load().catch(sayWhatToRemove);
   if (record !== undefined) {
     const { netnsPath, netnsId, kataDan } = record;
     if (describesInterface(record, { netnsId, bootId }) && enterNetns(netnsPath, netnsId) !== undefined) {
@@ -95,6 +95,13 @@ async function clear({ files, config }: Place, attachment: Attachment, bootId: s
     if (kataDan !== undefined) await ensureNoDanDevice(files, kataDan, record.ifName);
   }
   await file.remove();
+}
+
+/** What is left of the attachment, and where, the record alone says. */
+function sayWhatToRemove(error: unknown): never {
+  if (!(error instanceof Fault) || error.code !== 'malformed') throw error;
+  const { code, message, fields, cause } = error;
+  throw new Fault(code, `${message}; end the pod, then remove the file`, { fields, cause });
 }
 
 /** Of the namespace that the process is in. Throws `busy` while a VMM has the device open. */

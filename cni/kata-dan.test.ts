@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -134,6 +134,13 @@ describe('the file of a container', () => {
     await ensureNoDanDevice(files, path, 'eth0');
   });
 
+  it('is for root alone, in a directory that others may pass through', async () => {
+    const deep = join(directory, 'kata/dans/c1.json');
+    await ensureDanDevice(files, deep, dan());
+    const modeOf = async (name: string) => (await stat(join(directory, name))).mode & 0o777;
+    expect(await Promise.all(['kata', 'kata/dans', 'kata/dans/c1.json'].map(modeOf))).toEqual([0o755, 0o700, 0o600]);
+  });
+
   it("keeps others' devices of the same namespace, and none of a former one", async () => {
     const foreign = { name: 'sriov0', guest_mac: 'x', device: { type: 'vfio' }, own: 1 };
     await ensureDanDevice(files, path, dan());
@@ -149,7 +156,9 @@ describe('the file of a container', () => {
     await ensureDanDevice(files, path, dan());
     for (const text of ['{', '{"devices":7}', '[]']) {
       await writeFile(path, text);
-      await expect(ensureDanDevice(files, path, dan())).rejects.toThrow(`${path}: directly attached networks`);
+      await expect(ensureDanDevice(files, path, dan())).rejects.toThrow(
+        new RegExp(`^${path}: directly attached networks.*; remove the file$`),
+      );
       await ensureNoDanDevice(files, path, 'eth0');
       expect(await readdir(join(directory, 'dans'))).toEqual([]);
     }

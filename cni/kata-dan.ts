@@ -2,12 +2,15 @@ import * as v from 'valibot';
 import { asFault, Fault } from '../proto/fault.ts';
 import type { NetworkDevice, NicConfig, NicRoute } from '../proto/network-attachment.ts';
 import { absolutePath, decodeWith } from '../proto/record.ts';
+import { isAbsence } from '../runtime/system/native/errors.ts';
 import type { Files } from '../runtime/system/port.ts';
 import { checkKeys, type JsonObject } from './config-keys.ts';
 import { fieldFault } from './error-codes.ts';
 import type { WiringConfig } from './wiring-config.ts';
 
 const DIRECTORY_MODE = 0o700;
+/** Of those above it, which are Kata's: its VMM may be another user. */
+const PARENT_MODE = 0o755;
 const FILE_MODE = 0o600;
 /** What Kata gives a device that names no size. */
 const QUEUE_SIZE = 256;
@@ -56,9 +59,18 @@ export async function ensureDanDevice(files: Files, path: string, added: DanInte
   // Of a former namespace nothing is left that could be attached.
   const others = netns === added.netnsPath ? devices.filter(({ name }) => name !== added.ifName) : [];
   const written = { netns: added.netnsPath, devices: [...others, toDanDevice(added)] };
-  await files.makeDirectory(path.slice(0, path.lastIndexOf('/')), DIRECTORY_MODE);
-  await writeDanFile(files, path, written);
+  try {
+    await writeDanFile(files, path, written);
+  } catch (error) {
+    if (!isAbsence(error)) throw error;
+    const directory = parentOf(path);
+    await files.makeDirectory(parentOf(directory), PARENT_MODE);
+    await files.makeDirectory(directory, DIRECTORY_MODE);
+    await writeDanFile(files, path, written);
+  }
 }
+
+const parentOf = (path: string): string => path.slice(0, path.lastIndexOf('/')) || '/';
 
 /**
  * Takes the interface out again, and the file away with the last one. What cannot be read is of no use to Kata either.
@@ -123,7 +135,8 @@ async function readDanFile(files: Files, path: string): Promise<DanFile | undefi
   try {
     return decodeWith(danFile, JSON.parse(new TextDecoder().decode(bytes)), where);
   } catch (error) {
-    throw asFault(error, 'malformed', `${where} are not JSON`);
+    const { code, message, cause } = asFault(error, 'malformed', `${where} are not JSON`);
+    throw new Fault(code, `${message}; remove the file`, { cause });
   }
 }
 

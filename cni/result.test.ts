@@ -75,6 +75,26 @@ describe('error', () => {
     });
   });
 
+  const failed = (code: string) => {
+    const cause = Object.assign(new Error(`${code}: open`), { syscall: 'open', code });
+    return errorResult('1.0.0', new Fault('io', 'could not write x', { cause }));
+  };
+
+  it.each([
+    ['ENOSPC', 103, 'could not write x; make room there'],
+    ['EDQUOT', 103, 'could not write x; make room there'],
+    ['EACCES', 5, 'could not write x; berth must be root, with CAP_NET_ADMIN and CAP_SYS_ADMIN'],
+    ['EPERM', 5, 'could not write x; berth must be root, with CAP_NET_ADMIN and CAP_SYS_ADMIN'],
+    ['EIO', 5, 'could not write x'],
+  ])('of %s has the way out', (errno, code, msg) => {
+    expect(failed(errno)).toMatchObject({ code, msg, details: `${errno}: open` });
+  });
+
+  it('of the kernel itself too', () => {
+    const fault = new Fault('environment', 'could not raise x: EPERM', { fields: { errno: 'EPERM' } });
+    expect(errorResult('1.0.0', fault)).toMatchObject({ code: 105, msg: expect.stringContaining('must be root') });
+  });
+
   it.each([
     [versionFault('x'), 1],
     [variableFault('x'), 4],

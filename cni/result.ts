@@ -1,6 +1,6 @@
 import { asFault, describeError } from '../proto/fault.ts';
 import type { CniResult } from './chain-input.ts';
-import { cniCodeOf } from './error-codes.ts';
+import { cniCodeOf, sayWayOut } from './error-codes.ts';
 import { type CniVersion, errorVersion } from './version.ts';
 
 export interface TapInterface {
@@ -54,7 +54,7 @@ export interface ErrorResult {
 
 /** `asked` is the cniVersion of the configuration, if it could be read. */
 export function errorResult(asked: unknown, thrown: unknown): ErrorResult {
-  const fault = asFault(thrown, 'internal', 'unexpected error');
+  const fault = sayWayOut(asFault(thrown, 'internal', 'unexpected error'));
   return {
     cniVersion: errorVersion(asked),
     code: cniCodeOf(fault),

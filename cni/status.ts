@@ -23,5 +23,5 @@ export async function status({ files, log, config }: Place, { wiring, when }: Ne
     const { what, modules } = NETWORK_FEATURES[feature];
     return `the kernel lacks ${what} (modprobe ${modules.join(' ')})`;
   });
-  throw notAvailableFault(`${sentences.join('; ')}; berth doctor tries again and makes the node ready`);
+  throw notAvailableFault(`${sentences.join('; ')}; the next ADD that succeeds clears this, and so does a minute`);
 }

@@ -94,6 +94,40 @@ describe('ADD that fails leaves nothing', () => {
     }
   });
 
+  it.each([
+    [
+      'full',
+      'size=4k',
+      'head -c 4096 /dev/zero >/run/dans/all',
+      103,
+      'could not write /run/dans/',
+      'make room',
+      'write',
+    ],
+    ['read-only', 'size=4k,ro', 'true', 5, 'could not write /run/dans/', '', 'EROFS: open'],
+  ])('where the directory of Kata is %s', async (name, options, fill, code, message, wayOut, details) => {
+    const pod = await node.addPod(name);
+    await node.run('sh', '-c', `mkdir -p /run/dans && mount -t tmpfs -o ${options} none /run/dans && ${fill}`);
+    try {
+      const called = await pod.berth('ADD', { config: { kataDanDir: '/run/dans' } });
+      expect(called).toMatchObject(error(code, message));
+      expect(called.answer).toMatchObject({
+        msg: expect.stringContaining(wayOut),
+        details: expect.stringContaining(details),
+      });
+      expect(await pod.remains()).toEqual([]);
+    } finally {
+      await node.run('umount', '/run/dans');
+    }
+  });
+
+  it('where the plugin is not root', async () => {
+    const pod = await node.addPod('nobody');
+    const { answer } = await pod.berth('ADD', { as: ['setpriv', '--bounding-set=-all', '--inh-caps=-all'] });
+    expect(answer).toMatchObject({ msg: expect.stringContaining('; berth must be root, with CAP_NET_ADMIN') });
+    expect(await pod.remains()).toEqual([]);
+  });
+
   it('where the interface carries no Ethernet', async () => {
     const pod = await node.addPod('tunnel');
     await pod.tools.ip('tuntap', 'add', 'dev', 'tunnel0', 'mode', 'tun');
@@ -113,7 +147,7 @@ describe('ADD that fails leaves nothing', () => {
   it('where a route has several next hops', async () => {
     const pod = await node.addPod('multipath');
     const hop = (address: string) => ['nexthop', 'via', address, 'dev', 'eth0', 'onlink'];
-    await pod.tools.ip('route', 'add', '10.77.0.0/16', ...hop('10.88.0.1'), ...hop('10.88.0.9'));
+    await pod.tools.ip('route', 'add', '10.77.0.0/16', ...hop('10.88.0.1'), ...hop('10.88.0.254'));
     expect(await pod.berth('ADD')).toMatchObject(error(104, 'route 10.77.0.0/16 of eth0 has several next hops'));
     expect(await pod.remains()).toEqual([]);
   });

@@ -122,7 +122,9 @@ describe('GC', () => {
     await writeFile(pathOf('l-later'), '{"v":99}');
     const called = await gc(pods[0] as CniPod, []);
     expect(called).toMatchObject({ exitCode: 1, answer: { cniVersion: '1.1.0', code: 6 } });
-    expect(called.stdout).toMatch(/not cleared: net:k-rubbish:eth0: .*; net:l-later:eth0: .*version 99/);
+    expect(called.stdout).toMatch(
+      /not cleared: net:k-rubbish:eth0: .*; end the pod, then remove the file; net:l-later:eth0: .*version 99/,
+    );
     for (const pod of pods) expect(await pod.remains()).toEqual([]);
     expect(await node.records()).toEqual(['net:k-rubbish:eth0.json', 'net:l-later:eth0.json']);
     await node.run('sh', '-c', `rm ${node.world.runDirectory}/networks/*`);

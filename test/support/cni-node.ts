@@ -57,6 +57,8 @@ export interface CallChange {
   /** In place of a configuration. */
   readonly stdin?: string | Uint8Array;
   readonly args?: readonly string[];
+  /** What runs it. */
+  readonly as?: readonly string[];
 }
 
 /** A network namespace with an eth0 that a CNI plugin made, and the calls of berth's plugin for it. */
@@ -146,7 +148,7 @@ async function callBerth(
   name: string,
   prevResult: unknown,
   command: string,
-  { env = {}, config = {}, stdin, args = [] }: CallChange = {},
+  { env = {}, config = {}, stdin, args = [], as = [] }: CallChange = {},
 ): Promise<Called> {
   const variables = {
     CNI_COMMAND: command,
@@ -160,7 +162,7 @@ async function callBerth(
   );
   const input = stdin ?? JSON.stringify({ cniVersion: '1.0.0', name: NETWORK, type: 'berth', prevResult, ...config });
   // -i: nothing but these variables, as the plugin's own start-up sees them.
-  const [file = '', ...rest] = [...prefix, 'env', '-i', ...assignments, program, ...args];
+  const [file = '', ...rest] = [...prefix, ...as, 'env', '-i', ...assignments, program, ...args];
   const result = await execa(file, rest, { input, reject: false, timeout: HANGS_AFTER_MS });
   const { stdout, stderr } = result;
   // nsenter ends as its command did.

@@ -7,8 +7,8 @@ import { O, S_IF, S_IFMT, sys } from './sys.ts';
 export function replaceFile(path: string, data: Uint8Array, { mode, durable }: WriteOptions): void {
   attempt(`could not write ${path}`, () => {
     const temporary = `${path}.${randomName()}.tmp`;
+    const fd = sys.open(temporary, O.WRONLY | O.CREAT | O.EXCL | O.NOFOLLOW, mode);
     try {
-      const fd = sys.open(temporary, O.WRONLY | O.CREAT | O.EXCL | O.NOFOLLOW, mode);
       try {
         sys.chmod(temporary, mode); // whatever the umask
         writeAll(fd, data);
