@@ -50,8 +50,8 @@ export interface EarlierShaper {
 }
 
 /**
- * Undefined: nothing that has to do with what is asked for. CNI's bandwidth plugin puts tbf on the node's end of the veth, and reports an ifb `bwp...` if it
- * limits what the pod sends.
+ * Undefined: nothing that has to do with what is asked for. CNI's bandwidth plugin puts tbf on the node's end of the
+ * veth, and reports an ifb `bwp...` if it limits what the pod sends.
  */
 export function findEarlierShaper(
   { prevResult, qdiscs, peer }: ShaperSigns,
