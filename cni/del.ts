@@ -7,7 +7,7 @@ import type { Files } from '../runtime/system/port.ts';
 import { attachmentFile, loadIfReadable } from './attachment-file.ts';
 import { findHeldHere, inUseFault } from './find-held.ts';
 import { danPath, ensureNoDanDevice } from './kata-dan.ts';
-import { enterNetns, enterNetnsOfThread } from './netns.ts';
+import { enterNetns, listNetnsOfThreads } from './netns.ts';
 import type { NetworkConfig } from './network-config.ts';
 import { describesInterface } from './plan.ts';
 import { sleep } from './sleep.ts';
@@ -58,7 +58,9 @@ export async function del({ files, log, attachment, config, kataDanDir }: DelCal
 
 /** Of a namespace whose path is gone, which a VMM keeps alive, and others may. */
 async function clearPathless(key: string, record: NetworkAttachment): Promise<void> {
-  if (!isTap(record.device) || enterNetnsOfThread(record.netnsId) === undefined) return;
+  if (!isTap(record.device)) return;
+  const path = listNetnsOfThreads().get(record.netnsId);
+  if (path === undefined || enterNetns(path, record.netnsId) === undefined) return;
   const netlink = openNetlink();
   const wired = { key, ifName: record.ifName, record };
   const found = await findReleased(netlink, wired);

@@ -1,7 +1,7 @@
 import * as v from 'valibot';
 import { asFault, Fault } from '../proto/fault.ts';
 import { parseCniContainerId, parseIfName } from '../proto/ids.ts';
-import { type NetworkAttachment, networkAttachmentKey } from '../proto/network-attachment.ts';
+import { isTap, type NetworkAttachment, networkAttachmentKey } from '../proto/network-attachment.ts';
 import { runPaths } from '../proto/paths.ts';
 import { readBootId } from '../runtime/system/boot-id.ts';
 import { openNetlink } from '../runtime/system/netlink/socket.ts';
@@ -9,7 +9,7 @@ import { attachmentFile } from './attachment-file.ts';
 import { checkKeys, type JsonObject, keyFault } from './config-keys.ts';
 import { findHeldHere, inUseFault } from './find-held.ts';
 import { ensureNoDanDevice } from './kata-dan.ts';
-import { enterNetns } from './netns.ts';
+import { enterNetns, listNetnsOfThreads } from './netns.ts';
 import type { Place } from './place.ts';
 import { describesInterface } from './plan.ts';
 import { findWiring, unwire } from './unwire.ts';
@@ -47,13 +47,18 @@ export function parseValidAttachments(json: JsonObject): ValidAttachments {
 export async function gc(place: Place, valid: ValidAttachments): Promise<void> {
   const { files, log, config } = place;
   const bootId = await readBootId(files);
+  let threads: ReadonlyMap<string, string> | undefined;
+  const findThread = (netnsId: string) => {
+    threads ??= listNetnsOfThreads();
+    return threads.get(netnsId);
+  };
   const problems: { readonly key: string; readonly fault: Fault }[] = [];
   for (const parts of await listStale(place, valid)) {
     const key = networkAttachmentKey({ network: config.network, ...parts });
     try {
       const { containerId, ifName } = parts;
       const attachment = { containerId: parseCniContainerId(containerId), ifName: parseIfName(ifName) };
-      await clear(place, attachment, bootId);
+      await clear(place, attachment, { bootId, findThread });
       log.info('stale attachment cleared', { key });
     } catch (error) {
       problems.push({ key, fault: asFault(error, 'internal', 'unexpected error') });
@@ -84,13 +89,23 @@ async function listStale({ files, config }: Place, valid: ValidAttachments): Pro
   return [...stale.values()];
 }
 
-async function clear({ files, config }: Place, attachment: Attachment, bootId: string): Promise<void> {
+interface Node {
+  readonly bootId: string;
+  /** A path to a namespace that no other leads to any more. */
+  readonly findThread: (netnsId: string) => string | undefined;
+}
+
+async function clear({ files, config }: Place, attachment: Attachment, { bootId, findThread }: Node): Promise<void> {
   const file = attachmentFile(files, config, attachment);
   const record = await file.load().catch(sayWhatToRemove);
   if (record !== undefined) {
     const { netnsPath, netnsId, kataDan } = record;
-    if (describesInterface(record, { netnsId, bootId }) && enterNetns(netnsPath, netnsId) !== undefined) {
-      await clearNetns(record);
+    if (describesInterface(record, { netnsId, bootId })) {
+      if (enterNetns(netnsPath, netnsId) !== undefined) await clearNetns(record, true);
+      else if (isTap(record.device)) {
+        const path = findThread(netnsId);
+        if (path !== undefined && enterNetns(path, netnsId) !== undefined) await clearNetns(record, false);
+      }
     }
     if (kataDan !== undefined) await ensureNoDanDevice(files, kataDan, record.ifName);
   }
@@ -104,15 +119,18 @@ function sayWhatToRemove(error: unknown): never {
   throw new Fault(code, `${message}; end the pod, then remove the file`, { fields, cause });
 }
 
-/** Of the namespace that the process is in. Throws `busy` while a VMM has the device open. */
-async function clearNetns(record: NetworkAttachment): Promise<void> {
+/**
+ * Of the namespace that the process is in. Throws `busy` while a VMM has the device open. One that is not where the
+ * record says may be another's, of the same number, which has no device of ours.
+ */
+async function clearNetns(record: NetworkAttachment, isInPlace: boolean): Promise<void> {
   const netlink = openNetlink();
   try {
     const wired = { key: networkAttachmentKey(record), ifName: record.ifName, record };
     const found = findWiring(netlink, wired);
     const held = findHeldHere(found.devices);
     if (held !== undefined) throw inUseFault(held);
-    await unwire(netlink, wired, found);
+    if (isInPlace || found.devices.length > 0) await unwire(netlink, wired, found);
   } finally {
     netlink.close();
   }

@@ -38,22 +38,21 @@ export function enterNetns(path: string, wantedId?: string): Netns | undefined {
 const NO_ANSWER = ['ENOENT', 'ENOTDIR', 'ESRCH', 'EACCES', 'EPERM'];
 
 /**
- * The same, for a namespace that no path leads to any more and that some thread is still in: the VMM of a runtime may
- * be a thread of it, while the others are in the node's. Undefined if there is none, or it may be of another PID
- * namespace than this one. Reads all of /proc.
+ * Paths to the network namespaces that threads are in, by their `dev:inode`: of those too that no other path leads to.
+ * A runtime's VMM may be a thread, while the others of its process are in the node's. Reads all of /proc, and sees no
+ * more than its PID namespace.
  */
-export function enterNetnsOfThread(wantedId: string): Netns | undefined {
+export function listNetnsOfThreads(): ReadonlyMap<string, string> {
+  const found = new Map<string, string>();
   const list = (directory: string): string[] => forgive(NO_ANSWER, [], () => sys.readdir(directory));
   for (const pid of list('/proc')) {
     for (const tid of list(`/proc/${pid}/task`)) {
       const path = `/proc/${pid}/task/${tid}/ns/net`;
       const stat = forgive(NO_ANSWER, null, () => sys.stat(path));
-      if (stat === null || `${stat.dev}:${stat.ino}` !== wantedId) continue;
-      const netns = enterNetns(path, wantedId);
-      if (netns !== undefined) return netns;
+      if (stat !== null) found.set(`${stat.dev}:${stat.ino}`, path);
     }
   }
-  return undefined;
+  return found;
 }
 
 /** `dev:inode` of the network namespace that the process is in. */

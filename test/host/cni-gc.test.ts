@@ -150,6 +150,41 @@ describe('GC', () => {
     expect(await held.remains()).toEqual([]);
   });
 
+  it('finds a VMM whose namespace no path leads to any more', async () => {
+    const [pathless, caller] = [await addWired('pathless'), await addWired('caller')];
+    const { name } = recordedTap(await pathless.record());
+    const holder = await holdTap(pathless.prefix, name, 1);
+    try {
+      await node.removeNetns(pathless);
+      const msg = `not cleared: net:pathless:eth0: a VMM has ${name} open`;
+      expect(await gc(caller, [])).toMatchObject({ answer: { code: 11, msg: expect.stringContaining(msg) } });
+      expect(await node.records()).toEqual(['net:pathless:eth0.json']);
+    } finally {
+      await holder.release();
+    }
+    expect(await gc(caller, [])).toMatchObject(SUCCESS);
+  });
+
+  it('leaves the namespace of another alone that has come to have the number of one', async () => {
+    const heir = await addWired('heir');
+    const path = pathOf('heir');
+    const stale = {
+      ...JSON.parse(await readFile(path, 'utf8')),
+      containerId: 'former',
+      netnsPath: '/run/netns/former',
+    };
+    await writeFile(pathOf('former'), JSON.stringify(stale));
+    const holder = await holdTap(heir.prefix, recordedTap(await heir.record()).name, 1);
+    try {
+      expect(await gc(heir, [heir])).toMatchObject(SUCCESS);
+      expect(await node.records()).toEqual(['net:heir:eth0.json']);
+      expect(await heir.berth('CHECK')).toMatchObject({ exitCode: 0 });
+    } finally {
+      await holder.release();
+    }
+    await heir.berth('DEL');
+  });
+
   it('needs no more descriptors for many that a VMM has', async () => {
     const names = ['held-1', 'held-2', 'held-3'];
     const pods = await Promise.all(names.map(addWired));
