@@ -251,8 +251,8 @@ describe('ADD', () => {
       wiring: {
         containerId: 'explained',
         device: { name: `berth${before.find(({ ifname }) => ifname === 'eth0')?.ifindex}` },
+        nic: { mtu: 1400 },
       },
-      nic: { mtu: 1400 },
       steps: [{ do: 'record-wiring' }, { do: 'make-tap' }, {}, {}, {}, {}, {}, { do: 'record-ready' }],
     });
     expect(await pod.tools.links()).toEqual(before);
