@@ -58,8 +58,8 @@ export async function add(call: AddCall): Promise<CniResult> {
 
 /** What ADD would do; nothing is changed. The guest's part is in the record. */
 export async function explainAdd(call: AddCall): Promise<Omit<AddPlan, 'nic'>> {
-  const { wiring, steps } = (await prepare(call)).plan;
-  return { wiring, steps };
+  const { nic: _, ...shown } = (await prepare(call)).plan;
+  return shown;
 }
 
 interface Prepared extends Omit<Workplace, 'undo'> {

@@ -7,7 +7,7 @@ import type { Files } from '../runtime/system/port.ts';
 import { attachmentFile, loadIfReadable } from './attachment-file.ts';
 import { findHeldHere, inUseFault } from './find-held.ts';
 import { danPath, ensureNoDanDevice } from './kata-dan.ts';
-import { enterNetns, listNetnsOfThreads } from './netns.ts';
+import { enterNetns, enterNetnsOfThread } from './netns.ts';
 import type { NetworkConfig } from './network-config.ts';
 import { describesInterface } from './plan.ts';
 import { sleep } from './sleep.ts';
@@ -29,8 +29,9 @@ export interface DelCall {
 /**
  * Takes back what ADD did, as far as it is still there. The namespace is looked for at CNI_NETNS and where the record
  * says, and then by who is in it; one that is gone has taken the device with it. The record goes last: until then DEL
- * can be repeated with all it knows. While a VMM has the device open nothing is taken back, and the answer is Fault `busy`: DEL comes before that
- * of the plugins before, which would give the pod's address to another pod while this one still speaks.
+ * can be repeated with all it knows. While a VMM has the device open nothing is taken back, and the answer is Fault
+ * `busy`: DEL comes before that of the plugins before, which would give the pod's address to another pod while this one
+ * still speaks.
  */
 export async function del({ files, log, attachment, config, kataDanDir }: DelCall): Promise<void> {
   const file = attachmentFile(files, config, attachment);
@@ -58,9 +59,7 @@ export async function del({ files, log, attachment, config, kataDanDir }: DelCal
 
 /** Of a namespace whose path is gone, which a VMM keeps alive, and others may. */
 async function clearPathless(key: string, record: NetworkAttachment): Promise<void> {
-  if (!isTap(record.device)) return;
-  const path = listNetnsOfThreads().get(record.netnsId);
-  if (path === undefined || enterNetns(path, record.netnsId) === undefined) return;
+  if (!isTap(record.device) || enterNetnsOfThread(record.netnsId) === undefined) return;
   const netlink = openNetlink();
   const wired = { key, ifName: record.ifName, record };
   const found = await findReleased(netlink, wired);

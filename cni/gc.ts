@@ -9,7 +9,7 @@ import { attachmentFile } from './attachment-file.ts';
 import { checkKeys, type JsonObject, keyFault } from './config-keys.ts';
 import { findHeldHere, inUseFault } from './find-held.ts';
 import { ensureNoDanDevice } from './kata-dan.ts';
-import { enterNetns, listNetnsOfThreads } from './netns.ts';
+import { enterNetns, enterNetnsOfThread, listNetnsOfThreads, type Netns } from './netns.ts';
 import type { Place } from './place.ts';
 import { describesInterface } from './plan.ts';
 import { findWiring, unwire } from './unwire.ts';
@@ -48,9 +48,9 @@ export async function gc(place: Place, valid: ValidAttachments): Promise<void> {
   const { files, log, config } = place;
   const bootId = await readBootId(files);
   let threads: ReadonlyMap<string, string> | undefined;
-  const findThread = (netnsId: string) => {
+  const enterPathless = (netnsId: string) => {
     threads ??= listNetnsOfThreads();
-    return threads.get(netnsId);
+    return enterNetnsOfThread(netnsId, threads);
   };
   const problems: { readonly key: string; readonly fault: Fault }[] = [];
   for (const parts of await listStale(place, valid)) {
@@ -58,7 +58,7 @@ export async function gc(place: Place, valid: ValidAttachments): Promise<void> {
     try {
       const { containerId, ifName } = parts;
       const attachment = { containerId: parseCniContainerId(containerId), ifName: parseIfName(ifName) };
-      await clear(place, attachment, { bootId, findThread });
+      await clear(place, attachment, { bootId, enterPathless });
       log.info('stale attachment cleared', { key });
     } catch (error) {
       problems.push({ key, fault: asFault(error, 'internal', 'unexpected error') });
@@ -91,21 +91,18 @@ async function listStale({ files, config }: Place, valid: ValidAttachments): Pro
 
 interface Node {
   readonly bootId: string;
-  /** A path to a namespace that no other leads to any more. */
-  readonly findThread: (netnsId: string) => string | undefined;
+  /** Undefined: the namespace is gone. */
+  readonly enterPathless: (netnsId: string) => Netns | undefined;
 }
 
-async function clear({ files, config }: Place, attachment: Attachment, { bootId, findThread }: Node): Promise<void> {
+async function clear({ files, config }: Place, attachment: Attachment, { bootId, enterPathless }: Node): Promise<void> {
   const file = attachmentFile(files, config, attachment);
   const record = await file.load().catch(sayWhatToRemove);
   if (record !== undefined) {
     const { netnsPath, netnsId, kataDan } = record;
     if (describesInterface(record, { netnsId, bootId })) {
       if (enterNetns(netnsPath, netnsId) !== undefined) await clearNetns(record, true);
-      else if (isTap(record.device)) {
-        const path = findThread(netnsId);
-        if (path !== undefined && enterNetns(path, netnsId) !== undefined) await clearNetns(record, false);
-      }
+      else if (isTap(record.device) && enterPathless(netnsId) !== undefined) await clearNetns(record, false);
     }
     if (kataDan !== undefined) await ensureNoDanDevice(files, kataDan, record.ifName);
   }

@@ -34,8 +34,8 @@ export function enterNetns(path: string, wantedId?: string): Netns | undefined {
   );
 }
 
-/** A process or thread that has ended since it was listed, or that this one may not look into. */
-const NO_ANSWER = ['ENOENT', 'ENOTDIR', 'ESRCH', 'EACCES', 'EPERM'];
+/** What /proc answers of a thread that has ended since it was listed, or that this one may not look into. */
+const NO_THREAD = ['ENOENT', 'ENOTDIR', 'ESRCH', 'EACCES'];
 
 /**
  * Paths to the network namespaces that threads are in, by their `dev:inode`: of those too that no other path leads to.
@@ -44,15 +44,27 @@ const NO_ANSWER = ['ENOENT', 'ENOTDIR', 'ESRCH', 'EACCES', 'EPERM'];
  */
 export function listNetnsOfThreads(): ReadonlyMap<string, string> {
   const found = new Map<string, string>();
-  const list = (directory: string): string[] => forgive(NO_ANSWER, [], () => sys.readdir(directory));
+  const list = (directory: string): string[] => forgive(NO_THREAD, [], () => sys.readdir(directory));
   for (const pid of list('/proc')) {
     for (const tid of list(`/proc/${pid}/task`)) {
       const path = `/proc/${pid}/task/${tid}/ns/net`;
-      const stat = forgive(NO_ANSWER, null, () => sys.stat(path));
+      const stat = forgive(NO_THREAD, null, () => sys.stat(path));
       if (stat !== null) found.set(`${stat.dev}:${stat.ino}`, path);
     }
   }
   return found;
+}
+
+/** Moves the process into one of them; `known` may be a while old. Undefined if no thread is there (any more). */
+export function enterNetnsOfThread(id: string, known = listNetnsOfThreads()): Netns | undefined {
+  // The thread that was found may have ended, and others be there still.
+  for (const list of [() => known, listNetnsOfThreads]) {
+    const path = list().get(id);
+    if (path === undefined) return undefined;
+    const netns = forgive(NO_THREAD, undefined, () => enterNetns(path, id));
+    if (netns !== undefined) return netns;
+  }
+  return undefined;
 }
 
 /** `dev:inode` of the network namespace that the process is in. */
