@@ -1,13 +1,13 @@
-import { randomBytes } from 'node:crypto';
-import { access, chmod, copyFile, mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { access, copyFile, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { basename, dirname, join } from 'node:path';
+import { basename, join } from 'node:path';
 import { build } from 'esbuild';
 import { Fault } from '../../proto/fault.ts';
 import { type Constants, RELEASE } from './constants.ts';
 import { contentHash } from './content-hash.ts';
 import { ENGINE_FILE } from './engine.ts';
 import { ensureNativeHost, type NativeHost } from './native-host.ts';
+import { placeFile } from './place-file.ts';
 import { runInToolchain } from './toolchain.ts';
 
 /** Twice, here and there: what differs between two processes must not be in that of all. */
@@ -64,10 +64,9 @@ export async function buildNative(
     await writeFile(join(directory, 'app.S'), assembly);
     for (const path of parts) await copyFile(path, join(directory, basename(path)));
     await runInToolchain(toolchain, directory, ['sh', '-ec', script, 'sh', fileName]);
-    await mkdir(dirname(program.output), { recursive: true });
-    await place(program.output, 0o755, (path) => copyFile(join(directory, 'program'), path));
+    await placeFile(program.output, 0o755, (path) => copyFile(join(directory, 'program'), path));
     const map = JSON.stringify({ ...JSON.parse(bundle.map), file: fileName, debugId: buildId });
-    await place(`${program.output}.map`, 0o644, (path) => writeFile(path, map));
+    await placeFile(`${program.output}.map`, 0o644, (path) => writeFile(path, map));
   } finally {
     await rm(directory, { recursive: true, force: true });
   }
@@ -114,17 +113,4 @@ function linkScript({ linker, hasImages }: NativeHost): string {
   // -u: main comes out of the archive, with all that it refers to.
   const link = `${linker.join(' ')} -o program app.S -u main host.a ${ENGINE_FILE} -lm`;
   return ['./compile app.js "$1" app.bytecode', link, ...(hasImages ? MAKE_IMAGE : [])].join('\n');
-}
-
-/** Writes under another name, then renames: a reader sees the old file or the new one. */
-async function place(path: string, mode: number, write: (temporary: string) => Promise<unknown>): Promise<void> {
-  const temporary = `${path}.${randomBytes(6).toString('hex')}.tmp`;
-  try {
-    await write(temporary);
-    await chmod(temporary, mode);
-    await rename(temporary, path);
-  } catch (error) {
-    await rm(temporary, { force: true });
-    throw new Fault('io', `could not write ${path}`, { cause: error });
-  }
 }

@@ -1,7 +1,7 @@
-import { chmod, mkdir, writeFile } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { writeFile } from 'node:fs/promises';
 import { build } from 'esbuild';
 import { type Constants, RELEASE } from './constants.ts';
+import { placeFile } from './place-file.ts';
 
 /** Packages that are CommonJS call `require` for Node's own modules, which an ES module does not have. */
 const BANNER = `#!/usr/bin/env node
@@ -27,7 +27,7 @@ export async function bundleNodeProgram(entry: string, output: string, constants
     banner: { js: BANNER },
     logLevel: 'error',
   });
-  await mkdir(dirname(output), { recursive: true });
-  for (const file of outputFiles) await writeFile(file.path, file.contents);
-  await chmod(output, 0o755);
+  for (const { path, contents } of outputFiles) {
+    await placeFile(path, path.endsWith('.map') ? 0o644 : 0o755, (temporary) => writeFile(temporary, contents));
+  }
 }

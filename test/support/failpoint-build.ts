@@ -5,6 +5,7 @@ import { copyCsiProtos } from '../../deploy/setup/csi-protos.ts';
 import { withMachineLock } from '../../deploy/setup/machine-lock.ts';
 import { buildNative } from '../../deploy/setup/native-build.ts';
 import { bundleNodeProgram } from '../../deploy/setup/node-bundle.ts';
+import { placeFile } from '../../deploy/setup/place-file.ts';
 import { ensureToolchain } from '../../deploy/setup/toolchain.ts';
 import { buildCsiHost } from './csi-host.ts';
 
@@ -20,7 +21,8 @@ const BUILDS = {
   async csi() {
     const output = join(DIRECTORY, 'berth-csi.js');
     await bundleNodeProgram('csi/main.ts', output, WITH_FAILPOINTS);
-    await copyFile(await buildCsiHost(), join(DIRECTORY, 'berth-csi-host'));
+    const host = await buildCsiHost();
+    await placeFile(join(DIRECTORY, 'berth-csi-host'), 0o755, (temporary) => copyFile(host, temporary));
     await copyCsiProtos(DIRECTORY);
     return output;
   },
