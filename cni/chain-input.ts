@@ -1,5 +1,4 @@
 import * as v from 'valibot';
-import { findOddDns } from '../runtime/system/odd-dns.ts';
 import { checkKeys, isNothing, type JsonObject, keyFault } from './config-keys.ts';
 import { SUPPORTED_VERSIONS } from './version.ts';
 
@@ -41,13 +40,4 @@ export function parseChainInput(json: JsonObject, asked?: CniDns): ChainInput {
   const { prevResult, dns } = checkKeys(chainKeys, json);
   const reported = prevResult.dns?.nameservers?.length ? prevResult.dns : (dns ?? prevResult.dns);
   return { prevResult, dns: asked ?? reported ?? undefined };
-}
-
-/** Throws `invalid` for what the guest's resolv.conf cannot hold. Pods that are no VM's may have it. */
-export function refuseOddDns(dns: CniDns | undefined): void {
-  if (dns === undefined) return;
-  const { nameservers, domain, options } = dns;
-  const search = dns.search?.length ? dns.search : domain ? [domain] : [];
-  const problem = findOddDns({ nameservers, search, options });
-  if (problem !== undefined) throw keyFault(`dns: ${problem}`, 'dns');
 }

@@ -1,5 +1,7 @@
 import type { NicConfig, NicDns, NicRoute } from '../proto/network-attachment.ts';
+import { findOddDns } from '../runtime/system/odd-dns.ts';
 import type { CniDns } from './chain-input.ts';
+import { keyFault } from './config-keys.ts';
 import type { PodInterface } from './pod-interface.ts';
 
 /** What the guest's interface takes over. `mac` is the pod's interface's. */
@@ -31,4 +33,10 @@ function nearestFirst(routes: readonly NicRoute[]): NicRoute[] {
 function toNicDns(dns: CniDns | undefined): NicDns {
   const search = dns?.search?.length ? dns.search : dns?.domain ? [dns.domain] : [];
   return { nameservers: dns?.nameservers ?? [], search, options: dns?.options ?? [] };
+}
+
+/** Throws `invalid` for what the guest's resolv.conf cannot hold. Pods that are no VM's may have it. */
+export function refuseOddDns(dns: CniDns | undefined): void {
+  const problem = findOddDns(toNicDns(dns));
+  if (problem !== undefined) throw keyFault(`dns: ${problem}`, 'dns');
 }
