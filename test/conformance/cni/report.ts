@@ -44,10 +44,12 @@ export const describeUntested = ({ version, unknownTo }: UntestedVersion): strin
 function describeReport(report: Report): string {
   const count = (outcome: Outcome): number => report.rules.filter((rule) => rule.outcome === outcome).length;
   const place = report.isChained ? 'chained after others' : 'first of its chain';
+  const untested = report.untestedVersions.map((each) => `${describeUntested(each)}\n`).join('');
+  const counts = `${count('holds')} rules hold, ${count('fails')} fail, ${count('not applicable')} are not applicable`;
   return `# CNI conformance of ${report.plugin}
 
 Versions: ${report.supportedVersions.join(', ') || 'none from 0.3.0 on'}; ${place}.
-${report.untestedVersions.map((each) => `${describeUntested(each)}\n`).join('')}${count('holds')} rules hold, ${count('fails')} fail, ${count('not applicable')} are not applicable.
+${untested}${counts}.
 
 | rule | level | outcome | |
 |---|---|---|---|
